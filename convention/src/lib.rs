@@ -1,1 +1,12 @@
-//! Filled in next.
+//! The protocol core of a convention: what a leader and its members say to each other and do about it.
+//!
+//! Pure: the machines take an input and the time and give effects. No socket, no clock, no task, no random number
+//! of its own. The node drives them over QUIC, the simulator drives hundreds in one thread from one seed.
+//! Start with [`types`], then [`wire`], then [`member`] and [`leader`].
+
+pub mod codes;
+pub mod leader;
+pub mod member;
+pub mod record;
+pub mod types;
+pub mod wire;

@@ -1,0 +1,153 @@
+//! What an actor can do while it handles a message.
+
+use crate::host::{CreateRequest, Host, Level};
+use crate::message::AnyMessage;
+use crate::{ActorType, Address, Message};
+use odeon_capabilities::{CapabilityMap, Requirements, Value};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Handed to every handler: the sender, and everything that an actor may do.
+///
+/// No call waits: a message is queued, a creation is started.
+pub struct Context {
+    host: Arc<dyn Host>,
+    sender: Address,
+}
+
+impl Context {
+    /// A context for a message of `sender`. Only what runs actors makes one.
+    pub fn new(host: Arc<dyn Host>, sender: Address) -> Self {
+        Self { host, sender }
+    }
+
+    /// Makes it the context of the next message.
+    pub fn set_sender(&mut self, sender: Address) {
+        self.sender = sender;
+    }
+
+    /// What runs this actor; for runtimes that hand the call on.
+    pub fn host(&self) -> &Arc<dyn Host> {
+        &self.host
+    }
+
+    /// The actor's own address.
+    pub fn my_address(&self) -> Address {
+        self.host.address()
+    }
+
+    /// Who sent the message that is being handled.
+    pub fn sender(&self) -> Address {
+        self.sender
+    }
+
+    /// Queues a message. Messages from this actor to one other arrive in the order of these calls.
+    pub fn send(&self, to: Address, message: impl Message) {
+        self.host.send(to, AnyMessage::new(message));
+    }
+
+    /// Queues a message as it is, whatever its type.
+    pub fn forward(&self, to: Address, message: &AnyMessage) {
+        self.host.send(to, message.clone());
+    }
+
+    /// Answers the sender.
+    pub fn reply(&self, message: impl Message) {
+        self.send(self.sender, message);
+    }
+
+    /// Creates a child of a type that this program or image has.
+    pub fn create_actor<A: ActorType>(&self) -> Create<'_> {
+        self.create_named(A::NAME)
+    }
+
+    /// Creates a child by the name of its type, in this actor's image unless another is chosen.
+    pub fn create_named(&self, actor: impl Into<String>) -> Create<'_> {
+        Create {
+            host: &*self.host,
+            request: CreateRequest {
+                actor: actor.into(),
+                image: None,
+                requirements: Requirements::none(),
+                global_name: None,
+            },
+        }
+    }
+
+    /// Sends this actor a `WakeupMessage` after `delay`.
+    pub fn wakeup_after(&self, delay: Duration) {
+        self.host.wakeup_after(delay, None);
+    }
+
+    /// Sends this actor a `WakeupMessage` that carries `payload` after `delay`.
+    pub fn wakeup_after_with(&self, delay: Duration, payload: impl Message) {
+        self.host.wakeup_after(delay, Some(AnyMessage::new(payload)));
+    }
+
+    /// Exits once the current message is handled.
+    pub fn exit(&self) {
+        self.host.exit();
+    }
+
+    /// The capabilities of the node that hosts this actor.
+    pub fn capabilities(&self) -> Arc<CapabilityMap> {
+        self.host.capabilities()
+    }
+
+    /// Sets a capability of the node that hosts this actor.
+    pub fn update_capability(&self, key: impl Into<String>, value: impl Into<Value>) {
+        self.host.update_capability(key.into(), Some(value.into()));
+    }
+
+    /// Removes a capability of the node that hosts this actor.
+    pub fn remove_capability(&self, key: impl Into<String>) {
+        self.host.update_capability(key.into(), None);
+    }
+
+    /// Logs a line that carries this actor's address; warnings and errors reach the leader.
+    pub fn log(&self, level: Level, message: impl AsRef<str>) {
+        self.host.log(level, message.as_ref());
+    }
+
+    /// Logs at level info.
+    pub fn info(&self, message: impl AsRef<str>) {
+        self.log(Level::Info, message);
+    }
+
+    /// Logs at level warn.
+    pub fn warn(&self, message: impl AsRef<str>) {
+        self.log(Level::Warn, message);
+    }
+}
+
+/// A creation being described; [`Create::start`] starts it.
+#[must_use = "nothing is created before start()"]
+pub struct Create<'a> {
+    host: &'a dyn Host,
+    request: CreateRequest,
+}
+
+impl Create<'_> {
+    /// What the node has to offer, beside the actor's own check.
+    pub fn requirements(mut self, requirements: Requirements) -> Self {
+        self.request.requirements = requirements;
+        self
+    }
+
+    /// A name unique in the convention. Where an actor has it already, that one is the answer.
+    pub fn global_name(mut self, name: impl Into<String>) -> Self {
+        self.request.global_name = Some(name.into());
+        self
+    }
+
+    /// An image other than the creator's, by its source hash.
+    pub fn image(mut self, hash: impl Into<String>) -> Self {
+        self.request.image = Some(hash.into());
+        self
+    }
+
+    /// Starts the creation. The address can be used at once: what is sent to it waits for the actor.
+    pub fn start(self) -> Address {
+        self.host.create(self.request)
+    }
+}

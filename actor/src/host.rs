@@ -1,0 +1,54 @@
+//! The seam between an actor and whatever runs it: a base in this process, or the node outside a wasm instance.
+
+use crate::message::AnyMessage;
+use crate::Address;
+use odeon_capabilities::{CapabilityMap, Requirements, Value};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a running actor can ask of its surroundings. No call blocks and none waits for another actor.
+pub trait Host: Send + Sync {
+    /// The actor's own address.
+    fn address(&self) -> Address;
+    /// Queues a message from the actor.
+    fn send(&self, to: Address, message: AnyMessage);
+    /// Starts the creation of a child and says at once under which address it will be.
+    /// When it cannot be created the actor is told with `ChildActorExited`.
+    fn create(&self, request: CreateRequest) -> Address;
+    /// Sends the actor a `WakeupMessage` no sooner than `delay` from now.
+    fn wakeup_after(&self, delay: Duration, payload: Option<AnyMessage>);
+    /// Makes the actor exit once its current message is handled.
+    fn exit(&self);
+    /// The node's capabilities as of now.
+    fn capabilities(&self) -> Arc<CapabilityMap>;
+    /// Changes (or with `None` removes) a capability of the node that hosts the actor.
+    fn update_capability(&self, key: String, value: Option<Value>);
+    /// Logs a line in the actor's name.
+    fn log(&self, level: Level, message: &str);
+}
+
+/// Which actor to create, and where it may be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreateRequest {
+    /// The actor's name in its image or in the node's registry.
+    pub actor: String,
+    /// The image's source hash; `None` is the creator's own image.
+    pub image: Option<String>,
+    /// What the creator asks of the node.
+    pub requirements: Requirements,
+    /// A name that is unique in the convention; an actor that has it already is the answer.
+    pub global_name: Option<String>,
+}
+
+/// The level of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum Level {
+    Trace,
+    Debug,
+    Info,
+    Warn,
+    Error,
+}

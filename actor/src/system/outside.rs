@@ -1,0 +1,72 @@
+//! The seam between a local system of actors and what lies outside it: other nodes, images, the log.
+
+use crate::definition::Definition;
+use crate::host::{CreateRequest, Level};
+use crate::message::AnyMessage;
+use crate::{Address, CapabilityMap, Value};
+use std::sync::Arc;
+
+/// A message on its way.
+#[derive(Debug, Clone)]
+pub struct Envelope {
+    /// To whom.
+    pub to: Address,
+    /// From whom.
+    pub sender: Address,
+    /// What.
+    pub message: AnyMessage,
+}
+
+/// Where a child that an actor asked for is to be created.
+pub enum Resolution {
+    /// Here, now.
+    Here(Definition),
+    /// Not here: the system promises an address and hands the request to [`Outside::create`].
+    Elsewhere,
+    /// Nowhere, for this reason.
+    Refused(String),
+}
+
+/// What a system does when its limits for messages to the outside are near.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pressure {
+    /// Go on.
+    None,
+    /// Accepted, but the sender is to be put aside after its current message until
+    /// [`super::System::resume`] is called with this number.
+    PutAside(u64),
+}
+
+/// An actor that is gone.
+#[derive(Debug, Clone)]
+pub struct Exit {
+    /// The actor.
+    pub actor: Address,
+    /// Its parent, when it has one.
+    pub parent: Option<Address>,
+    /// Its global name, when it has one.
+    pub global_name: Option<String>,
+    /// Why, for people to read.
+    pub reason: String,
+}
+
+/// What a system of actors cannot do by itself. Called from worker threads: no call may block for long.
+pub trait Outside: Send + Sync + 'static {
+    /// Where a child is to be created. `image` is the image of the parent.
+    fn resolve(&self, parent: Option<Address>, image: Option<&str>, request: &CreateRequest) -> Resolution;
+    /// Creates a child elsewhere, under an address that this system promised. Its failure is told by
+    /// [`super::System::child_exited`].
+    fn create(&self, child: Address, parent: Option<Address>, image: Option<&str>, request: CreateRequest);
+    /// Sends to an actor that is not in this system.
+    fn send(&self, envelope: Envelope) -> Pressure;
+    /// What could not be delivered to an actor of this system.
+    fn dead_letter(&self, envelope: Envelope);
+    /// An actor of this system is gone. A parent inside this system has been told already.
+    fn exited(&self, exit: Exit);
+    /// The node's capabilities as of now.
+    fn capabilities(&self) -> Arc<CapabilityMap>;
+    /// An actor of this system changes a capability of the node.
+    fn update_capability(&self, by: Address, key: String, value: Option<Value>);
+    /// An actor of this system logs a line. `image` is its image.
+    fn log(&self, by: Address, actor: &str, image: Option<&str>, level: Level, message: &str);
+}

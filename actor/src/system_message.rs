@@ -1,0 +1,57 @@
+//! The messages that an actor system itself sends. Every actor is free to ignore any of them.
+
+use crate::message::Encoded;
+use crate::{Address, Message};
+use serde::{Deserialize, Serialize};
+
+macro_rules! system_messages {
+    ($($t:ident),* $(,)?) => {$(
+        impl Message for $t {
+            const NAME: &'static str = concat!("odeon.", stringify!($t));
+        }
+    )*};
+}
+
+system_messages!(ActorExitRequest, ChildActorExited, PoisonMessage, WakeupMessage);
+
+/// Asks an actor to exit: it is handed this message, and destroyed once its handler returns, however it returns.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActorExitRequest {
+    /// Whether its children are asked to exit too.
+    pub recursive: bool,
+}
+
+impl Default for ActorExitRequest {
+    fn default() -> Self {
+        Self { recursive: true }
+    }
+}
+
+/// Tells a parent, exactly once, that a child is gone or could not be created.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChildActorExited {
+    /// The child.
+    pub child: Address,
+    /// Why, for people to read.
+    pub reason: String,
+}
+
+/// Comes back to the sender of a message that an actor failed on twice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PoisonMessage {
+    /// The actor that failed.
+    pub actor: Address,
+    /// The message.
+    pub message: Encoded,
+    /// What went wrong the second time.
+    pub details: String,
+}
+
+/// Arrives when a wakeup is due; its sender is the actor itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WakeupMessage {
+    /// The delay that was asked for, in milliseconds.
+    pub delay_ms: u64,
+    /// What was given along.
+    pub payload: Option<Encoded>,
+}

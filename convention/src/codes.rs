@@ -1,0 +1,99 @@
+//! The coded errors that an operator can meet. Each has a page in `docs/errors/` that `odeon help OD-NNN` prints.
+
+macro_rules! codes {
+    ($($(#[doc = $doc:literal])* $name:ident = $number:literal, exit $exit:literal;)*) => {
+        $($(#[doc = $doc])* pub const $name: u16 = $number;)*
+
+        /// Every code with the exit code of a command that fails with it.
+        pub const ALL: &[(u16, u8)] = &[$(($number, $exit)),*];
+    };
+}
+
+codes! {
+    /// No node answers on the socket or address that was named.
+    NODE_UNREACHABLE = 100, exit 6;
+    /// The node has no link to its leader.
+    LEADER_UNREACHABLE = 101, exit 6;
+    /// No answer came in time.
+    TIMED_OUT = 102, exit 3;
+    /// A request or frame that this version does not understand.
+    BAD_REQUEST = 103, exit 1;
+    /// The peer speaks another protocol version.
+    PROTOCOL_VERSION = 104, exit 1;
+    /// The text is not a token.
+    TOKEN_MALFORMED = 110, exit 5;
+    /// The token's time is over.
+    TOKEN_EXPIRED = 111, exit 5;
+    /// The token has been used as often as it may be.
+    TOKEN_USED_UP = 112, exit 5;
+    /// The leader does not know the token.
+    TOKEN_UNKNOWN = 113, exit 5;
+    /// The caller's role does not allow it.
+    ROLE = 114, exit 5;
+    /// A capability that the node's token does not let it claim.
+    CLAIM = 115, exit 5;
+    /// Another live node has the name.
+    NODE_NAME_TAKEN = 116, exit 1;
+    /// A later start of the same node is known: perhaps a copied folder.
+    SUPERSEDED = 117, exit 1;
+    /// The peer is not who the token or certificate says.
+    IDENTITY = 118, exit 5;
+    /// The file is not a well-formed image.
+    IMAGE_MALFORMED = 120, exit 1;
+    /// The image, or something in it, is larger than the limits.
+    IMAGE_TOO_LARGE = 121, exit 1;
+    /// No Source Authority is set, so nothing can be approved.
+    NO_AUTHORITY = 122, exit 5;
+    /// The authority wants a signature and none came along.
+    SIGNATURE_MISSING = 123, exit 5;
+    /// The signature does not verify.
+    SIGNATURE_INVALID = 124, exit 5;
+    /// The signature is by a key that is not allowed.
+    SIGNER_NOT_ALLOWED = 125, exit 5;
+    /// No image has this hash or name.
+    IMAGE_UNKNOWN = 126, exit 1;
+    /// More than one image fits what was given.
+    IMAGE_AMBIGUOUS = 127, exit 1;
+    /// The image was not approved.
+    IMAGE_NOT_APPROVED = 128, exit 5;
+    /// The bytes do not have the hash that they should have.
+    HASH_MISMATCH = 129, exit 1;
+    /// No node can host the actor.
+    NO_COMPATIBLE_NODE = 130, exit 4;
+    /// Neither the image nor any node has an actor of this name.
+    ACTOR_TYPE_UNKNOWN = 131, exit 1;
+    /// A requirement or expression cannot be understood.
+    BAD_REQUIREMENT = 132, exit 1;
+    /// The actor's constructor failed.
+    CREATION_FAILED = 133, exit 1;
+    /// No node has this name or id.
+    NODE_UNKNOWN = 134, exit 1;
+    /// A capability key or value that no map can hold.
+    BAD_CAPABILITY = 135, exit 1;
+    /// No actor has this address any more.
+    ACTOR_GONE = 140, exit 1;
+    /// The actor failed on the message twice.
+    POISONED = 141, exit 1;
+    /// Another process uses the data folder.
+    DATA_IN_USE = 150, exit 1;
+    /// The data folder cannot be read or written.
+    DATA_UNUSABLE = 151, exit 1;
+    /// The disk is full; nothing that was acknowledged is lost.
+    DISK_FULL = 152, exit 1;
+    /// The address to listen on cannot be had.
+    LISTEN = 153, exit 1;
+    /// The data folder already belongs to a convention.
+    ALREADY_JOINED = 154, exit 1;
+    /// Something failed that has no code of its own.
+    INTERNAL = 199, exit 1;
+}
+
+/// The exit code of a command that fails with `code`.
+pub fn exit_code(code: u16) -> u8 {
+    ALL.iter().find(|(c, _)| *c == code).map_or(1, |(_, exit)| *exit)
+}
+
+/// The form in which people see a code.
+pub fn name(code: u16) -> String {
+    format!("OD-{code:03}")
+}

@@ -1,0 +1,177 @@
+//! A member: keeps itself registered, hosts what it is asked to host, asks for what it cannot host.
+//!
+//! Pure: an input and the time go in, effects come out.
+
+use crate::types::{
+    CheckOutcome, CreateOutcome, CreateSpec, Explanation, ImageInfo, Load, RequestId, SourceHash,
+};
+use crate::wire::{ToLeader, ToMember};
+use odeon::{Address, NodeId, NodeRef};
+use odeon_capabilities::Delta;
+use serde::{Deserialize, Serialize};
+
+/// What can happen to a member.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Input {
+    /// The link to the leader is up.
+    Connected {
+        /// The leader.
+        leader: NodeRef,
+    },
+    /// The link to the leader is down. Nothing that lives here is affected.
+    Disconnected,
+    /// The leader says something.
+    Received {
+        /// Who.
+        from: NodeRef,
+        /// What.
+        message: ToMember,
+    },
+    /// An actor here, or a person at this node, asks for an actor.
+    Create {
+        /// To match the answer.
+        ticket: u64,
+        /// What is asked for.
+        spec: Box<CreateSpec>,
+    },
+    /// A person asks what a creation would do.
+    Explain {
+        /// To match the answer.
+        ticket: u64,
+        /// What would be asked for.
+        spec: Box<CreateSpec>,
+    },
+    /// An actor's check was run for [`Effect::Check`].
+    Checked {
+        /// Which.
+        ticket: u64,
+        /// How it ended.
+        outcome: CheckOutcome,
+    },
+    /// An image that was asked for by [`Effect::Fetch`] is in the store, verified, or cannot be had.
+    Fetched {
+        /// Which.
+        hash: SourceHash,
+        /// Why not.
+        failure: Option<String>,
+    },
+    /// The launch asked for by [`Effect::Launch`] ended.
+    Launched {
+        /// Which.
+        request: RequestId,
+        /// The actor's address, or why there is none.
+        result: Result<Address, String>,
+    },
+    /// This node's capabilities are to change, by the will of an operator or of an actor here.
+    ChangeCapabilities {
+        /// How.
+        delta: Delta,
+    },
+    /// An actor here is gone.
+    Exited {
+        /// Which.
+        address: Address,
+        /// Its global name.
+        global_name: Option<String>,
+    },
+    /// How much this node has to do.
+    LoadChanged {
+        /// The new load.
+        load: Load,
+    },
+    /// The driver wants to reach a node.
+    Locate {
+        /// Which.
+        node: NodeId,
+    },
+    /// This node goes, in good order.
+    Leave,
+    /// The time that was asked for has come.
+    Timer,
+}
+
+/// What a member wants done.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Effect {
+    /// Tell the leader something.
+    Send {
+        /// The leader.
+        to: NodeRef,
+        /// What.
+        message: ToLeader,
+    },
+    /// Run an actor's check against this node's capabilities; answered by [`Input::Checked`].
+    Check {
+        /// To match the answer.
+        ticket: u64,
+        /// What is to be created.
+        spec: Box<CreateSpec>,
+    },
+    /// Bring an image into the store from one of these nodes; answered by [`Input::Fetched`].
+    Fetch {
+        /// What.
+        image: Box<ImageInfo>,
+        /// From where, best first.
+        sources: Vec<NodeRef>,
+    },
+    /// Create the actor; answered by [`Input::Launched`].
+    Launch {
+        /// Which.
+        request: RequestId,
+        /// What.
+        spec: Box<CreateSpec>,
+    },
+    /// How an [`Input::Create`] ended.
+    Created {
+        /// Which.
+        ticket: u64,
+        /// What was asked for.
+        spec: Box<CreateSpec>,
+        /// How.
+        outcome: Box<CreateOutcome>,
+    },
+    /// The answer to an [`Input::Explain`].
+    Explained {
+        /// Which.
+        ticket: u64,
+        /// The answer.
+        explanation: Box<Explanation>,
+    },
+    /// The node's capabilities are different now.
+    CapabilitiesChanged(odeon_capabilities::CapabilityMap),
+    /// A node is gone: tell the parents of what lived there, and give up what waits for it.
+    MemberGone {
+        /// Which.
+        node: NodeRef,
+        /// For people to read.
+        reason: String,
+    },
+    /// No new actors from this image; its bytes may go once none runs.
+    ImageUnloaded {
+        /// Which.
+        hash: SourceHash,
+    },
+    /// Where a node can be dialled; none when no such node lives.
+    Located {
+        /// Which.
+        node: NodeId,
+        /// Its current start and its address.
+        at: Option<(NodeRef, String)>,
+    },
+    /// The leader has this node in its list.
+    Joined {
+        /// The leader.
+        leader: NodeRef,
+        /// Its term.
+        term: u64,
+    },
+    /// The leader will never take this node as it is.
+    Rejected {
+        /// A code as listed in docs/errors.
+        code: u16,
+        /// For people to read.
+        reason: String,
+    },
+    /// Leaving is done: the process may end.
+    Left,
+}

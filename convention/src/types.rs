@@ -1,0 +1,217 @@
+//! The nouns that the machines, the wire and the ledger share.
+
+use odeon::{Address, NodeId, NodeRef};
+use odeon_capabilities::{CapabilityMap, Requirements};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// A point in time in milliseconds, on whatever monotonic clock the driver reads. Only differences mean anything.
+pub type Millis = u64;
+
+/// What a node's certificate lets it do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum Role {
+    Leader,
+    Member,
+    Operator,
+}
+
+/// The SHA-256 of an image's bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SourceHash(pub [u8; 32]);
+
+impl fmt::Display for SourceHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|b| write!(f, "{b:02x}"))
+    }
+}
+
+/// One creation, however often it is asked for: who asked, and that node's number for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RequestId {
+    /// The node that asks, as of one start.
+    pub node: NodeRef,
+    /// Counted by that node.
+    pub number: u64,
+}
+
+/// Which actor to create and where it may be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreateSpec {
+    /// The type's name.
+    pub actor: String,
+    /// The image it comes from; none for one that is linked into the node.
+    pub image: Option<SourceHash>,
+    /// What the creator asks of the node.
+    pub requirements: Requirements,
+    /// Unique in the convention.
+    pub global_name: Option<String>,
+    /// How the node is chosen among those that accept.
+    pub placement: Placement,
+    /// Only this node may be chosen.
+    pub on: Option<NodeId>,
+    /// Who is told of its exit.
+    pub parent: Option<Address>,
+    /// The address that its creator's node promised for it; none lets the host mint one.
+    pub promised: Option<Address>,
+}
+
+/// How a node is chosen among those that accept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Placement {
+    /// The asker's own node when it accepts, else the accepting node with the fewest actors.
+    #[default]
+    Local,
+    /// The accepting node with the fewest actors.
+    Spread,
+    /// The accepting node with the most actors.
+    Pack,
+    /// The less loaded of two accepting nodes taken at random.
+    LeastLoaded,
+}
+
+/// What a node tells of an actor type that is linked into it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct NativeActor {
+    /// The type's name.
+    pub name: String,
+    /// Capabilities that must be true where it lives.
+    pub required: Vec<String>,
+}
+
+/// An image as the convention knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageInfo {
+    /// The SHA-256 of its bytes.
+    pub hash: SourceHash,
+    /// From its manifest.
+    pub name: String,
+    /// From its manifest.
+    pub version: String,
+    /// Bytes of the zip.
+    pub size_bytes: u64,
+    /// Its actor types and what each requires.
+    pub actors: Vec<NativeActor>,
+}
+
+/// How a check answered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CheckOutcome {
+    /// What it said.
+    pub verdict: CheckVerdict,
+    /// What it read on the way: the answer holds wherever these are the same.
+    pub read: odeon_capabilities::Reads,
+}
+
+/// The word of an actor's own check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CheckVerdict {
+    /// It may live there.
+    Accepted,
+    /// It may not.
+    Refused,
+    /// The check failed, looped or ran out of memory: a refusal with a reason.
+    Failed(String),
+    /// This node does not have the code; the node that would host it has to be asked.
+    Unknown,
+}
+
+/// How much a node has to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Load {
+    /// Actors that live there.
+    pub actors: u32,
+}
+
+/// How a creation ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CreateOutcome {
+    /// It lives, on this node, under this address.
+    Created {
+        /// Its address.
+        address: Address,
+        /// Its host.
+        node: NodeRef,
+        /// Whether the answer is an actor that had the global name already.
+        existing: bool,
+    },
+    /// No node can host it.
+    NoCompatibleNode(Explanation),
+    /// It cannot be created anywhere, for a reason that has a code.
+    Refused {
+        /// A code as listed in docs/errors.
+        code: u16,
+        /// For people to read.
+        reason: String,
+    },
+}
+
+/// Why nodes were rejected, counted.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Explanation {
+    /// Live nodes that were considered.
+    pub nodes: u32,
+    /// How many accept.
+    pub accepted: u32,
+    /// The name of the node that would be chosen.
+    pub chosen: Option<String>,
+    /// Reasons, the most frequent first.
+    pub rejected: Vec<Rejection>,
+    /// Nodes that lack the least, best first.
+    pub nearest: Vec<NearMiss>,
+}
+
+/// One reason and how many nodes it rejects.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rejection {
+    /// For people to read; the same text for the same cause.
+    pub reason: String,
+    /// How many nodes.
+    pub nodes: u32,
+    /// The name of one of them.
+    pub example: String,
+}
+
+/// A node that nearly fits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NearMiss {
+    /// Its name.
+    pub node: String,
+    /// Everything that it lacks.
+    pub lacks: Vec<String>,
+}
+
+/// What a node says of itself when it registers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NodeFacts {
+    /// Its name, unique in the convention.
+    pub name: String,
+    /// Where it can be dialled.
+    pub listen: String,
+    /// What it has.
+    pub capabilities: CapabilityMap,
+    /// Counts the changes of `capabilities` within one incarnation.
+    pub capabilities_version: u64,
+    /// What is linked into it.
+    pub natives: Vec<NativeActor>,
+    /// Images that it holds.
+    pub images: Vec<SourceHash>,
+    /// How much it has to do.
+    pub load: Load,
+    /// Creations that it hosts and that their askers may ask for again.
+    pub hosted: Vec<Hosted>,
+}
+
+/// A creation that a node hosts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hosted {
+    /// The creation.
+    pub request: RequestId,
+    /// The actor.
+    pub address: Address,
+    /// Its global name.
+    pub global_name: Option<String>,
+}

@@ -1,0 +1,164 @@
+//! The messages between members and their leader. Each kind may only be added to; a peer of another protocol
+//! version is refused when its link is made.
+
+use crate::types::{CreateOutcome, CreateSpec, Explanation, ImageInfo, Load, NodeFacts, RequestId, SourceHash};
+use odeon::{Address, NodeId, NodeRef};
+use odeon_capabilities::Delta;
+use serde::{Deserialize, Serialize};
+
+/// Changes when a peer of the version before could misread a message.
+pub const PROTOCOL_VERSION: u16 = 1;
+
+/// From a member to its leader.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum ToLeader {
+    /// Everything about the member. Idempotent; the first word on a new link and whenever the leader asks.
+    Register(Box<NodeFacts>),
+    /// The member lives.
+    Renew {
+        /// How much it has to do.
+        load: Load,
+    },
+    /// Its capabilities changed from `version - 1` to `version`.
+    CapabilitiesChanged {
+        /// The version afterwards.
+        version: u64,
+        /// The change.
+        delta: Delta,
+    },
+    /// An actor or a person asks for an actor that this member cannot or may not host itself.
+    Create {
+        /// The same for every repetition.
+        request: RequestId,
+        /// Whether it was asked for before, so that it may exist already.
+        again: bool,
+        /// What is asked for.
+        spec: Box<CreateSpec>,
+    },
+    /// What would happen if it were asked for.
+    Explain {
+        /// To match the answer.
+        request: RequestId,
+        /// What would be asked for.
+        spec: Box<CreateSpec>,
+    },
+    /// How a placement on this member ended.
+    Placed {
+        /// The creation.
+        request: RequestId,
+        /// How.
+        outcome: PlaceOutcome,
+    },
+    /// An actor with a global name is gone.
+    NameFreed {
+        /// The name.
+        name: String,
+        /// The actor that had it.
+        address: Address,
+    },
+    /// The member holds, or no longer holds, an image.
+    ImageHeld {
+        /// Which.
+        hash: SourceHash,
+        /// Whether it does.
+        held: bool,
+    },
+    /// Where a node can be dialled.
+    Locate {
+        /// Which.
+        node: NodeId,
+    },
+    /// The member goes, by its own will.
+    Leave,
+}
+
+/// From a leader to a member.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum ToMember {
+    /// The registration is durable.
+    Registered {
+        /// Counted up by every start of a leader; a lower one is out of date.
+        term: u64,
+        /// How long the leader believes in the member after its last word.
+        lease_ms: u64,
+        /// How often the member is to renew.
+        renew_every_ms: u64,
+        /// Images that this convention has approved, so that a member drops what is gone.
+        images: Vec<SourceHash>,
+        /// Nodes that are gone; told again because the member may have missed it.
+        gone: Vec<NodeRef>,
+    },
+    /// The registration cannot be accepted.
+    RegistrationRefused {
+        /// A code as listed in docs/errors.
+        code: u16,
+        /// For people to read.
+        reason: String,
+    },
+    /// The leader does not know the member, or has another version of its capabilities: register again.
+    RegisterAgain,
+    /// Host this actor.
+    Place {
+        /// The creation; the same one is hosted once.
+        request: RequestId,
+        /// What.
+        spec: Box<CreateSpec>,
+        /// Its image, when it comes from one.
+        image: Option<Box<ImageInfo>>,
+        /// Nodes that hold the image, best first.
+        sources: Vec<NodeRef>,
+    },
+    /// How a creation ended.
+    Created {
+        /// Which.
+        request: RequestId,
+        /// How.
+        outcome: Box<CreateOutcome>,
+    },
+    /// The answer to `Explain`.
+    Explained {
+        /// Which.
+        request: RequestId,
+        /// The answer.
+        explanation: Box<Explanation>,
+    },
+    /// A node is gone: dead, left or superseded. Told once to every member.
+    MemberGone {
+        /// Which.
+        node: NodeRef,
+        /// For people to read.
+        reason: String,
+    },
+    /// An image is unloaded: no new actors from it.
+    ImageUnloaded {
+        /// Which.
+        hash: SourceHash,
+    },
+    /// An operator changes this member's capabilities.
+    SetCapabilities {
+        /// To match the answer, which is the change coming back as `CapabilitiesChanged`.
+        delta: Delta,
+    },
+    /// The answer to `Locate`.
+    Located {
+        /// Which.
+        node: NodeId,
+        /// The node's current start and where it can be dialled; none when no such node lives.
+        at: Option<(NodeRef, String)>,
+    },
+}
+
+/// How a placement on one member ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PlaceOutcome {
+    /// It lives there.
+    Placed {
+        /// Its address.
+        address: Address,
+    },
+    /// That node cannot host it; another may.
+    Refused {
+        /// For people to read; the same text for the same cause.
+        reason: String,
+    },
+}
