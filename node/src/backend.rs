@@ -1,0 +1,209 @@
+//! Answers what commands ask of this node: reads what it can, hands the rest to the driver or to the leader.
+//!
+//! Who may ask what is decided here, by role and in one table; what is asked for is decided in the convention.
+
+mod actors;
+mod create;
+mod images;
+mod nodes;
+
+use crate::admin::frame::{read_frame, write_frame};
+use crate::admin::protocol::{FRAME_BYTES_MAX, Failed, Reply, Request};
+use crate::admin::{Backend, Caller, Replies};
+use crate::driver::{Event, LedView, View};
+use crate::hosting::Hosting;
+use crate::identity::Identity;
+use crate::link::{Links, PURPOSE_ADMIN};
+use crate::logs;
+use crate::transfer::Images;
+use odeon::NodeRef;
+use odeon_convention::codes;
+use odeon_convention::leader::{Answer, Operation};
+use odeon_convention::types::Role;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, oneshot};
+
+/// How long another node may take for its part of an answer.
+const PEER_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// One node, as commands see it.
+#[derive(Clone)]
+pub(crate) struct NodeBackend {
+    pub(crate) name: String,
+    pub(crate) me: NodeRef,
+    pub(crate) started: Instant,
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) events: mpsc::Sender<Event>,
+    pub(crate) hosting: Arc<Hosting>,
+    pub(crate) images: Arc<Images>,
+    pub(crate) links: Links,
+    pub(crate) listen: String,
+    /// The collected log, on a leader.
+    pub(crate) log_store: Option<Arc<logs::Store>>,
+}
+
+/// How a request ends: its last reply, or why it failed.
+type Outcome = Result<Reply, Failed>;
+
+pub(crate) fn failed(code: u16, message: impl Into<String>) -> Failed {
+    Failed { code, message: message.into(), explanation: None }
+}
+
+impl Backend for NodeBackend {
+    fn handle(
+        &self,
+        caller: Caller,
+        request: Request,
+        replies: Replies,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + 'static>> {
+        let backend = self.clone();
+        Box::pin(async move {
+            let outcome = backend.answer(caller, request, &replies).await;
+            // A client that went away wants no answer.
+            let _ = replies.send(outcome.unwrap_or_else(Reply::Failed)).await;
+        })
+    }
+}
+
+impl NodeBackend {
+    async fn answer(&self, caller: Caller, request: Request, replies: &Replies) -> Outcome {
+        let view = self.view().await?;
+        allowed(&caller, &request, view.led.is_some())?;
+        match request {
+            Request::Nodes => Ok(Reply::Nodes(self.nodes(&view).await?)),
+            Request::SetCapabilities { on, delta } => self.set_capabilities(&view, &caller, on, delta).await,
+            Request::Shutdown { on } => self.shut_down(&view, on).await,
+            Request::CreateToken { role, ttl_s, uses, claims } => self.create_token(role, ttl_s, uses, claims).await,
+            Request::PushImage(push) => self.push_image(&view, push).await,
+            Request::Images => Ok(Reply::Images(self.images(&view).await?)),
+            Request::UnloadImage { image } => self.unload_image(&view, &image).await,
+            Request::SetAuthority { authority } => self.set_authority(authority).await,
+            Request::Authority => self.authority(&view, replies).await,
+            Request::Create(arguments) => self.create(&view, *arguments).await,
+            Request::Explain(arguments) => self.explain(&view, *arguments).await,
+            Request::Ask { address, message, timeout_ms } => self.ask(address, &message, timeout_ms).await,
+            Request::Tell { address, message } => self.tell(address, &message),
+            Request::Stop { address } => self.stop(address),
+            Request::Actors { node } => self.actors(&view, node).await,
+            Request::Status { of } => self.status(&view, of).await,
+            Request::Logs(query) => self.logs(&view, query, replies).await,
+        }
+    }
+
+    /// What the driver knows.
+    async fn view(&self) -> Result<View, Failed> {
+        let (end, view) = oneshot::channel();
+        self.event(Event::View(end)).await?;
+        view.await.map_err(|_| stopping())
+    }
+
+    async fn event(&self, event: Event) -> Result<(), Failed> {
+        self.events.send(event).await.map_err(|_| stopping())
+    }
+
+    /// Asks the leader machine of this node.
+    async fn operation(&self, operation: Operation) -> Result<Answer, Failed> {
+        let (end, answer) = oneshot::channel();
+        self.event(Event::Operation { operation: Box::new(operation), end }).await?;
+        match answer.await.map_err(|_| stopping())? {
+            Answer::Refused { code, reason } => Err(failed(code, reason)),
+            answer => Ok(answer),
+        }
+    }
+
+    /// Hands a request to another node and its replies to `each`; gives the last one.
+    async fn hand_on(&self, to: NodeRef, request: &Request, mut each: impl AsyncFnMut(Reply)) -> Outcome {
+        let unreachable = |e: &dyn std::fmt::Display| failed(codes::NODE_UNREACHABLE, format!("node {to}: {e}"));
+        let opened = tokio::time::timeout(PEER_TIME_MAX, self.links.open(to, PURPOSE_ADMIN)).await;
+        let (mut send, mut recv) =
+            opened.map_err(|_| unreachable(&"no link in time"))?.map_err(|e| unreachable(&e))?;
+        write_frame(&mut send, request).await.map_err(|e| unreachable(&e))?;
+        loop {
+            match read_frame(&mut recv, FRAME_BYTES_MAX).await.map_err(|e| unreachable(&e))? {
+                reply @ (Reply::Item(_) | Reply::Progress { .. }) => each(reply).await,
+                Reply::Failed(failed) => return Err(failed),
+                last => return Ok(last),
+            }
+        }
+    }
+
+    /// Hands a request to the leader.
+    async fn ask_leader(&self, view: &View, request: &Request) -> Outcome {
+        let leader = view.leader.ok_or_else(|| {
+            failed(codes::LEADER_UNREACHABLE, format!("node {} has no link to its leader", self.name))
+        })?;
+        let answer = self.hand_on(leader, request, async |_| {});
+        tokio::time::timeout(PEER_TIME_MAX, answer)
+            .await
+            .map_err(|_| failed(codes::LEADER_UNREACHABLE, "the leader does not answer"))?
+    }
+
+    async fn logs(&self, view: &View, query: crate::admin::protocol::LogQuery, replies: &Replies) -> Outcome {
+        let Some(store) = &self.log_store else {
+            let leader = view.leader.ok_or_else(|| failed(codes::LEADER_UNREACHABLE, "no link to the leader"))?;
+            return self
+                .hand_on(leader, &Request::Logs(query), async |reply| {
+                    // A client that went away ends the request with its stream.
+                    let _ = replies.send(reply).await;
+                })
+                .await;
+        };
+        let mut query = query;
+        if let (Some(node), Some(led)) = (&query.node, &view.led) {
+            query.node = Some(nodes::find(led, node)?.name.clone());
+        }
+        store
+            .answer(query, async |item| replies.send(Reply::Item(item)).await.is_ok())
+            .await
+            .map_err(|e| failed(codes::DATA_UNUSABLE, e.to_string()))?;
+        Ok(Reply::Done)
+    }
+}
+
+fn stopping() -> Failed {
+    failed(codes::NODE_UNREACHABLE, "the node is stopping")
+}
+
+/// The table of who may ask what. The owner of a leader's folder and operators may ask everything; the owner of
+/// another node's folder what concerns that node, and what changes nothing elsewhere.
+fn allowed(caller: &Caller, request: &Request, leads: bool) -> Result<(), Failed> {
+    let changes_all = matches!(
+        request,
+        Request::CreateToken { .. }
+            | Request::PushImage(_)
+            | Request::UnloadImage { .. }
+            | Request::SetAuthority { .. }
+            | Request::Shutdown { on: Some(_) }
+    );
+    let reads = matches!(
+        request,
+        Request::Nodes
+            | Request::Images
+            | Request::Authority
+            | Request::Actors { .. }
+            | Request::Status { .. }
+            | Request::Logs(_)
+    );
+    let ok = match caller {
+        Caller::Owner => leads || !changes_all,
+        Caller::Operator => true,
+        Caller::Peer(_, Role::Leader) => reads || matches!(request, Request::Shutdown { on: None }),
+        Caller::Peer(_, _) => reads,
+    };
+    if ok {
+        return Ok(());
+    }
+    let what = match caller {
+        Caller::Owner => "the owner of a member's folder may not do this: ask at the leader or with an operator token",
+        _ => "the caller's role does not allow this",
+    };
+    Err(failed(codes::ROLE, what))
+}
+
+/// What a leader knows, or why this node cannot say.
+fn led(view: &View) -> Result<&LedView, Failed> {
+    view.led.as_ref().ok_or_else(|| failed(codes::ROLE, "this node does not lead the convention"))
+}

@@ -1,0 +1,168 @@
+//! Actors: talking to them, listing them, and what a node says of itself.
+
+use super::create::encode;
+use super::{NodeBackend, Outcome, failed, led, nodes};
+use crate::admin::protocol::{ActorItem, Reply, Request};
+use crate::driver::View;
+use crate::hosting::AskOutcome;
+use odeon::system::ActorStatus;
+use odeon::{ActorExitRequest, Address, PoisonMessage, Value};
+use odeon_convention::codes;
+use odeon_convention::leader::MemberState;
+use odeon_convention::types::Explanation;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How long an ask may wait at most.
+const ASK_TIME_MAX: Duration = Duration::from_secs(24 * 3600);
+
+impl NodeBackend {
+    pub(super) async fn ask(&self, address: Address, message: &Value, timeout_ms: u64) -> Outcome {
+        let timeout = Duration::from_millis(timeout_ms).min(ASK_TIME_MAX);
+        let asked = tokio::time::timeout(timeout, self.hosting.ask(address, encode(message)?)).await;
+        match asked {
+            Err(_) => Err(failed(codes::TIMED_OUT, format!("no reply came within {timeout_ms} ms"))),
+            Ok(AskOutcome::Undeliverable) => Err(gone(address)),
+            Ok(AskOutcome::Reply(reply)) => match reply.get::<PoisonMessage>() {
+                Some(poison) => Err(failed(codes::POISONED, format!("the actor failed twice: {}", poison.details))),
+                None => reply.to_value().map(Reply::Answer).map_err(|e| failed(codes::BAD_REQUEST, e.to_string())),
+            },
+        }
+    }
+
+    pub(super) fn tell(&self, address: Address, message: &Value) -> Outcome {
+        self.hosting.tell(address, encode(message)?);
+        Ok(Reply::Done)
+    }
+
+    pub(super) fn stop(&self, address: Address) -> Outcome {
+        self.hosting.tell_typed(address, ActorExitRequest::default());
+        Ok(Reply::Done)
+    }
+
+    pub(super) async fn actors(&self, view: &View, node: Option<String>) -> Outcome {
+        match node {
+            Some(node) if self.is_me(&node) => Ok(Reply::Actors(self.own_actors())),
+            Some(node) => match &view.led {
+                Some(led) => {
+                    let member = nodes::find(led, &node)?;
+                    let request = Request::Actors { node: Some(member.name.clone()) };
+                    self.hand_on(member.node, &request, async |_| {}).await
+                }
+                None => self.ask_leader(view, &Request::Actors { node: Some(node) }).await,
+            },
+            None if view.led.is_some() => Ok(Reply::Actors(self.all_actors(view).await)),
+            None => self.ask_leader(view, &Request::Actors { node: None }).await,
+        }
+    }
+
+    /// The actors of every node that answers.
+    pub(super) async fn all_actors(&self, view: &View) -> Vec<ActorItem> {
+        let mut all = self.own_actors();
+        let Ok(led) = led(view) else { return all };
+        for member in led.members.iter().filter(|m| m.state == MemberState::Alive && m.node != self.me) {
+            let request = Request::Actors { node: Some(member.name.clone()) };
+            match self.hand_on(member.node, &request, async |_| {}).await {
+                Ok(Reply::Actors(actors)) => all.extend(actors),
+                Ok(_) => tracing::warn!(node = %member.node, "a node answers something else than actors"),
+                Err(error) => tracing::warn!(node = %member.node, error = error.message, "a node does not list its actors"),
+            }
+        }
+        all
+    }
+
+    fn own_actors(&self) -> Vec<ActorItem> {
+        self.hosting.system().actors().into_iter().map(|status| self.item(status)).collect()
+    }
+
+    fn item(&self, status: ActorStatus) -> ActorItem {
+        ActorItem {
+            address: status.address,
+            actor: status.actor.to_string(),
+            image: status.image.map(|image| image.to_string()),
+            node: self.name.clone(),
+            parent: status.parent,
+            state: status.state.to_string(),
+            received: status.received,
+            queued: status.queued,
+        }
+    }
+
+    pub(super) async fn status(&self, view: &View, of: Option<String>) -> Outcome {
+        let Some(of) = of.filter(|of| !self.is_me(of)) else { return Ok(Reply::Status(self.own_status(view))) };
+        if let Ok(address) = of.parse::<Address>() {
+            if let Some(status) = self.hosting.system().status(address) {
+                return Ok(Reply::Status(actor_status(&self.item(status))));
+            }
+            if address.node() == self.me {
+                return Err(gone(address));
+            }
+            let request = Request::Status { of: Some(of) };
+            return match &view.led {
+                Some(led) if led.members.iter().any(|m| m.node == address.node() && m.state == MemberState::Alive) => {
+                    self.hand_on(address.node(), &request, async |_| {}).await
+                }
+                Some(_) => Err(gone(address)),
+                None => self.ask_leader(view, &request).await,
+            };
+        }
+        match &view.led {
+            Some(led) => {
+                let member = nodes::find(led, &of)?;
+                let request = Request::Status { of: Some(member.name.clone()) };
+                self.hand_on(member.node, &request, async |_| {}).await
+            }
+            None => self.ask_leader(view, &Request::Status { of: Some(of) }).await,
+        }
+    }
+
+    fn own_status(&self, view: &View) -> Value {
+        let (dead_letters, bad_frames) = self.hosting.counters();
+        let links = self.links.stats();
+        let count = |n: u64| Value::Integer(i64::try_from(n).unwrap_or(i64::MAX));
+        let entries = [
+            ("name", Value::from(self.name.clone())),
+            ("id", Value::from(self.me.id.to_string())),
+            ("incarnation", Value::from(self.me.incarnation.0)),
+            ("leads", Value::from(view.led.is_some())),
+            ("leader", view.leader.map_or(Value::Null, |l| Value::from(l.id.to_string()))),
+            ("listen", Value::from(self.listen.clone())),
+            ("transport", Value::from("quic")),
+            ("uptime_s", count(self.started.elapsed().as_secs())),
+            ("actors", count(self.hosting.system().count() as u64)),
+            ("dead_letters", count(dead_letters)),
+            ("bad_frames", count(bad_frames)),
+            ("links", count(links.links)),
+            ("refused_handshakes", count(links.refused_handshakes)),
+        ];
+        Value::Map(entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+    }
+}
+
+fn actor_status(item: &ActorItem) -> Value {
+    let count = |n: u64| Value::Integer(i64::try_from(n).unwrap_or(i64::MAX));
+    Value::Map(BTreeMap::from([
+        ("address".to_owned(), Value::from(item.address.to_string())),
+        ("actor".to_owned(), Value::from(item.actor.clone())),
+        ("image".to_owned(), item.image.clone().map_or(Value::Null, Value::from)),
+        ("node".to_owned(), Value::from(item.node.clone())),
+        ("parent".to_owned(), item.parent.map_or(Value::Null, |p| Value::from(p.to_string()))),
+        ("state".to_owned(), Value::from(item.state.clone())),
+        ("received".to_owned(), count(item.received)),
+        ("queued".to_owned(), count(item.queued)),
+    ]))
+}
+
+fn gone(address: Address) -> crate::admin::protocol::Failed {
+    failed(codes::ACTOR_GONE, format!("no actor has the address {address} any more"))
+}
+
+/// One sentence that says how many nodes lack what.
+pub(super) fn no_node(explanation: &Explanation) -> String {
+    let reasons: Vec<_> = explanation
+        .rejected
+        .iter()
+        .map(|r| format!("{} of {} {}", r.nodes, explanation.nodes, r.reason))
+        .collect();
+    format!("none of {} nodes can host the actor: {}", explanation.nodes, reasons.join("; "))
+}

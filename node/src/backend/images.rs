@@ -1,0 +1,222 @@
+//! Images: pushing them past the authority, listing and unloading them, and the authority itself.
+
+use super::{NodeBackend, Outcome, failed, led};
+use crate::admin::Replies;
+use crate::admin::protocol::{AuthorityView, Failed, ImageItem, PushImage, Reply, Request};
+use crate::driver::View;
+use crate::logs::time;
+use odeon_convention::codes;
+use odeon_convention::leader::{ImageState, ImageView, Operation};
+use odeon_convention::record::AuthoritySetting;
+use odeon_convention::types::{ImageInfo, NativeActor, SourceHash};
+use odeon_sourceauth::{AllowedSigners, Authority, Image, ImageError, Rejection, Verified};
+
+/// The shortest prefix of a hash that stands for it.
+const PREFIX_DIGITS_MIN: usize = 8;
+
+impl NodeBackend {
+    pub(super) async fn images(&self, view: &View) -> Result<Vec<ImageItem>, Failed> {
+        let Some(led) = &view.led else {
+            return match self.ask_leader(view, &Request::Images).await? {
+                Reply::Images(images) => Ok(images),
+                _ => Err(failed(codes::BAD_REQUEST, "the leader answers something else than images")),
+            };
+        };
+        let actors = self.all_actors(view).await;
+        let running = |hash: &str| actors.iter().filter(|a| a.image.as_deref() == Some(hash)).count();
+        Ok(led
+            .images
+            .iter()
+            .map(|image| {
+                let mut item = item(image);
+                item.actors = u32::try_from(running(&item.hash)).unwrap_or(u32::MAX);
+                item
+            })
+            .collect())
+    }
+
+    /// The image that a person means: a hash, a prefix of one, or `name[@version]`.
+    pub(super) async fn find_image(&self, view: &View, text: &str) -> Result<SourceHash, Failed> {
+        let images = match &view.led {
+            Some(led) => led.images.iter().map(item).collect(),
+            None => self.images(view).await?,
+        };
+        resolve(&images, text)
+    }
+
+    pub(super) async fn push_image(&self, view: &View, push: PushImage) -> Outcome {
+        let setting = led(view)?.authority.clone();
+        let images = self.images.clone();
+        // Unpacking, verifying and compiling take a while: not on an I/O thread.
+        let judged = tokio::task::spawn_blocking(move || judge(&images, setting, push));
+        let (image, verdict) = judged.await.map_err(|e| failed(codes::INTERNAL, e.to_string()))??;
+        let hash = image.hash;
+        let by = match &verdict {
+            Ok(verified) => verified.by().to_owned(),
+            Err(rejection) => rejection.message.clone(),
+        };
+        self.operation(Operation::JudgeImage { image, approved: verdict.is_ok(), by }).await?;
+        verdict?;
+        let view = self.view().await?;
+        let pushed = led(&view)?.images.iter().find(|i| i.image.hash == hash).map(item);
+        pushed.map(Reply::Pushed).ok_or_else(|| failed(codes::INTERNAL, "the image is not in the leader's list"))
+    }
+
+    pub(super) async fn unload_image(&self, view: &View, text: &str) -> Outcome {
+        let hash = self.find_image(view, text).await?;
+        self.operation(Operation::UnloadImage { hash }).await?;
+        Ok(Reply::Done)
+    }
+
+    pub(super) async fn set_authority(&self, authority: AuthoritySetting) -> Outcome {
+        authority_of(&authority)?;
+        self.operation(Operation::SetAuthority(authority)).await?;
+        Ok(Reply::Done)
+    }
+
+    pub(super) async fn authority(&self, view: &View, _replies: &Replies) -> Outcome {
+        let Some(led) = &view.led else { return self.ask_leader(view, &Request::Authority).await };
+        let (authority, signers) = match &led.authority {
+            AuthoritySetting::None => ("none", Vec::new()),
+            AuthoritySetting::AcceptAll => ("accept-all", Vec::new()),
+            AuthoritySetting::Keyring { allowed_signers } => {
+                let signers = AllowedSigners::parse(allowed_signers)
+                    .map_err(|e| failed(codes::DATA_UNUSABLE, e.to_string()))?;
+                ("keyring", signers.describe())
+            }
+        };
+        Ok(Reply::Authority(AuthorityView { authority: authority.to_owned(), signers }))
+    }
+}
+
+fn authority_of(setting: &AuthoritySetting) -> Result<Authority, Failed> {
+    Ok(match setting {
+        AuthoritySetting::None => Authority::None,
+        AuthoritySetting::AcceptAll => Authority::AcceptAll,
+        AuthoritySetting::Keyring { allowed_signers } => Authority::Keyring(
+            AllowedSigners::parse(allowed_signers).map_err(|e| failed(codes::BAD_REQUEST, e.to_string()))?,
+        ),
+    })
+}
+
+/// Opens, judges and, where approved, compiles and stores an image. Blocks.
+fn judge(
+    images: &crate::transfer::Images,
+    setting: AuthoritySetting,
+    push: PushImage,
+) -> Result<(ImageInfo, Result<Verified, Failed>), Failed> {
+    let image = Image::open(push.bytes).map_err(|e| {
+        let code = if matches!(e, ImageError::TooLarge { .. }) { codes::IMAGE_TOO_LARGE } else { codes::IMAGE_MALFORMED };
+        failed(code, e.to_string())
+    })?;
+    let info = info(&image);
+    let verdict = authority_of(&setting)?.judge(image, push.signature.as_deref(), time::unix_seconds());
+    let verified = match verdict {
+        Ok(verified) => verified,
+        Err(rejection) => {
+            let code = match &rejection {
+                Rejection::NoAuthority => codes::NO_AUTHORITY,
+                Rejection::SignatureMissing => codes::SIGNATURE_MISSING,
+                Rejection::SignerNotAllowed { .. } => codes::SIGNER_NOT_ALLOWED,
+                _ => codes::SIGNATURE_INVALID,
+            };
+            return Ok((info, Err(failed(code, rejection.to_string()))));
+        }
+    };
+    images
+        .try_code(&info.hash.to_string(), verified.image().code())
+        .map_err(|e| failed(codes::IMAGE_MALFORMED, e.to_string()))?;
+    images.put(&verified).map_err(|e| failed(codes::DATA_UNUSABLE, e.to_string()))?;
+    Ok((info, Ok(verified)))
+}
+
+fn info(image: &Image) -> ImageInfo {
+    let manifest = image.manifest();
+    ImageInfo {
+        hash: SourceHash(image.hash().0),
+        name: manifest.name.clone(),
+        version: manifest.version.to_string(),
+        size_bytes: image.bytes().len() as u64,
+        actors: manifest
+            .actors
+            .iter()
+            .map(|a| NativeActor { name: a.name.clone(), required: a.require.clone() })
+            .collect(),
+    }
+}
+
+fn item(view: &ImageView) -> ImageItem {
+    ImageItem {
+        hash: view.image.hash.to_string(),
+        name: view.image.name.clone(),
+        version: view.image.version.clone(),
+        size: view.image.size_bytes,
+        state: match view.state {
+            ImageState::Approved => "approved".to_owned(),
+            ImageState::Rejected => "rejected".to_owned(),
+        },
+        by: view.by.clone(),
+        nodes: view.nodes,
+        actors: 0,
+    }
+}
+
+fn resolve(images: &[ImageItem], text: &str) -> Result<SourceHash, Failed> {
+    let looks_like_hash = text.len() >= PREFIX_DIGITS_MIN && text.bytes().all(|b| b.is_ascii_hexdigit());
+    let by_hash: Vec<_> = images.iter().filter(|i| looks_like_hash && i.hash.starts_with(text)).collect();
+    let (name, version) = text.split_once('@').map_or((text, None), |(name, version)| (name, Some(version)));
+    let found = match by_hash.as_slice() {
+        [one] => one,
+        [] => images
+            .iter()
+            .filter(|i| i.name == name && version.is_none_or(|v| i.version == v))
+            // The newest version; of one version that was pushed twice, what may be used goes first.
+            .max_by(|a, b| {
+                odeon_sourceauth::compare_versions(&a.version, &b.version)
+                    .then_with(|| (a.state == "approved").cmp(&(b.state == "approved")))
+            })
+            .ok_or_else(|| failed(codes::IMAGE_UNKNOWN, format!("no image has the hash or name {text:?}")))?,
+        many => {
+            let hashes: Vec<_> = many.iter().map(|i| i.hash.as_str()).collect();
+            return Err(failed(codes::IMAGE_AMBIGUOUS, format!("{text:?} fits {}", hashes.join(", "))));
+        }
+    };
+    let bytes = data_encoding::HEXLOWER.decode(found.hash.as_bytes()).ok().and_then(|b| b.try_into().ok());
+    bytes.map(SourceHash).ok_or_else(|| failed(codes::INTERNAL, format!("{:?} is not a source hash", found.hash)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn image(digit: char, name: &str, version: &str) -> ImageItem {
+        ImageItem {
+            hash: digit.to_string().repeat(64),
+            name: name.into(),
+            version: version.into(),
+            size: 1,
+            state: "approved".into(),
+            by: String::new(),
+            nodes: 0,
+            actors: 0,
+        }
+    }
+
+    #[test]
+    fn an_image_is_found_by_hash_prefix_name_and_version() {
+        let images = [image('a', "hello", "1.9.0"), image('b', "hello", "1.10.0"), image('c', "other", "1")];
+        assert_eq!(resolve(&images, "aaaaaaaa").unwrap(), SourceHash([0xaa; 32]));
+        assert_eq!(resolve(&images, "hello").unwrap(), SourceHash([0xbb; 32]), "the newest version");
+        assert_eq!(resolve(&images, "hello@1.9.0").unwrap(), SourceHash([0xaa; 32]));
+        assert_eq!(resolve(&images, "aaaa").unwrap_err().code, codes::IMAGE_UNKNOWN, "too short for a prefix");
+        assert_eq!(resolve(&images, "hello@2").unwrap_err().code, codes::IMAGE_UNKNOWN);
+    }
+
+    #[test]
+    fn a_prefix_of_two_hashes_is_ambiguous() {
+        let mut other = image('a', "other", "1");
+        other.hash.replace_range(60.., "bbbb");
+        let images = [image('a', "hello", "1"), other];
+        assert_eq!(resolve(&images, "aaaaaaaa").unwrap_err().code, codes::IMAGE_AMBIGUOUS);
+    }
+}

@@ -1,0 +1,127 @@
+//! Nodes: listing them, changing what they have, tokens, shutting them down.
+
+use super::{NodeBackend, Outcome, failed, led};
+use crate::admin::Caller;
+use crate::admin::protocol::{Failed, NodeItem, Reply, Request};
+use crate::driver::{Event, LedView, View};
+use crate::identity::Token;
+use crate::logs::time;
+use odeon::NodeRef;
+use odeon_capabilities::Delta;
+use odeon_convention::codes;
+use odeon_convention::leader::{MemberState, MemberView, Operation};
+use odeon_convention::record::TokenFact;
+use odeon_convention::types::Role;
+use tokio::sync::oneshot;
+
+/// A token lives this long at most.
+const TOKEN_TTL_MAX_S: u64 = 366 * 24 * 3600;
+
+/// The member with this name or id, the living one first.
+pub(super) fn find<'a>(led: &'a LedView, name_or_id: &str) -> Result<&'a MemberView, Failed> {
+    led.members
+        .iter()
+        .filter(|m| m.name == name_or_id || m.node.id.to_string() == name_or_id)
+        .min_by_key(|m| m.state)
+        .ok_or_else(|| failed(codes::NODE_UNKNOWN, format!("no node has the name or id {name_or_id:?}")))
+}
+
+impl NodeBackend {
+    pub(super) async fn nodes(&self, view: &View) -> Result<Vec<NodeItem>, Failed> {
+        if let Some(led) = &view.led {
+            return Ok(led.members.iter().map(item).collect());
+        }
+        match self.ask_leader(view, &Request::Nodes).await? {
+            Reply::Nodes(nodes) => Ok(nodes),
+            _ => Err(failed(codes::BAD_REQUEST, "the leader answers something else than nodes")),
+        }
+    }
+
+    /// The name of a node, as the leader knows it; its id where the leader cannot be asked.
+    pub(super) async fn name_of(&self, view: &View, node: NodeRef) -> String {
+        if node == self.me {
+            return self.name.clone();
+        }
+        let id = node.id.to_string();
+        let nodes = self.nodes(view).await.unwrap_or_default();
+        nodes.into_iter().find(|n| n.id == id).map_or(id, |n| n.name)
+    }
+
+    pub(super) fn is_me(&self, name_or_id: &str) -> bool {
+        name_or_id == self.name || name_or_id == self.me.id.to_string()
+    }
+
+    pub(super) async fn set_capabilities(
+        &self,
+        view: &View,
+        caller: &Caller,
+        on: Option<String>,
+        delta: Delta,
+    ) -> Outcome {
+        match on.filter(|on| !self.is_me(on)) {
+            None if matches!(caller, Caller::Peer(..)) => Err(failed(codes::ROLE, "a node changes its own only")),
+            None => {
+                let (end, done) = oneshot::channel();
+                self.event(Event::ChangeCapabilities { delta, end }).await?;
+                let done = done.await.map_err(|_| super::stopping())?;
+                done.map_err(|reason| failed(codes::BAD_CAPABILITY, reason))?;
+                Ok(Reply::Done)
+            }
+            Some(on) => {
+                let node = find(led(view)?, &on)?.node.id;
+                self.operation(Operation::SetCapabilities { node, delta }).await?;
+                Ok(Reply::Done)
+            }
+        }
+    }
+
+    pub(super) async fn shut_down(&self, view: &View, on: Option<String>) -> Outcome {
+        let Some(on) = on.filter(|on| !self.is_me(on)) else {
+            self.event(Event::Leave).await?;
+            return Ok(Reply::Done);
+        };
+        let member = find(led(view)?, &on)?;
+        if !matches!(member.state, MemberState::Alive | MemberState::Suspect) {
+            return Err(failed(codes::NODE_UNREACHABLE, format!("node {on} is {:?}", member.state).to_lowercase()));
+        }
+        self.hand_on(member.node, &Request::Shutdown { on: None }, async |_| {}).await
+    }
+
+    pub(super) async fn create_token(
+        &self,
+        role: Role,
+        ttl_s: u64,
+        uses: Option<u32>,
+        claims: Option<Vec<String>>,
+    ) -> Outcome {
+        if ttl_s == 0 || ttl_s > TOKEN_TTL_MAX_S {
+            return Err(failed(
+                codes::BAD_REQUEST,
+                format!("a token's time of {ttl_s} s is not between 1 s and {TOKEN_TTL_MAX_S} s"),
+            ));
+        }
+        if role == Role::Leader {
+            return Err(failed(codes::BAD_REQUEST, "a convention has one leader in this version: no token for more"));
+        }
+        let token = Token::new(vec![self.listen.clone()], self.identity.ca_digest())
+            .map_err(|e| failed(codes::INTERNAL, e.to_string()))?;
+        let fact =
+            TokenFact { id: token.id(), role, expires_unix_s: time::unix_seconds() + ttl_s, uses, claims };
+        self.operation(Operation::CreateToken(fact)).await?;
+        Ok(Reply::Token(token.to_string()))
+    }
+}
+
+fn item(member: &MemberView) -> NodeItem {
+    NodeItem {
+        name: member.name.clone(),
+        id: member.node.id.to_string(),
+        incarnation: member.node.incarnation.0,
+        state: member.state,
+        role: member.role,
+        listen: member.listen.clone(),
+        capabilities: member.capabilities.clone(),
+        actors: member.actors,
+        since: time::ago(member.since_ms),
+    }
+}

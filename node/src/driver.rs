@@ -1,0 +1,336 @@
+//! Drives the convention's pure machines: everything that can wake them is one [`Event`], and what they want done
+//! is done in one place. It makes no protocol decision.
+//!
+//! A leader's node runs both machines; what they say to each other never touches a socket.
+
+mod effects;
+
+use crate::hosting::Hosting;
+use crate::identity::Tokens;
+use crate::ledger::{Ledger, LedgerError};
+use crate::link::{Links, Peer};
+use crate::transfer::Images;
+use hashbrown::HashMap;
+use odeon::{Address, NodeId, NodeRef};
+use odeon_capabilities::Delta;
+use odeon_convention::leader::{self, Answer, ImageView, Leader, MemberView, Operation};
+use odeon_convention::member::{self, Member};
+use odeon_convention::record::AuthoritySetting;
+use odeon_convention::types::{CheckOutcome, CreateOutcome, CreateSpec, Explanation, Load, RequestId, Role, SourceHash};
+use odeon_convention::wire::{ToLeader, ToMember};
+use odeon_convention::{codes, wire};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+/// Events that wait for the driver; what comes then is refused by whoever has it.
+pub(crate) const EVENTS_MAX: usize = 65_536;
+/// How often the number of actors is told to the member machine.
+const LOAD_EVERY: Duration = Duration::from_millis(500);
+
+/// Everything that wakes the driver.
+pub(crate) enum Event {
+    Up(Peer),
+    Down(NodeRef),
+    Control(NodeRef, Vec<u8>),
+    Committed(u64),
+    LedgerFailed(LedgerError),
+    LeaderChecked { ticket: u64, outcome: CheckOutcome },
+    MemberChecked { ticket: u64, outcome: CheckOutcome },
+    Fetched { hash: SourceHash, failure: Option<String> },
+    Launched { request: RequestId, result: Result<Address, String> },
+    Locate(NodeId),
+    CreateForActor { child: Address, spec: Box<CreateSpec> },
+    Create { spec: Box<CreateSpec>, end: oneshot::Sender<CreateOutcome> },
+    Explain { spec: Box<CreateSpec>, end: oneshot::Sender<Explanation> },
+    ChangeCapabilities { delta: Delta, end: oneshot::Sender<Result<(), String>> },
+    Operation { operation: Box<Operation>, end: oneshot::Sender<Answer> },
+    View(oneshot::Sender<View>),
+    Leave,
+}
+
+/// What the driver knows, for reads.
+#[derive(Debug, Clone)]
+pub(crate) struct View {
+    /// This node.
+    pub(crate) me: NodeRef,
+    /// The leader that this node is registered with.
+    pub(crate) leader: Option<NodeRef>,
+    /// What the leader knows; none on other nodes.
+    pub(crate) led: Option<LedView>,
+}
+
+/// What a leader knows.
+#[derive(Debug, Clone)]
+pub(crate) struct LedView {
+    pub(crate) members: Vec<MemberView>,
+    pub(crate) images: Vec<ImageView>,
+    pub(crate) authority: AuthoritySetting,
+}
+
+/// How the driver ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The node has left, or its leader stops.
+    Left,
+    /// The convention takes this start of the node for gone: only a new incarnation can come back.
+    StartAgain(String),
+    /// The leader will never take this node as it is.
+    Rejected { code: u16, reason: String },
+}
+
+/// What the driver drives with.
+pub(crate) struct Means {
+    pub(crate) hosting: Arc<Hosting>,
+    pub(crate) links: Links,
+    pub(crate) images: Arc<Images>,
+    pub(crate) tokens: Tokens,
+    pub(crate) ledger: Option<Box<dyn Ledger>>,
+    pub(crate) events: mpsc::Sender<Event>,
+}
+
+/// Whom a creation of the member machine is for.
+enum CreateFor {
+    Actor(Address),
+    Person(oneshot::Sender<CreateOutcome>),
+}
+
+/// The machines and what waits for their answers.
+pub(crate) struct Driver {
+    me: NodeRef,
+    leader: Option<Leader>,
+    member: Member,
+    means: Means,
+    started: Instant,
+    tickets: u64,
+    creates: HashMap<u64, CreateFor>,
+    explains: HashMap<u64, oneshot::Sender<Explanation>>,
+    operations: HashMap<u64, oneshot::Sender<Answer>>,
+    joined: Option<NodeRef>,
+    /// What this node's machines say to each other.
+    to_leader: VecDeque<ToLeader>,
+    to_member: VecDeque<ToMember>,
+    ledger_failure: Option<String>,
+    end: Option<End>,
+}
+
+impl Driver {
+    pub(crate) fn new(me: NodeRef, leader: Option<Leader>, member: Member, means: Means, started: Instant) -> Self {
+        Self {
+            me,
+            leader,
+            member,
+            means,
+            started,
+            tickets: 0,
+            creates: HashMap::new(),
+            explains: HashMap::new(),
+            operations: HashMap::new(),
+            joined: None,
+            to_leader: VecDeque::new(),
+            to_member: VecDeque::new(),
+            ledger_failure: None,
+            end: None,
+        }
+    }
+
+    /// Runs until the node has left or cannot go on.
+    pub(crate) async fn run(mut self, mut events: mpsc::Receiver<Event>) -> End {
+        let mut load_tick = tokio::time::interval(LOAD_EVERY);
+        let hosting = self.means.hosting.clone();
+        if self.leader.is_some() {
+            let me = self.me;
+            self.lead(|leader, now| {
+                leader.start(now);
+                leader.handle(now, leader::Input::Connected { node: me, role: Role::Leader });
+            });
+            self.take_part(member::Input::Connected { leader: me });
+        }
+        loop {
+            self.carry_out();
+            if let Some(end) = self.end.take() {
+                return end;
+            }
+            let deadline = self.next_deadline();
+            tokio::select! {
+                event = events.recv() => match event {
+                    Some(event) => self.handle(event),
+                    None => return End::Left,
+                },
+                () = hosting.kept_changed.notified() => self.take_kept(),
+                _ = load_tick.tick() => {
+                    let actors = u32::try_from(hosting.system().count()).unwrap_or(u32::MAX);
+                    self.take_part(member::Input::LoadChanged { load: Load { actors } });
+                }
+                () = tokio::time::sleep_until(deadline) => {
+                    self.lead(|leader, now| leader.handle(now, leader::Input::Timer));
+                    self.take_part(member::Input::Timer);
+                }
+            }
+        }
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn next_deadline(&self) -> Instant {
+        let leader = self.leader.as_ref().and_then(Leader::next_deadline);
+        let at = [leader, self.member.next_deadline()].into_iter().flatten().min();
+        // An hour stands for "nothing is due".
+        self.started + Duration::from_millis(at.unwrap_or(self.now() + 3_600_000))
+    }
+
+    fn lead(&mut self, f: impl FnOnce(&mut Leader, u64)) {
+        let now = self.now();
+        if let Some(leader) = &mut self.leader {
+            f(leader, now);
+        }
+    }
+
+    fn take_part(&mut self, input: member::Input) {
+        let now = self.now();
+        self.member.handle(now, input);
+    }
+
+    fn ticket(&mut self) -> u64 {
+        self.tickets += 1;
+        self.tickets
+    }
+
+    fn take_kept(&mut self) {
+        let kept = self.means.hosting.take_kept();
+        for (address, global_name) in kept.exits {
+            self.take_part(member::Input::Exited { address, global_name });
+        }
+        if !kept.capabilities.0.is_empty() {
+            self.take_part(member::Input::ChangeCapabilities { delta: kept.capabilities });
+        }
+    }
+
+    fn handle(&mut self, event: Event) {
+        match event {
+            Event::Up(peer) => self.up(peer),
+            Event::Down(node) => self.down(node),
+            Event::Control(from, bytes) => self.control(from, &bytes),
+            Event::Committed(index) => self.lead(|l, now| l.handle(now, leader::Input::Committed { index })),
+            Event::LedgerFailed(error) => self.ledger_failed(&error),
+            Event::LeaderChecked { ticket, outcome } => {
+                self.lead(|l, now| l.handle(now, leader::Input::Checked { ticket, outcome }));
+            }
+            Event::MemberChecked { ticket, outcome } => self.take_part(member::Input::Checked { ticket, outcome }),
+            Event::Fetched { hash, failure } => self.take_part(member::Input::Fetched { hash, failure }),
+            Event::Launched { request, result } => self.take_part(member::Input::Launched { request, result }),
+            Event::Locate(node) => self.take_part(member::Input::Locate { node }),
+            Event::CreateForActor { child, spec } => {
+                let ticket = self.ticket();
+                self.creates.insert(ticket, CreateFor::Actor(child));
+                self.take_part(member::Input::Create { ticket, spec });
+            }
+            Event::Create { spec, end } => {
+                let ticket = self.ticket();
+                self.creates.insert(ticket, CreateFor::Person(end));
+                self.take_part(member::Input::Create { ticket, spec });
+            }
+            Event::Explain { spec, end } => {
+                let ticket = self.ticket();
+                self.explains.insert(ticket, end);
+                self.take_part(member::Input::Explain { ticket, spec });
+            }
+            Event::ChangeCapabilities { delta, end } => self.change_capabilities(delta, end),
+            Event::Operation { operation, end } => self.operation(*operation, end),
+            Event::View(end) => {
+                // Who asked may have gone.
+                let _ = end.send(self.view());
+            }
+            Event::Leave => self.leave(),
+        }
+    }
+
+    fn up(&mut self, peer: Peer) {
+        tracing::info!(node = %peer.node, name = peer.name, role = ?peer.role, address = %peer.address, "link is up");
+        self.means.hosting.node_linked(peer.node);
+        if peer.role == Role::Leader && self.leader.is_none() {
+            self.take_part(member::Input::Connected { leader: peer.node });
+        }
+        self.lead(|l, now| l.handle(now, leader::Input::Connected { node: peer.node, role: peer.role }));
+    }
+
+    fn down(&mut self, node: NodeRef) {
+        tracing::info!(%node, "link is down");
+        if self.leader.is_none() && self.joined == Some(node) {
+            self.take_part(member::Input::Disconnected);
+        }
+        self.lead(|l, now| l.handle(now, leader::Input::Disconnected { node }));
+    }
+
+    /// A word on the control lane: to a leader from a member, else to this member from a leader.
+    fn control(&mut self, from: NodeRef, bytes: &[u8]) {
+        if self.leader.is_some() {
+            match wire::decode(bytes) {
+                Ok(message) => self.lead(|l, now| l.handle(now, leader::Input::Received { from, message })),
+                Err(error) => tracing::warn!(node = %from, %error, "dropped a message to the leader"),
+            }
+        } else {
+            match wire::decode(bytes) {
+                Ok(message) => self.take_part(member::Input::Received { from, message }),
+                Err(error) => tracing::warn!(node = %from, %error, "dropped a message of the leader"),
+            }
+        }
+    }
+
+    fn ledger_failed(&mut self, error: &LedgerError) {
+        tracing::error!(%error, "the ledger cannot be written; nothing is acknowledged from now on");
+        self.ledger_failure = Some(error.to_string());
+        for (_, end) in self.operations.drain() {
+            let _ = end.send(refused(codes::DISK_FULL, &error.to_string()));
+        }
+    }
+
+    fn change_capabilities(&mut self, delta: Delta, end: oneshot::Sender<Result<(), String>>) {
+        let mut trial = self.member.capabilities().clone();
+        let result = trial.apply(&delta).map(|_| ()).map_err(|e| e.to_string());
+        if result.is_ok() {
+            self.take_part(member::Input::ChangeCapabilities { delta });
+        }
+        let _ = end.send(result);
+    }
+
+    fn operation(&mut self, operation: Operation, end: oneshot::Sender<Answer>) {
+        let answer = match (&self.leader, &self.ledger_failure) {
+            (None, _) => refused(codes::ROLE, "this node does not lead the convention"),
+            (_, Some(failure)) => refused(codes::DISK_FULL, failure),
+            _ => {
+                let ticket = self.ticket();
+                self.operations.insert(ticket, end);
+                self.lead(|l, now| l.handle(now, leader::Input::Operation { ticket, operation }));
+                return;
+            }
+        };
+        let _ = end.send(answer);
+    }
+
+    fn view(&self) -> View {
+        let led = self.leader.as_ref().map(|leader| LedView {
+            members: leader.members(self.now()),
+            images: leader.images(),
+            authority: leader.authority().clone(),
+        });
+        View { me: self.me, leader: self.joined, led }
+    }
+
+    fn leave(&mut self) {
+        if self.leader.is_some() {
+            // A leader that stops comes back with its folder: its members keep what they have.
+            self.end = Some(End::Left);
+        } else {
+            self.take_part(member::Input::Leave);
+        }
+    }
+}
+
+fn refused(code: u16, reason: &str) -> Answer {
+    Answer::Refused { code, reason: reason.to_owned() }
+}

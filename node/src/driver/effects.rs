@@ -1,0 +1,152 @@
+//! What the machines want done, done.
+
+use super::{CreateFor, Driver, End, Event};
+use odeon::NodeRef;
+use odeon_convention::types::{CreateSpec, ImageInfo, RequestId, SourceHash};
+use odeon_convention::{codes, leader, member, wire};
+use std::sync::Arc;
+
+impl Driver {
+    /// Drains the effects of both machines until neither has any: the one place where effects are carried out.
+    pub(super) fn carry_out(&mut self) {
+        loop {
+            if let Some(effect) = self.leader.as_mut().and_then(leader::Leader::next_effect) {
+                self.lead_effect(effect);
+            } else if let Some(effect) = self.member.next_effect() {
+                self.member_effect(effect);
+            } else if let Some(message) = self.to_leader.pop_front() {
+                let from = self.me;
+                self.lead(|l, now| l.handle(now, leader::Input::Received { from, message }));
+            } else if let Some(message) = self.to_member.pop_front() {
+                let from = self.me;
+                self.take_part(member::Input::Received { from, message });
+            } else {
+                return;
+            }
+        }
+    }
+
+    fn lead_effect(&mut self, effect: leader::Effect) {
+        match effect {
+            leader::Effect::Send { to, message } if to == self.me => self.to_member.push_back(message),
+            leader::Effect::Send { to, message } => self.means.links.send_control(to, wire::encode(&message)),
+            leader::Effect::Persist { index, record } => {
+                let written = self.means.ledger.as_ref().map(|ledger| ledger.append(index, &record));
+                if let Some(Err(error)) = written {
+                    self.ledger_failed(&error);
+                }
+            }
+            leader::Effect::Check { ticket, actor, image, requirements, capabilities } => {
+                let (images, hosting, events) =
+                    (self.means.images.clone(), self.means.hosting.clone(), self.means.events.clone());
+                tokio::task::spawn_blocking(move || {
+                    let outcome = images.check(&hosting, image, &actor, &Arc::new(capabilities), &requirements);
+                    let _ = events.blocking_send(Event::LeaderChecked { ticket, outcome });
+                });
+            }
+            leader::Effect::Answer { ticket, answer } => {
+                if let Some(end) = self.operations.remove(&ticket) {
+                    // Who asked may have gone.
+                    let _ = end.send(answer);
+                }
+            }
+            leader::Effect::DropImage { hash } => self.drop_image(hash),
+            leader::Effect::TokensChanged => {
+                if let Some(leader) = &self.leader {
+                    self.means.tokens.replace(leader.tokens());
+                }
+            }
+            leader::Effect::Close { node, reason } => {
+                tracing::info!(%node, reason, "closing the link");
+                self.means.links.forget(node);
+            }
+            leader::Effect::Notice(notice) => {
+                let node = notice.node.map(|n| n.to_string()).unwrap_or_default();
+                if notice.warn {
+                    tracing::warn!(about = node, "{}", notice.text);
+                } else {
+                    tracing::info!(about = node, "{}", notice.text);
+                }
+            }
+        }
+    }
+
+    fn member_effect(&mut self, effect: member::Effect) {
+        match effect {
+            member::Effect::Send { to, message } if to == self.me => self.to_leader.push_back(message),
+            member::Effect::Send { to, message } => self.means.links.send_control(to, wire::encode(&message)),
+            member::Effect::Check { ticket, spec } => self.check(ticket, *spec),
+            member::Effect::Fetch { image, sources } => self.fetch(*image, sources),
+            member::Effect::Launch { request, spec } => self.launch(request, *spec),
+            member::Effect::Created { ticket, spec: _, outcome } => match self.creates.remove(&ticket) {
+                Some(CreateFor::Actor(child)) => self.means.hosting.settle(child, &outcome),
+                Some(CreateFor::Person(end)) => {
+                    let _ = end.send(*outcome);
+                }
+                None => {}
+            },
+            member::Effect::Explained { ticket, explanation } => {
+                if let Some(end) = self.explains.remove(&ticket) {
+                    let _ = end.send(*explanation);
+                }
+            }
+            member::Effect::CapabilitiesChanged(map) => self.means.hosting.set_capabilities(map),
+            member::Effect::MemberGone { node, reason } => {
+                tracing::info!(%node, reason, "a node is gone");
+                self.means.hosting.node_gone(node, &reason);
+            }
+            member::Effect::ImageUnloaded { hash } => self.drop_image(hash),
+            member::Effect::Located { node, at } => self.means.hosting.node_located(node, at),
+            member::Effect::Joined { leader, term } => {
+                tracing::info!(%leader, term, "registered with the leader");
+                self.joined = Some(leader);
+            }
+            member::Effect::Rejected { code, reason } => {
+                let end = if code == codes::SUPERSEDED {
+                    End::StartAgain(reason)
+                } else {
+                    End::Rejected { code, reason }
+                };
+                self.end = Some(end);
+            }
+            member::Effect::Left => self.end = Some(End::Left),
+        }
+    }
+
+    fn drop_image(&self, hash: SourceHash) {
+        self.means.hosting.remove_image(&hash.to_string());
+        let images = self.means.images.clone();
+        tokio::task::spawn_blocking(move || images.remove(hash));
+    }
+
+    fn check(&self, ticket: u64, spec: CreateSpec) {
+        let capabilities = Arc::new(self.member.capabilities().clone());
+        let (images, hosting, events) =
+            (self.means.images.clone(), self.means.hosting.clone(), self.means.events.clone());
+        tokio::task::spawn_blocking(move || {
+            let outcome = images.check(&hosting, spec.image, &spec.actor, &capabilities, &spec.requirements);
+            let _ = events.blocking_send(Event::MemberChecked { ticket, outcome });
+        });
+    }
+
+    fn fetch(&self, image: ImageInfo, sources: Vec<NodeRef>) {
+        let (images, links, events) = (self.means.images.clone(), self.means.links.clone(), self.means.events.clone());
+        tokio::spawn(async move {
+            let failure = images.ensure(&links, &image, &sources).await.err().map(|e| e.to_string());
+            if let Some(failure) = &failure {
+                tracing::warn!(image = %image.hash, failure, "an image cannot be had");
+            }
+            let _ = events.send(Event::Fetched { hash: image.hash, failure }).await;
+        });
+    }
+
+    fn launch(&self, request: RequestId, spec: CreateSpec) {
+        let (images, hosting, events) =
+            (self.means.images.clone(), self.means.hosting.clone(), self.means.events.clone());
+        tokio::task::spawn_blocking(move || {
+            let loaded = spec.image.map_or(Ok(()), |hash| images.load(hash).map_err(|e| e.to_string()));
+            let result = loaded.and_then(|()| hosting.launch(&spec));
+            let _ = events.blocking_send(Event::Launched { request, result });
+        });
+    }
+}

@@ -1,0 +1,151 @@
+//! Runs actors' own checks so that none of them can harm the node, and remembers what they answered.
+//!
+//! A check of an image is bounded by its runtime. A check that is linked into the node cannot be stopped: it runs
+//! in a thread of its own, is given up after a time limit, and is not run again.
+
+use odeon::{CapabilityMap, CapabilityView, Definition, Failure, Requirements, Value};
+use odeon_capabilities::{Memo, Reads, RecordingView};
+use odeon_convention::types::{CheckOutcome, CheckVerdict};
+use parking_lot::Mutex;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+/// How long a check may take.
+const CHECK_TIME_MAX_MS: u64 = 1000;
+/// Threads with checks that never ended; beyond it no check that is linked in is run any more.
+const GIVEN_UP_MAX: usize = 16;
+/// Answers that are remembered.
+const REMEMBERED_MAX: usize = 4096;
+
+type Question = (Arc<str>, Option<Arc<str>>, Requirements);
+
+/// The checks of one node.
+pub(crate) struct Checks {
+    answers: Mutex<Memo<Question, CheckOutcome>>,
+    given_up: AtomicUsize,
+}
+
+impl Checks {
+    pub(crate) fn new() -> Self {
+        Self { answers: Mutex::new(Memo::new(REMEMBERED_MAX)), given_up: AtomicUsize::new(0) }
+    }
+
+    /// What the check of `definition` says of a node with `capabilities`. Returns within the time limit.
+    pub(crate) fn run(
+        &self,
+        definition: &Definition,
+        capabilities: &Arc<CapabilityMap>,
+        requirements: &Requirements,
+    ) -> CheckOutcome {
+        let question = (definition.name.clone(), definition.image.clone(), requirements.clone());
+        if let Some(known) = self.answers.lock().find(&question, capabilities) {
+            return known.clone();
+        }
+        let outcome = match definition.image {
+            Some(_) => run_here(definition, capabilities, requirements),
+            None => self.run_in_thread(definition, capabilities, requirements),
+        };
+        self.answers.lock().remember(question, outcome.read.clone(), outcome.clone());
+        outcome
+    }
+
+    fn run_in_thread(
+        &self,
+        definition: &Definition,
+        capabilities: &Arc<CapabilityMap>,
+        requirements: &Requirements,
+    ) -> CheckOutcome {
+        if self.given_up.load(Ordering::Relaxed) >= GIVEN_UP_MAX {
+            return failed(format!("{GIVEN_UP_MAX} checks of this node never ended, so no more are run"));
+        }
+        let (sender, receiver) = mpsc::sync_channel(1);
+        let (definition, capabilities, requirements) = (definition.clone(), capabilities.clone(), requirements.clone());
+        let started = std::thread::Builder::new().name("odeon-check".into()).spawn(move || {
+            // The receiver may have given up; then nobody wants the answer.
+            let _ = sender.send(run_here(&definition, &capabilities, &requirements));
+        });
+        if let Err(error) = started {
+            return failed(format!("no thread for the check: {error}"));
+        }
+        receiver.recv_timeout(Duration::from_millis(CHECK_TIME_MAX_MS)).unwrap_or_else(|_| {
+            self.given_up.fetch_add(1, Ordering::Relaxed);
+            failed(format!("its check took longer than {CHECK_TIME_MAX_MS} ms"))
+        })
+    }
+}
+
+/// A refusal that holds whatever the capabilities are.
+fn failed(reason: String) -> CheckOutcome {
+    CheckOutcome { verdict: CheckVerdict::Failed(reason), read: Reads::default() }
+}
+
+fn run_here(definition: &Definition, capabilities: &CapabilityMap, requirements: &Requirements) -> CheckOutcome {
+    let view = View(RecordingView::new(capabilities));
+    let answer = catch_unwind(AssertUnwindSafe(|| (definition.check)(&view, requirements)));
+    let verdict = match answer {
+        Ok(Ok(true)) => CheckVerdict::Accepted,
+        Ok(Ok(false)) => CheckVerdict::Refused,
+        Ok(Err(failure)) => CheckVerdict::Failed(format!("its check failed: {failure}")),
+        Err(panic) => CheckVerdict::Failed(format!("its check {}", Failure::from_panic(&*panic))),
+    };
+    CheckOutcome { verdict, read: view.0.into_reads() }
+}
+
+struct View<'a>(RecordingView<'a>);
+
+impl CapabilityView for View<'_> {
+    fn value(&self, key: &str) -> Option<Value> {
+        self.0.value(key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn definition(check: fn(&dyn CapabilityView, &Requirements) -> bool) -> Definition {
+        Definition {
+            name: "Probe".into(),
+            required: Arc::new([]),
+            image: None,
+            build: Arc::new(|| Err(Failure::new("never built"))),
+            check: Arc::new(move |capabilities, requirements| Ok(check(capabilities, requirements))),
+        }
+    }
+
+    fn run(check: fn(&dyn CapabilityView, &Requirements) -> bool, gpu: i64) -> CheckOutcome {
+        let mut map = CapabilityMap::new();
+        map.set("gpu", gpu).unwrap();
+        Checks::new().run(&definition(check), &Arc::new(map), &Requirements::none())
+    }
+
+    #[test]
+    fn a_check_answers_and_its_reads_are_kept() {
+        let outcome = run(|c, _| c.value("gpu") == Some(Value::Integer(2)), 2);
+        assert_eq!(outcome.verdict, CheckVerdict::Accepted);
+        assert_eq!(outcome.read.0.get("gpu"), Some(&Some(Value::Integer(2))));
+        assert_eq!(run(|c, _| c.is_true("db"), 2).verdict, CheckVerdict::Refused);
+    }
+
+    #[test]
+    fn a_check_that_panics_is_a_refusal_with_its_reason() {
+        let CheckVerdict::Failed(reason) = run(|_, _| panic!("no way"), 1).verdict else { panic!("not failed") };
+        assert!(reason.contains("no way"), "{reason}");
+    }
+
+    #[test]
+    fn a_check_that_never_ends_is_given_up_and_not_run_again() {
+        let checks = Checks::new();
+        let endless = definition(|_, _| loop { std::thread::park() });
+        let map = Arc::new(CapabilityMap::new());
+        for _ in 0..3 {
+            let CheckVerdict::Failed(reason) = checks.run(&endless, &map, &Requirements::none()).verdict else {
+                panic!("not failed")
+            };
+            assert!(reason.contains("1000 ms"), "{reason}");
+        }
+        assert_eq!(checks.given_up.load(Ordering::Relaxed), 1);
+    }
+}

@@ -1,0 +1,196 @@
+//! What nodes say to each other about actors: one frame a message, in the order of its pair.
+//!
+//! The form is fixed: a kind, two addresses, then what the kind needs. Nothing in a frame is trusted: lengths are
+//! checked against what is there, and a frame that does not parse is counted and dropped by its receiver.
+
+use odeon::system::Envelope;
+use odeon::{ADDRESS_BYTES, Address, AnyMessage, EncodeError, Encoded, NodeRef};
+use odeon::{Incarnation, NodeId};
+
+/// Bytes of a message's type name at most.
+pub(crate) const NAME_BYTES_MAX: usize = 256;
+/// Bytes of a reason at most; longer ones are cut.
+const REASON_BYTES_MAX: usize = 1024;
+/// Bytes of an encoded message at most.
+pub(crate) const MESSAGE_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// One frame.
+#[derive(Debug)]
+pub(crate) enum Frame {
+    /// A message for an actor.
+    Message(Envelope),
+    /// A child of `to` is gone.
+    ChildExited { parent: Address, child: Address, reason: String },
+    /// A message of `sender` to `to` could not be delivered.
+    Undeliverable { to: Address, sender: Address },
+    /// Where does the actor of this promised address live? Asked of the node that promised it.
+    WhereIs { promised: Address },
+    /// It lives there, under that address; or nowhere.
+    Settled { promised: Address, at: Option<(NodeRef, Address)> },
+}
+
+/// Why bytes are not a frame.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum FrameError {
+    #[error("frame of {found} bytes ends where {expected} more were expected")]
+    Short { found: usize, expected: usize },
+    #[error("frame kind {0} is not known")]
+    Kind(u8),
+    #[error("message type name of {0} bytes is longer than {NAME_BYTES_MAX} bytes or not text")]
+    Name(usize),
+}
+
+const MESSAGE: u8 = 0;
+const CHILD_EXITED: u8 = 1;
+const UNDELIVERABLE: u8 = 2;
+const WHERE_IS: u8 = 3;
+const SETTLED: u8 = 4;
+
+impl Frame {
+    /// The bytes of a message's frame.
+    pub(crate) fn message(envelope: &Envelope) -> Result<Vec<u8>, EncodeError> {
+        let Encoded { name, bytes } = envelope.message.encode()?;
+        let fail = |reason: String| EncodeError { name: name.clone(), reason };
+        if name.is_empty() || name.len() > NAME_BYTES_MAX {
+            return Err(fail(format!("its type name has {} bytes, not 1 to {NAME_BYTES_MAX}", name.len())));
+        }
+        if bytes.len() > MESSAGE_BYTES_MAX {
+            return Err(fail(format!("{} bytes are more than {MESSAGE_BYTES_MAX}", bytes.len())));
+        }
+        let mut out = Vec::with_capacity(2 + 2 * ADDRESS_BYTES + name.len() + bytes.len());
+        out.push(MESSAGE);
+        out.extend_from_slice(&envelope.to.to_bytes());
+        out.extend_from_slice(&envelope.sender.to_bytes());
+        out.push((name.len() - 1) as u8);
+        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(&bytes);
+        Ok(out)
+    }
+
+    /// The bytes of every other frame.
+    pub(crate) fn child_exited(parent: Address, child: Address, reason: &str) -> Vec<u8> {
+        let mut out = start(CHILD_EXITED, parent, child);
+        let mut end = reason.len().min(REASON_BYTES_MAX);
+        while !reason.is_char_boundary(end) {
+            end -= 1;
+        }
+        out.extend_from_slice(&reason.as_bytes()[..end]);
+        out
+    }
+
+    pub(crate) fn undeliverable(to: Address, sender: Address) -> Vec<u8> {
+        start(UNDELIVERABLE, to, sender)
+    }
+
+    pub(crate) fn where_is(promised: Address) -> Vec<u8> {
+        start(WHERE_IS, promised, promised)
+    }
+
+    pub(crate) fn settled(promised: Address, at: Option<(NodeRef, Address)>) -> Vec<u8> {
+        let mut out = start(SETTLED, promised, at.map_or(promised, |(_, address)| address));
+        if let Some((node, _)) = at {
+            out.extend_from_slice(&node.id.0);
+            out.extend_from_slice(&node.incarnation.0.to_be_bytes());
+        }
+        out
+    }
+
+    /// Reads a frame.
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Frame, FrameError> {
+        let mut rest = Rest(bytes);
+        let kind = rest.take::<1>()?[0];
+        let first = Address::from_bytes(rest.take()?);
+        let second = Address::from_bytes(rest.take()?);
+        match kind {
+            MESSAGE => {
+                let length = usize::from(rest.take::<1>()?[0]) + 1;
+                let name = std::str::from_utf8(rest.slice(length)?).map_err(|_| FrameError::Name(length))?.to_owned();
+                let message = AnyMessage::from_encoded(Encoded { name, bytes: rest.0.to_vec() });
+                Ok(Frame::Message(Envelope { to: first, sender: second, message }))
+            }
+            CHILD_EXITED => Ok(Frame::ChildExited {
+                parent: first,
+                child: second,
+                reason: String::from_utf8_lossy(&rest.0[..rest.0.len().min(REASON_BYTES_MAX)]).into_owned(),
+            }),
+            UNDELIVERABLE => Ok(Frame::Undeliverable { to: first, sender: second }),
+            WHERE_IS => Ok(Frame::WhereIs { promised: first }),
+            SETTLED if rest.0.is_empty() => Ok(Frame::Settled { promised: first, at: None }),
+            SETTLED => {
+                let id = NodeId(rest.take()?);
+                let incarnation = Incarnation(u32::from_be_bytes(rest.take()?));
+                Ok(Frame::Settled { promised: first, at: Some((NodeRef { id, incarnation }, second)) })
+            }
+            other => Err(FrameError::Kind(other)),
+        }
+    }
+}
+
+fn start(kind: u8, first: Address, second: Address) -> Vec<u8> {
+    let mut out = Vec::with_capacity(1 + 2 * ADDRESS_BYTES + 32);
+    out.push(kind);
+    out.extend_from_slice(&first.to_bytes());
+    out.extend_from_slice(&second.to_bytes());
+    out
+}
+
+/// What is left of a frame.
+struct Rest<'a>(&'a [u8]);
+
+impl<'a> Rest<'a> {
+    fn slice(&mut self, length: usize) -> Result<&'a [u8], FrameError> {
+        let Some((head, tail)) = self.0.split_at_checked(length) else {
+            return Err(FrameError::Short { found: self.0.len(), expected: length });
+        };
+        self.0 = tail;
+        Ok(head)
+    }
+
+    fn take<const N: usize>(&mut self) -> Result<[u8; N], FrameError> {
+        let mut out = [0; N];
+        out.copy_from_slice(self.slice(N)?);
+        Ok(out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn address(tag: u8) -> Address {
+        Address::from_bytes([tag; ADDRESS_BYTES])
+    }
+
+    #[test]
+    fn a_message_survives_the_way() {
+        let envelope = Envelope { to: address(1), sender: address(2), message: AnyMessage::new("hello".to_owned()) };
+        let Ok(Frame::Message(back)) = Frame::parse(&Frame::message(&envelope).unwrap()) else { panic!("not a message") };
+        assert_eq!((back.to, back.sender), (envelope.to, envelope.sender));
+        assert_eq!(back.message.get::<String>().unwrap(), "hello");
+    }
+
+    #[test]
+    fn the_other_frames_survive_the_way() {
+        let node = NodeRef { id: NodeId([7; 16]), incarnation: Incarnation(3) };
+        let parsed = Frame::parse(&Frame::child_exited(address(1), address(2), "gone")).unwrap();
+        assert!(matches!(parsed, Frame::ChildExited { reason, .. } if reason == "gone"));
+        let parsed = Frame::parse(&Frame::settled(address(1), Some((node, address(2))))).unwrap();
+        assert!(matches!(parsed, Frame::Settled { at: Some((n, a)), .. } if n == node && a == address(2)));
+        let parsed = Frame::parse(&Frame::settled(address(1), None)).unwrap();
+        assert!(matches!(parsed, Frame::Settled { at: None, .. }));
+    }
+
+    #[test]
+    fn a_long_reason_is_cut_between_characters() {
+        let parsed = Frame::parse(&Frame::child_exited(address(1), address(2), &"ä".repeat(2000))).unwrap();
+        assert!(matches!(parsed, Frame::ChildExited { reason, .. } if reason == "ä".repeat(REASON_BYTES_MAX / 2)));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_the_parser_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = Frame::parse(&bytes);
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Carries the outbox of a node's log to the leader's store, over a stream of its own so that a storm of lines
+//! never delays anything else.
+//!
+//! One batch is on its way at a time; what was not acknowledged is sent again on the next link.
+
+use crate::admin::frame::{read_frame, write_frame};
+use crate::driver::{Event, View};
+use crate::link::{Links, PURPOSE_LOGS};
+use crate::logs::{Batch, Outbox, Store, limits};
+use odeon::NodeRef;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+
+/// How long to wait before the next try when there is no leader to ship to.
+const RETRY: Duration = Duration::from_millis(500);
+/// How long the leader may take to acknowledge a batch.
+const ACKNOWLEDGE_MAX: Duration = Duration::from_secs(10);
+
+/// Ships until the node ends.
+pub(crate) async fn ship(
+    name: String,
+    outbox: Arc<Outbox>,
+    store: Option<Arc<Store>>,
+    links: Links,
+    events: mpsc::Sender<Event>,
+) {
+    loop {
+        let Some(batch) = outbox.batch(limits::BATCH_BYTES_MAX) else {
+            outbox.changed().notified().await;
+            continue;
+        };
+        let shipped = match &store {
+            Some(store) => keep(store.clone(), name.clone(), batch).await,
+            None => ship_over(&links, &events, &outbox, batch).await,
+        };
+        match shipped {
+            Ok(Acknowledged { incarnation, seq }) => outbox.acknowledge(incarnation, seq),
+            Err(error) => {
+                // Said only here: a warning about shipping would be shipped.
+                tracing::debug!(error = %error, "log lines wait for the leader");
+                tokio::time::sleep(RETRY).await;
+            }
+        }
+    }
+}
+
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Acknowledged {
+    incarnation: u32,
+    seq: u64,
+}
+
+type Shipped = anyhow::Result<Acknowledged>;
+
+/// Ships batch after batch over one stream, until there is none or the stream breaks.
+async fn ship_over(links: &Links, events: &mpsc::Sender<Event>, outbox: &Outbox, first: Batch) -> Shipped {
+    let leader = leader(events).await.ok_or_else(|| anyhow::anyhow!("not registered with a leader"))?;
+    let (mut send, mut recv) = links.open(leader, PURPOSE_LOGS).await?;
+    let mut batch = first;
+    loop {
+        write_frame(&mut send, &batch).await?;
+        let acknowledged: Acknowledged =
+            tokio::time::timeout(ACKNOWLEDGE_MAX, read_frame(&mut recv, limits::BATCH_BYTES_MAX)).await??;
+        outbox.acknowledge(acknowledged.incarnation, acknowledged.seq);
+        batch = match outbox.batch(limits::BATCH_BYTES_MAX) {
+            Some(next) => next,
+            None => return Ok(acknowledged),
+        };
+    }
+}
+
+async fn leader(events: &mpsc::Sender<Event>) -> Option<NodeRef> {
+    view(events).await?.leader
+}
+
+async fn view(events: &mpsc::Sender<Event>) -> Option<View> {
+    let (end, view) = oneshot::channel();
+    events.send(Event::View(end)).await.ok()?;
+    view.await.ok()
+}
+
+/// Takes the batches of one node, at the leader.
+pub(crate) async fn receive(
+    from: NodeRef,
+    store: Arc<Store>,
+    events: mpsc::Sender<Event>,
+    mut send: quinn::SendStream,
+    mut recv: quinn::RecvStream,
+) -> anyhow::Result<()> {
+    // The name under which the leader knows the node, not the one that it gives itself.
+    let led = view(&events).await.and_then(|view| view.led).ok_or_else(|| anyhow::anyhow!("not a leader"))?;
+    let member = led.members.into_iter().find(|m| m.node == from);
+    let name = member.ok_or_else(|| anyhow::anyhow!("{from} is not registered"))?.name;
+    // Ends when the node closes the stream.
+    while let Ok(batch) = read_frame::<_, Batch>(&mut recv, limits::BATCH_BYTES_MAX).await {
+        let acknowledged = keep(store.clone(), name.clone(), batch).await?;
+        write_frame(&mut send, &acknowledged).await?;
+    }
+    Ok(())
+}
+
+async fn keep(store: Arc<Store>, name: String, batch: Batch) -> anyhow::Result<Acknowledged> {
+    let incarnation = batch.incarnation;
+    let seq = tokio::task::spawn_blocking(move || store.append(&name, batch)).await??;
+    Ok(Acknowledged { incarnation, seq })
+}

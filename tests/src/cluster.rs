@@ -1,0 +1,309 @@
+//! Real nodes as processes: start them, talk to them through the real command, end them by id.
+//!
+//! Nothing here sleeps in the hope that something has happened: [`eventually`] waits for a state, bounded.
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+/// How long a node may take until it is ready.
+const READY_MAX: Duration = Duration::from_secs(60);
+
+/// The `odeon` command that was built beside these tests.
+pub fn odeon() -> PathBuf {
+    beside("odeon")
+}
+
+/// A program of this workspace that was built beside these tests.
+pub fn beside(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("the test has a path");
+    let folder = test.parent().and_then(Path::parent).expect("target/…/deps/test");
+    let path = folder.join(name);
+    assert!(path.exists(), "{} is missing: run `cargo build` first", path.display());
+    path
+}
+
+/// Nodes of one convention, with their folders, on loopback or wherever [`Cluster::place`] puts them.
+pub struct Cluster {
+    dir: tempfile::TempDir,
+    nodes: Vec<Node>,
+}
+
+/// One node.
+pub struct Node {
+    /// Its name.
+    pub name: String,
+    /// Its folder.
+    pub data: PathBuf,
+    /// Where it listens.
+    pub listen: String,
+    /// Its id.
+    pub id: String,
+    child: Child,
+    start: Start,
+    stderr: std::sync::Arc<std::sync::Mutex<String>>,
+}
+
+/// How a node is started.
+#[derive(Clone, Default)]
+pub struct Start {
+    /// The program; `odeon` when empty.
+    pub program: Option<PathBuf>,
+    /// What comes before the program, such as `ip netns exec NAME`.
+    pub before: Vec<String>,
+    /// Where it listens; a free port on loopback when empty.
+    pub listen: Option<String>,
+    /// Further arguments of `up`.
+    pub arguments: Vec<String>,
+}
+
+impl Start {
+    /// A node with these capabilities.
+    pub fn with(capabilities: &[&str]) -> Self {
+        Self {
+            arguments: capabilities.iter().flat_map(|c| ["--capability".to_owned(), (*c).to_owned()]).collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Adds arguments of `up`.
+    pub fn and(mut self, arguments: &[&str]) -> Self {
+        self.arguments.extend(arguments.iter().map(|a| (*a).to_owned()));
+        self
+    }
+}
+
+/// What a command printed and how it ended.
+#[derive(Debug)]
+pub struct Ran {
+    /// Its exit code.
+    pub code: i32,
+    /// Its standard output.
+    pub out: String,
+    /// Its standard error.
+    pub err: String,
+}
+
+impl Ran {
+    /// Its standard output as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("not JSON ({e}): {self:?}"))
+    }
+
+    /// Itself, when it succeeded.
+    pub fn ok(self) -> Self {
+        assert_eq!(self.code, 0, "{self:?}");
+        self
+    }
+}
+
+impl Cluster {
+    /// A leader called `leader` that approves every image.
+    pub fn new() -> Result<Self> {
+        Self::led_by(Start::default().and(&["--authority", "accept-all"]))
+    }
+
+    /// A leader called `leader`, started so.
+    pub fn led_by(start: Start) -> Result<Self> {
+        let mut cluster = Self { dir: tempfile::tempdir()?, nodes: Vec::new() };
+        cluster.up("leader", start)?;
+        Ok(cluster)
+    }
+
+    /// Starts a member with a fresh token of the leader.
+    pub fn member(&mut self, name: &str, start: Start) -> Result<()> {
+        let token = self.leader().run(&["token", "create"]).ok().out.trim().to_owned();
+        self.up(name, start.and(&["--join", &token]))
+    }
+
+    /// Starts a node as it is told.
+    pub fn up(&mut self, name: &str, start: Start) -> Result<()> {
+        let data = self.dir.path().join(name);
+        let node = Node::start(name, data, start)?;
+        self.nodes.push(node);
+        Ok(())
+    }
+
+    /// The folder that holds the nodes' folders.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The leader.
+    pub fn leader(&self) -> &Node {
+        &self.nodes[0]
+    }
+
+    /// A node by name.
+    pub fn node(&self, name: &str) -> &Node {
+        self.nodes.iter().find(|n| n.name == name).unwrap_or_else(|| panic!("no node {name}"))
+    }
+
+    /// A node by name.
+    pub fn node_mut(&mut self, name: &str) -> &mut Node {
+        self.nodes.iter_mut().find(|n| n.name == name).unwrap_or_else(|| panic!("no node {name}"))
+    }
+
+    /// Waits until the leader sees a node in this state.
+    pub fn until_state(&self, name: &str, state: &str, at_most: Duration) -> Result<Value> {
+        eventually(at_most, &format!("{name} is {state}"), || {
+            let nodes = self.leader().run(&["nodes", "--json"]).ok().json();
+            let all = nodes.as_array().cloned().unwrap_or_default();
+            Ok(all.into_iter().find(|n| n["name"] == name && n["state"] == state))
+        })
+    }
+}
+
+impl Node {
+    fn start(name: &str, data: PathBuf, start: Start) -> Result<Self> {
+        let program = start.program.clone().unwrap_or_else(odeon);
+        let mut words = start.before.clone();
+        words.push(program.display().to_string());
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]).args(["up", "--json", "--http", "off", "--name", name]);
+        command.args(["--listen", start.listen.as_deref().unwrap_or("127.0.0.1:0")]);
+        command.arg("--data").arg(&data).args(&start.arguments);
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("start {words:?}"))?;
+        let stderr = std::sync::Arc::<std::sync::Mutex<String>>::default();
+        let (out, err) = (child.stdout.take().context("stdout")?, child.stderr.take().context("stderr")?);
+        let kept = stderr.clone();
+        std::thread::spawn(move || {
+            for line in BufReader::new(err).lines().map_while(Result::ok) {
+                let mut kept = kept.lock().expect("no thread panics with it");
+                kept.push_str(&line);
+                kept.push('\n');
+            }
+        });
+        let (sender, ready) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut lines = BufReader::new(out);
+            let mut line = String::new();
+            let read = lines.read_line(&mut line);
+            let _ = sender.send(read.map(|_| line));
+            // Whatever follows is read away so that the node never blocks on it.
+            let _ = lines.read_to_end(&mut Vec::new());
+        });
+        let line = ready.recv_timeout(READY_MAX);
+        let said = || stderr.lock().map(|s| s.clone()).unwrap_or_default();
+        let line = match line {
+            Ok(Ok(line)) if !line.is_empty() => line,
+            other => {
+                let _ = child.kill();
+                let _ = child.wait();
+                bail!("{name} is not ready: {other:?}\n{}", said());
+            }
+        };
+        let ready: Value = serde_json::from_str(&line).with_context(|| format!("{name}'s ready line {line:?}"))?;
+        ensure!(ready["ready"] == true, "{name} says {ready}");
+        let text = |key: &str| ready[key].as_str().map(str::to_owned).with_context(|| format!("{key} in {ready}"));
+        Ok(Self { name: name.to_owned(), data, listen: text("listen")?, id: text("node")?, child, start, stderr })
+    }
+
+    /// Runs a command at this node.
+    pub fn run(&self, arguments: &[&str]) -> Ran {
+        run_at(&self.data, arguments)
+    }
+
+    /// Runs a command at this node and gives its JSON.
+    pub fn json(&self, arguments: &[&str]) -> Value {
+        let mut all = arguments.to_vec();
+        all.push("--json");
+        self.run(&all).ok().json()
+    }
+
+    /// Creates an actor and gives its address and its node's name.
+    pub fn create(&self, arguments: &[&str]) -> (String, String) {
+        let mut all = vec!["create"];
+        all.extend_from_slice(arguments);
+        let made = self.json(&all);
+        let text = |key: &str| made[key].as_str().unwrap_or_else(|| panic!("{key} in {made}")).to_owned();
+        (text("address"), text("node"))
+    }
+
+    /// Asks an actor something and gives the printed reply.
+    pub fn ask(&self, address: &str, message: &str) -> String {
+        self.run(&["ask", address, message]).ok().out.trim_end().to_owned()
+    }
+
+    /// What it wrote to standard error so far.
+    pub fn stderr(&self) -> String {
+        self.stderr.lock().map(|s| s.clone()).unwrap_or_default()
+    }
+
+    /// The id of its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("it is our own child");
+        self.child.wait().expect("it is our own child");
+    }
+
+    /// Asks it to stop as an operator would, and gives its exit code.
+    pub fn terminate(&mut self) -> Result<i32> {
+        let done = Command::new("kill").args(["-TERM", &self.pid().to_string()]).status()?;
+        ensure!(done.success(), "kill -TERM {}", self.pid());
+        let ended = eventually(Duration::from_secs(20), "the process ends", || Ok(self.child.try_wait()?))?;
+        ended.code().context("ended by a signal")
+    }
+
+    /// Starts it again with the same folder and without a token.
+    pub fn restart(&mut self) -> Result<()> {
+        let mut start = self.start.clone();
+        if let Some(at) = start.arguments.iter().position(|a| a == "--join") {
+            start.arguments.drain(at..at + 2);
+        }
+        start.listen = Some(self.listen.clone());
+        *self = Self::start(&self.name.clone(), self.data.clone(), start)?;
+        Ok(())
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("--- {} wrote:\n{}", self.name, self.stderr());
+        }
+    }
+}
+
+/// Runs a command at the node of a folder.
+pub fn run_at(data: &Path, arguments: &[&str]) -> Ran {
+    let ran = Command::new(odeon())
+        .args(arguments)
+        .env("ODEON_DATA", data)
+        .stdin(Stdio::null())
+        .output()
+        .expect("the command starts");
+    Ran {
+        code: ran.status.code().unwrap_or(-1),
+        out: String::from_utf8_lossy(&ran.stdout).into_owned(),
+        err: String::from_utf8_lossy(&ran.stderr).into_owned(),
+    }
+}
+
+/// Asks again and again until there is an answer, or gives up with what was waited for.
+pub fn eventually<T>(at_most: Duration, what: &str, mut ask: impl FnMut() -> Result<Option<T>>) -> Result<T> {
+    let started = Instant::now();
+    loop {
+        if let Some(answer) = ask()? {
+            return Ok(answer);
+        }
+        ensure!(started.elapsed() < at_most, "after {at_most:?} still not so: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
