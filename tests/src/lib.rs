@@ -1,1 +1,6 @@
-//! Filled in next.
+//! What the tests of whole conventions stand on: the simulator, and real nodes as processes.
+
+pub mod actors;
+pub mod cluster;
+pub mod hosts;
+pub mod sim;

@@ -1,0 +1,235 @@
+//! Actors that the tests of real nodes link in: they show what happened to them when they are asked.
+
+use odeon::{
+    Address, CapabilityView, ChildActorExited, Context, Failure, Message, Registry, Requirements, Value, WakeupMessage,
+    actor,
+};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// All of them.
+pub fn registry() -> Registry {
+    Registry::new()
+        .with::<Keeper>()
+        .with::<Sleeper>()
+        .with::<Source>()
+        .with::<Ticker>()
+        .with::<Sink>()
+        .with::<PanickingCheck>()
+        .with::<EndlessCheck>()
+}
+
+/// Makes a [`Keeper`] create a child.
+#[derive(Debug, Serialize, Deserialize, Message)]
+pub struct Adopt {
+    /// The child's type.
+    pub actor: String,
+    /// A capability that its node must have.
+    pub require: String,
+    /// A name in the whole convention.
+    pub global_name: Option<String>,
+}
+
+/// Creates children where a capability is, and keeps what it is told of their ends.
+#[derive(Default)]
+pub struct Keeper {
+    exits: Vec<ChildActorExited>,
+}
+
+#[actor]
+impl Keeper {
+    #[handler]
+    fn adopt(&mut self, adopt: &Adopt, cx: &mut Context) {
+        let mut child =
+            cx.create_named(&adopt.actor).requirements(Requirements::none().require(&adopt.require));
+        if let Some(name) = &adopt.global_name {
+            child = child.global_name(name);
+        }
+        let child = child.start();
+        // Sent before the child exists: it has to arrive once it does.
+        cx.send(child, Knock { reply_to: cx.sender() });
+    }
+
+    #[handler]
+    fn exited(&mut self, exit: &ChildActorExited, _cx: &mut Context) {
+        self.exits.push(exit.clone());
+    }
+
+    #[handler]
+    fn exits(&mut self, _ask: &String, cx: &mut Context) {
+        let told = self.exits.iter().map(|e| Value::from(format!("{}: {}", e.child, e.reason))).collect();
+        cx.reply(Value::List(told));
+    }
+}
+
+/// Answered with the address of the actor that got it.
+#[derive(Debug, Serialize, Deserialize, Message)]
+pub struct Knock {
+    /// Who wants to know.
+    pub reply_to: Address,
+}
+
+/// Lives where the capability `nursery` is; answers a knock with its address, anything else with `alive`.
+#[derive(Default)]
+pub struct Sleeper;
+
+#[actor]
+#[require_capability("nursery")]
+impl Sleeper {
+    #[handler]
+    fn knock(&mut self, knock: &Knock, cx: &mut Context) {
+        cx.send(knock.reply_to, cx.my_address());
+    }
+
+    #[handler]
+    fn other(&mut self, _text: &String, cx: &mut Context) {
+        cx.reply("alive".to_owned());
+    }
+}
+
+/// Makes a [`Source`] send the numbers from 1 to `count`.
+#[derive(Debug, Serialize, Deserialize, Message)]
+pub struct Flow {
+    /// To whom.
+    pub to: Address,
+    /// How many.
+    pub count: i64,
+}
+
+/// One number of a flow.
+#[derive(Debug, Serialize, Deserialize, Message)]
+pub struct Number(pub i64);
+
+#[derive(Debug, Serialize, Deserialize, Message)]
+struct Continue {
+    to: Address,
+    next: i64,
+    count: i64,
+}
+
+/// Numbers that a [`Source`] sends in one go.
+const BURST: i64 = 100;
+
+/// Sends numbers in order, as fast as it may.
+#[derive(Default)]
+pub struct Source;
+
+#[actor]
+impl Source {
+    #[handler]
+    fn flow(&mut self, flow: &Flow, cx: &mut Context) {
+        cx.send(cx.my_address(), Continue { to: flow.to, next: 1, count: flow.count });
+        cx.reply("flowing".to_owned());
+    }
+
+    #[handler]
+    fn go_on(&mut self, go_on: &Continue, cx: &mut Context) {
+        let end = (go_on.next + BURST).min(go_on.count + 1);
+        for number in go_on.next..end {
+            cx.send(go_on.to, Number(number));
+        }
+        if end <= go_on.count {
+            cx.send(cx.my_address(), Continue { to: go_on.to, next: end, count: go_on.count });
+        }
+    }
+}
+
+/// Makes a [`Ticker`] send a number every few milliseconds.
+#[derive(Debug, Serialize, Deserialize, Message)]
+pub struct Tick {
+    /// To whom.
+    pub to: Address,
+    /// How often.
+    pub every_ms: u64,
+}
+
+/// Sends a number again and again.
+#[derive(Default)]
+pub struct Ticker {
+    tick: Option<(Address, Duration)>,
+    sent: i64,
+}
+
+#[actor]
+impl Ticker {
+    #[handler]
+    fn start(&mut self, tick: &Tick, cx: &mut Context) {
+        self.tick = Some((tick.to, Duration::from_millis(tick.every_ms)));
+        cx.wakeup_after(Duration::ZERO);
+        cx.reply("ticking".to_owned());
+    }
+
+    #[handler]
+    fn tick(&mut self, _wakeup: &WakeupMessage, cx: &mut Context) {
+        if let Some((to, every)) = self.tick {
+            self.sent += 1;
+            cx.send(to, Number(self.sent));
+            cx.wakeup_after(every);
+        }
+    }
+}
+
+/// What a [`Sink`] got.
+#[derive(Debug, Default, Clone, Serialize, Deserialize, Message)]
+pub struct Report {
+    /// Numbers that came.
+    pub received: i64,
+    /// Numbers that were not one more than the number before.
+    pub out_of_order: i64,
+    /// The last number.
+    pub last: i64,
+}
+
+/// Counts the numbers that it gets, and those that are not in order.
+#[derive(Default)]
+pub struct Sink {
+    report: Report,
+}
+
+#[actor]
+impl Sink {
+    #[handler]
+    fn number(&mut self, number: &Number, _cx: &mut Context) {
+        self.report.received += 1;
+        if number.0 != self.report.last + 1 {
+            self.report.out_of_order += 1;
+        }
+        self.report.last = number.0;
+    }
+
+    #[handler]
+    fn report(&mut self, _ask: &String, cx: &mut Context) {
+        cx.reply(self.report.clone());
+    }
+}
+
+/// Its check panics.
+#[derive(Default)]
+pub struct PanickingCheck;
+
+#[actor]
+impl PanickingCheck {
+    #[capability_check]
+    fn check(_capabilities: &dyn CapabilityView, _requirements: &Requirements) -> bool {
+        panic!("this check always panics")
+    }
+}
+
+/// Its check never ends.
+#[derive(Default)]
+pub struct EndlessCheck;
+
+#[actor]
+impl EndlessCheck {
+    #[capability_check]
+    fn check(_capabilities: &dyn CapabilityView, _requirements: &Requirements) -> bool {
+        loop {
+            std::thread::park();
+        }
+    }
+
+    #[handler]
+    fn nothing(&mut self, _ask: &String, _cx: &mut Context) -> Result<(), Failure> {
+        Ok(())
+    }
+}

@@ -1,0 +1,136 @@
+//! Processes that are killed, and what the others are told and keep.
+
+use odeon_tests::cluster::{Cluster, Node, Start, beside, eventually};
+use std::time::Duration;
+
+/// The lease is 4 s; the rest is for the telling.
+const TOLD_WITHIN: Duration = Duration::from_secs(8);
+const BACK_WITHIN: Duration = Duration::from_secs(10);
+
+fn with_test_actors(arguments: &[&str]) -> Start {
+    Start { program: Some(beside("test_node")), ..Start::default() }.and(arguments)
+}
+
+fn fleet() -> Cluster {
+    let mut cluster = Cluster::led_by(with_test_actors(&["--authority", "accept-all"])).unwrap();
+    cluster.member("home", with_test_actors(&[])).unwrap();
+    cluster.member("far", with_test_actors(&["--capability", "nursery=true"])).unwrap();
+    cluster
+}
+
+fn adopt(at: &Node, keeper: &str) -> String {
+    let child = at.ask(keeper, r#"{"Adopt": {"actor": "Sleeper", "require": "nursery", "global_name": null}}"#);
+    child.trim_matches('"').to_owned()
+}
+
+fn exits(at: &Node, keeper: &str) -> Vec<String> {
+    let told = at.json(&["ask", keeper, "exits"]);
+    told.as_array().unwrap().iter().map(|e| e.as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_parent_is_told_exactly_once_when_the_node_of_its_child_is_killed_and_the_node_comes_back_as_a_new_one() {
+    let mut cluster = fleet();
+    let (keeper, node) = cluster.node("home").create(&["Keeper"]);
+    assert_eq!(node, "home");
+    let child = adopt(cluster.node("home"), &keeper);
+    assert_eq!(cluster.node("home").ask(&child, "there?"), "alive");
+    let before = cluster.until_state("far", "alive", TOLD_WITHIN).unwrap();
+    cluster.node_mut("far").kill();
+    let told = eventually(TOLD_WITHIN, "the parent is told", || {
+        let told = exits(cluster.node("home"), &keeper);
+        Ok((!told.is_empty()).then_some(told))
+    })
+    .unwrap();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].starts_with(&child), "{told:?}");
+    cluster.until_state("far", "dead", TOLD_WITHIN).unwrap();
+    let gone = cluster.node("home").run(&["ask", &child, "there?"]);
+    assert_eq!(gone.code, 1, "{gone:?}");
+    assert!(gone.err.contains("OD-140"), "{gone:?}");
+
+    cluster.node_mut("far").restart().unwrap();
+    let after = cluster.until_state("far", "alive", BACK_WITHIN).unwrap();
+    assert_eq!(after["id"], before["id"]);
+    assert_eq!(after["incarnation"].as_u64().unwrap(), before["incarnation"].as_u64().unwrap() + 1);
+    let second = adopt(cluster.node("home"), &keeper);
+    assert_ne!(second, child);
+    assert_eq!(exits(cluster.node("home"), &keeper).len(), 1, "told once, also after the node is back");
+}
+
+#[test]
+fn a_child_that_is_stopped_on_another_node_is_told_once_too() {
+    let cluster = fleet();
+    let (keeper, _) = cluster.node("home").create(&["Keeper"]);
+    let child = adopt(cluster.node("home"), &keeper);
+    cluster.node("far").run(&["stop", &child]).ok();
+    let told = eventually(TOLD_WITHIN, "the parent is told", || {
+        let told = exits(cluster.node("home"), &keeper);
+        Ok((!told.is_empty()).then_some(told))
+    })
+    .unwrap();
+    assert_eq!(told.len(), 1, "{told:?}");
+}
+
+#[test]
+fn a_leader_that_is_killed_comes_back_with_everything_and_its_members_never_stopped_talking() {
+    let mut cluster = fleet();
+    let image = image();
+    let pushed = cluster.leader().json(&["image", "push", &image]);
+    let (named, _) = cluster.leader().create(&["Sink", "--global-name", "books", "--on", "far"]);
+    let (sink, _) = cluster.node("home").create(&["Sink", "--on", "far"]);
+    let (ticker, _) = cluster.node("home").create(&["Ticker", "--on", "home"]);
+    cluster.node("home").ask(&ticker, &format!(r#"{{"Tick": {{"to": "{sink}", "every_ms": 10}}}}"#));
+    let report = |cluster: &Cluster| cluster.node("far").json(&["ask", &sink, "report"]);
+    eventually(TOLD_WITHIN, "the ticker ticks", || Ok((report(&cluster)["last"].as_i64() > Some(10)).then_some(())))
+        .unwrap();
+
+    cluster.node_mut("leader").kill();
+    let at_death = report(&cluster)["last"].as_i64().unwrap();
+    eventually(TOLD_WITHIN, "a hundred more numbers come while there is no leader", || {
+        Ok((report(&cluster)["last"].as_i64().unwrap() > at_death + 100).then_some(()))
+    })
+    .unwrap();
+    cluster.node_mut("leader").restart().unwrap();
+
+    for name in ["home", "far"] {
+        cluster.until_state(name, "alive", BACK_WITHIN).unwrap();
+    }
+    let images = cluster.leader().json(&["image", "list"]);
+    assert_eq!(images[0]["hash"], pushed["hash"], "{images}");
+    assert_eq!(images[0]["state"], "approved", "{images}");
+    assert_eq!(cluster.leader().json(&["authority", "show"])["authority"], "accept-all");
+    let (again, _) = cluster.leader().create(&["Sink", "--global-name", "books"]);
+    assert_eq!(again, named, "the name still belongs to the actor that had it");
+    let (hello, _) = cluster.node("home").create(&["hello", "Hello"]);
+    assert_eq!(cluster.node("home").ask(&hello, "are you there?"), "Hello, world!");
+    let end = report(&cluster);
+    assert_eq!(end["out_of_order"], 0, "{end}");
+    assert_eq!(end["received"], end["last"], "{end}");
+}
+
+#[test]
+fn members_that_start_before_their_leader_are_in_within_seconds_of_its_start() {
+    let mut cluster = fleet();
+    cluster.node_mut("far").kill();
+    cluster.node_mut("leader").kill();
+    cluster.node_mut("far").restart().unwrap();
+    cluster.node_mut("leader").restart().unwrap();
+    cluster.until_state("far", "alive", BACK_WITHIN).unwrap();
+}
+
+#[test]
+fn a_node_that_is_told_to_stop_leaves_at_once_and_with_exit_code_0() {
+    let mut cluster = fleet();
+    assert_eq!(cluster.node_mut("far").terminate().unwrap(), 0);
+    cluster.until_state("far", "left", TOLD_WITHIN).unwrap();
+    cluster.leader().run(&["shutdown", "--on", "home"]).ok();
+    cluster.until_state("home", "left", TOLD_WITHIN).unwrap();
+    assert_eq!(cluster.node_mut("leader").terminate().unwrap(), 0);
+    let nobody = cluster.leader().run(&["nodes"]);
+    assert_eq!(nobody.code, 6, "{nobody:?}");
+}
+
+fn image() -> String {
+    format!("{}/../examples/hello/hello.zip", env!("CARGO_MANIFEST_DIR"))
+}

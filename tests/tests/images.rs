@@ -1,0 +1,237 @@
+//! Images: pushed at the leader, approved, fetched where they are needed, checked everywhere.
+
+use odeon_tests::cluster::{Cluster, Start, eventually};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+const SOON: Duration = Duration::from_secs(10);
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
+}
+
+fn hello() -> String {
+    repository().join("examples/hello/hello.zip").display().to_string()
+}
+
+/// Every file below a folder whose name has the hash in it.
+fn files_of(folder: &Path, hash: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.file_name().unwrap().to_string_lossy().contains(hash) {
+                found.push(path);
+            }
+        }
+    }
+    found
+}
+
+/// The stored zip of an image on a node.
+fn stored(data: &Path, hash: &str) -> Option<PathBuf> {
+    files_of(data, hash).into_iter().find(|p| std::fs::read(p).is_ok_and(|b| b.starts_with(b"PK")))
+}
+
+fn flip(file: &Path) {
+    let mut bytes = std::fs::read(file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(file, bytes).unwrap();
+}
+
+#[test]
+fn an_image_pushed_at_the_leader_is_fetched_by_the_member_that_needs_it_and_answers_across_the_network() {
+    let mut cluster = Cluster::new().unwrap();
+    cluster.member("gpu", Start::with(&["gpu=2"])).unwrap();
+    cluster.member("web", Start::default()).unwrap();
+    let pushed = cluster.leader().json(&["image", "push", &hello()]);
+    let hash = pushed["hash"].as_str().unwrap();
+    assert_eq!(pushed["state"], "approved", "{pushed}");
+    assert!(stored(&cluster.node("gpu").data, hash).is_none(), "nobody asked for it yet");
+    let (address, node) = cluster.node("web").create(&["hello", "Hello", "--where", "gpu > 1"]);
+    assert_eq!(node, "gpu");
+    assert_eq!(cluster.node("web").ask(&address, "are you there?"), "Hello, world!");
+    let fetched = stored(&cluster.node("gpu").data, hash).expect("the member has it now");
+    assert_eq!(std::fs::read(fetched).unwrap(), std::fs::read(hello()).unwrap(), "byte for byte");
+    assert!(stored(&cluster.node("web").data, hash).is_none(), "who does not need it does not fetch it");
+    let listed = eventually(SOON, "the leader knows who has it", || {
+        let images = cluster.node("web").json(&["image", "list"]);
+        Ok((images[0]["nodes"] == 2).then_some(images))
+    })
+    .unwrap();
+    assert!(listed[0]["actors"].as_u64().unwrap() >= 1, "{listed}");
+}
+
+#[test]
+fn a_warning_of_an_actor_on_a_member_is_in_the_leaders_log_with_its_origin() {
+    let mut cluster = Cluster::new().unwrap();
+    cluster.member("db", Start::with(&["Has DB access=true"])).unwrap();
+    let (address, _) = cluster.leader().create(&["odeon.TestActor", "--require", "Has DB access"]);
+    assert_eq!(cluster.leader().ask(&address, "warn the disk is nearly full"), "logged");
+    assert_eq!(cluster.leader().ask(&address, "info all is well"), "logged");
+    let line = eventually(SOON, "the warning is there", || {
+        let ran = cluster.leader().run(&["logs", "--node", "db", "--actor", &address, "--json"]).ok();
+        Ok(ran.out.lines().next().map(str::to_owned))
+    })
+    .unwrap();
+    let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(line["message"], "the disk is nearly full", "{line}");
+    assert_eq!(line["level"], "warn", "{line}");
+    assert_eq!(line["node"], "db", "{line}");
+    assert_eq!(line["actor"], address.as_str(), "{line}");
+    let all = cluster.leader().run(&["logs", "--node", "db", "--actor", &address, "--json"]).ok().out;
+    assert_eq!(all.lines().count(), 1, "below warning stays at its node: {all}");
+}
+
+#[test]
+fn warnings_that_were_made_while_the_leader_was_away_arrive_when_it_is_back() {
+    let mut cluster = Cluster::new().unwrap();
+    cluster.member("db", Start::default()).unwrap();
+    let (address, _) = cluster.node("db").create(&["odeon.TestActor"]);
+    cluster.node_mut("leader").kill();
+    assert_eq!(cluster.node("db").ask(&address, "warn nobody listens"), "logged");
+    cluster.node_mut("leader").restart().unwrap();
+    eventually(SOON, "the warning is there", || {
+        let out = cluster.leader().run(&["logs", "--actor", &address, "--json"]).ok().out;
+        Ok(out.contains("nobody listens").then_some(()))
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_flipped_byte_in_a_store_is_noticed_and_nothing_runs_from_it() {
+    let mut cluster = Cluster::new().unwrap();
+    cluster.member("gpu", Start::with(&["gpu=true"])).unwrap();
+    let pushed = cluster.leader().json(&["image", "push", &hello()]);
+    let hash = pushed["hash"].as_str().unwrap().to_owned();
+    // At the source: the fetching node gets nothing.
+    let kept = stored(&cluster.leader().data, &hash).unwrap();
+    flip(&kept);
+    let refused = cluster.leader().run(&["create", "hello", "Hello", "--require", "gpu"]);
+    assert_ne!(refused.code, 0, "{refused:?}");
+    assert!(stored(&cluster.node("gpu").data, &hash).is_none(), "nothing was left on disk");
+    // Pushed again it is whole again.
+    cluster.leader().run(&["image", "push", &hello()]).ok();
+    let (address, _) = cluster.leader().create(&["hello", "Hello", "--require", "gpu"]);
+    assert_eq!(cluster.leader().ask(&address, "are you there?"), "Hello, world!");
+    // At the member, while it is down: it is noticed and fetched anew.
+    cluster.node_mut("gpu").kill();
+    flip(&stored(&cluster.node("gpu").data, &hash).unwrap());
+    cluster.node_mut("gpu").restart().unwrap();
+    cluster.until_state("gpu", "alive", SOON).unwrap();
+    let (address, _) = cluster.leader().create(&["hello", "Hello", "--require", "gpu"]);
+    assert_eq!(cluster.leader().ask(&address, "are you there?"), "Hello, world!");
+    let whole = stored(&cluster.node("gpu").data, &hash).unwrap();
+    assert_eq!(std::fs::read(whole).unwrap(), std::fs::read(hello()).unwrap());
+}
+
+#[test]
+fn without_an_authority_a_push_exits_5_and_says_why() {
+    let cluster = Cluster::led_by(Start::default()).unwrap();
+    let refused = cluster.leader().run(&["image", "push", &hello()]);
+    assert_eq!(refused.code, 5, "{refused:?}");
+    assert!(refused.err.contains("error[OD-122]"), "{refused:?}");
+    assert!(refused.err.contains("odeon authority set"), "says what to do: {refused:?}");
+    let unknown = cluster.leader().run(&["create", "hello", "Hello"]);
+    assert_ne!(unknown.code, 0, "nothing runs from it: {unknown:?}");
+}
+
+#[test]
+fn a_keyring_takes_what_an_allowed_key_signed_and_refuses_the_rest() {
+    let keys = tempfile::tempdir().unwrap();
+    let key = |name: &str| {
+        let path = keys.path().join(name);
+        let made = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&path).status();
+        assert!(made.expect("ssh-keygen is there (package openssh-client)").success());
+        path
+    };
+    let (allowed, other) = (key("allowed"), key("other"));
+    let public = std::fs::read_to_string(allowed.with_extension("pub")).unwrap();
+    let signers = keys.path().join("allowed_signers");
+    std::fs::write(&signers, format!("ops@example.org namespaces=\"odeon-image\" {public}")).unwrap();
+    let signed_by = |key: &Path| {
+        let image = keys.path().join("hello.zip");
+        std::fs::copy(hello(), &image).unwrap();
+        let signature = image.with_extension("zip.sig");
+        let _ = std::fs::remove_file(&signature);
+        let signed = Command::new("ssh-keygen").args(["-q", "-Y", "sign", "-n", "odeon-image", "-f"]).arg(key).arg(&image);
+        assert!({ signed }.status().unwrap().success());
+        let kept = key.with_extension("sig");
+        std::fs::rename(signature, &kept).unwrap();
+        kept.display().to_string()
+    };
+    let cluster = Cluster::led_by(Start::default()).unwrap();
+    let leader = cluster.leader();
+    leader.run(&["authority", "set", "keyring", "--allowed-signers", &signers.display().to_string()]).ok();
+    let shown = leader.json(&["authority", "show"]);
+    assert_eq!(shown["authority"], "keyring", "{shown}");
+    for (arguments, code) in [
+        (vec!["image", "push", &hello()], "OD-123"),
+        (vec!["image", "push", &hello(), "--signature", &signed_by(&other)], "OD-125"),
+    ] {
+        let refused = leader.run(&arguments);
+        assert_eq!(refused.code, 5, "{refused:?}");
+        assert!(refused.err.contains(code), "{refused:?}");
+    }
+    leader.run(&["image", "push", &hello(), "--signature", &signed_by(&allowed)]).ok();
+    let (address, _) = leader.create(&["hello", "Hello"]);
+    assert_eq!(leader.ask(&address, "are you there?"), "Hello, world!");
+}
+
+#[test]
+fn an_edited_image_has_another_hash_and_both_versions_run_side_by_side() {
+    let edited = edited_hello();
+    let cluster = Cluster::new().unwrap();
+    let leader = cluster.leader();
+    let first = leader.json(&["image", "push", &hello()]);
+    let (old, _) = leader.create(&["hello", "Hello"]);
+    assert_eq!(leader.ask(&old, "are you there?"), "Hello, world!");
+    let second = leader.json(&["image", "push", &edited.path().join("hello").display().to_string()]);
+    assert_ne!(first["hash"], second["hash"]);
+    let (new, _) = leader.create(&[second["hash"].as_str().unwrap(), "Hello"]);
+    assert_eq!(leader.ask(&new, "are you there?"), "Hello, universe!");
+    assert_eq!(leader.ask(&old, "are you there?"), "Hello, world!", "a running actor keeps its image");
+    let (by_hash, _) = leader.create(&[first["hash"].as_str().unwrap(), "Hello"]);
+    assert_eq!(leader.ask(&by_hash, "are you there?"), "Hello, world!");
+    let (newest, _) = leader.create(&["hello", "Hello"]);
+    assert_eq!(leader.ask(&newest, "are you there?"), "Hello, universe!", "a name means the newest version");
+    leader.run(&["image", "unload", first["hash"].as_str().unwrap()]).ok();
+    assert_eq!(leader.ask(&old, "are you there?"), "Hello, world!", "unloading leaves running actors alone");
+    let gone = leader.run(&["create", first["hash"].as_str().unwrap(), "Hello"]);
+    assert!(gone.err.contains("OD-126"), "{gone:?}");
+}
+
+/// The hello example as its developer would edit it: another text, another version, built again.
+fn edited_hello() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let (repository, crate_folder) = (repository(), folder.path().join("hello"));
+    std::fs::create_dir_all(crate_folder.join("src")).unwrap();
+    let source = std::fs::read_to_string(repository.join("examples/hello/src/lib.rs")).unwrap();
+    assert!(source.contains(" world!"), "the example says what it is known for");
+    std::fs::write(crate_folder.join("src/lib.rs"), source.replace(" world!", " universe!")).unwrap();
+    let manifest = std::fs::read_to_string(repository.join("examples/hello/odeon.toml")).unwrap();
+    std::fs::write(crate_folder.join("odeon.toml"), manifest.replace("1.0.0", "1.1.0")).unwrap();
+    let cargo = format!(
+        "[package]\nname = \"hello\"\nversion = \"1.1.0\"\nedition = \"2024\"\n\n[lib]\ncrate-type = [\"cdylib\"]\n\n\
+         [dependencies]\nodeon = {{ path = \"{}\", default-features = false }}\nserde = {{ version = \"1\", features = [\"derive\"] }}\n\n\
+         [profile.release]\nopt-level = \"s\"\nlto = true\npanic = \"abort\"\nstrip = true\n\n[workspace]\n",
+        repository.join("actor").display(),
+    );
+    std::fs::write(crate_folder.join("Cargo.toml"), cargo).unwrap();
+    std::fs::copy(repository.join("Cargo.lock"), crate_folder.join("Cargo.lock")).unwrap();
+    let built = Command::new("cargo")
+        .args(["build", "--quiet", "--release", "--target", "wasm32-wasip2", "--target-dir"])
+        .arg(folder.path().join("target"))
+        .current_dir(&crate_folder)
+        .status()
+        .unwrap();
+    assert!(built.success(), "the edited example builds");
+    let component = folder.path().join("target/wasm32-wasip2/release/hello.wasm");
+    std::fs::copy(component, crate_folder.join("hello.wasm")).unwrap();
+    folder
+}

@@ -1,0 +1,126 @@
+//! Actors go where the capabilities are, and a person is told why when there is no such place.
+
+use odeon_tests::cluster::{Cluster, Start, beside};
+use std::time::Duration;
+
+const CHECKED_WITHIN: Duration = Duration::from_secs(10);
+
+fn fleet() -> Cluster {
+    let mut cluster = Cluster::new().unwrap();
+    cluster.member("db", Start::with(&["Has DB access=true", "zone=eu-1"])).unwrap();
+    cluster.member("web", Start::with(&["zone=us-1"])).unwrap();
+    cluster
+}
+
+#[test]
+fn an_actor_asked_for_where_it_cannot_live_runs_where_it_can() {
+    let cluster = fleet();
+    let (address, node) = cluster.node("web").create(&["odeon.TestActor", "--require", "Has DB access"]);
+    assert_eq!(node, "db");
+    let reply = cluster.node("web").ask(&address, "hello");
+    assert_eq!(reply, format!("TestActor @ {address} got: hello"));
+    let (_, node) = cluster.leader().create(&["odeon.TestActor", "--where", "zone == 'us-1'"]);
+    assert_eq!(node, "web");
+    let (_, node) = cluster.node("web").create(&["odeon.TestActor"]);
+    assert_eq!(node, "web", "the asker's own node first");
+    let (_, node) = cluster.node("web").create(&["odeon.TestActor", "--on", "db"]);
+    assert_eq!(node, "db");
+}
+
+#[test]
+fn when_the_capability_goes_the_same_create_exits_4_and_explain_says_the_same() {
+    let cluster = fleet();
+    let asked = ["create", "odeon.TestActor", "--require", "Has DB access"];
+    let done = cluster.node("web").run(&asked).ok();
+    assert!(done.out.contains("db"), "{done:?}");
+    cluster.node("db").run(&["capability", "set", "Has DB access=false"]).ok();
+    let refused = odeon_tests::cluster::eventually(CHECKED_WITHIN, "the change is known", || {
+        let ran = cluster.node("web").run(&asked);
+        Ok((ran.code != 0).then_some(ran))
+    })
+    .unwrap();
+    assert_eq!(refused.code, 4, "{refused:?}");
+    assert!(refused.err.contains("error[OD-130]"), "{refused:?}");
+    assert!(refused.err.contains("3 of 3 "), "says how many nodes lack what: {refused:?}");
+    assert!(refused.err.contains("Has DB access"), "{refused:?}");
+    let before = cluster.leader().json(&["actors"]).as_array().unwrap().len();
+    let explained = cluster.node("web").json(&["explain", "odeon.TestActor", "--require", "Has DB access"]);
+    assert_eq!(explained["nodes"], 3, "{explained}");
+    assert_eq!(explained["accepted"], 0, "{explained}");
+    assert!(explained["chosen"].is_null(), "{explained}");
+    let counted: u64 = explained["rejected"].as_array().unwrap().iter().map(|r| r["nodes"].as_u64().unwrap()).sum();
+    assert_eq!(counted, 3, "{explained}");
+    assert_eq!(explained["nearest"][0]["node"], "db", "{explained}");
+    assert_eq!(cluster.leader().json(&["actors"]).as_array().unwrap().len(), before, "nothing was created");
+}
+
+#[test]
+fn an_actor_opens_the_database_on_the_node_that_has_it_and_returns_rows() {
+    let database = tempfile::tempdir().unwrap();
+    let file = database.path().join("fleet.sqlite");
+    let program = Start { program: Some(beside("db_update")), ..Start::default() };
+    let mut cluster = Cluster::new().unwrap();
+    let capability = format!("database={}", file.display());
+    let arguments = ["--capability", "Has DB access=true", "--capability", &capability];
+    cluster.member("db", program.clone().and(&arguments)).unwrap();
+    cluster.member("web", program).unwrap();
+    let (address, node) = cluster.node("web").create(&["DbUpdate"]);
+    assert_eq!(node, "db");
+    let web = cluster.node("web");
+    web.ask(&address, r#"{"Update": {"sql": "create table host (name text, cores integer)"}}"#);
+    let changed = web.ask(&address, r#"{"Update": {"sql": "insert into host values ('a', 2), ('b', 64)"}}"#);
+    assert_eq!(changed, "2");
+    let rows = web.json(&["ask", &address, r#"{"Query": {"sql": "select name, cores from host order by name"}}"#]);
+    assert_eq!(rows, serde_json::json!({"rows": [["a", 2], ["b", 64]]}));
+    assert!(file.exists(), "the database is a real file");
+    let poisoned = web.run(&["ask", &address, r#"{"Query": {"sql": "select * from nothing"}}"#]);
+    assert_eq!(poisoned.code, 1, "{poisoned:?}");
+    assert!(poisoned.err.contains("no such table"), "{poisoned:?}");
+}
+
+#[test]
+fn a_check_that_panics_or_never_ends_is_a_refusal_with_a_reason_and_the_node_goes_on() {
+    let program = Start { program: Some(beside("test_node")), ..Start::default() };
+    let cluster = Cluster::led_by(program.and(&["--authority", "accept-all"])).unwrap();
+    for (actor, reason) in [("PanickingCheck", "always panics"), ("EndlessCheck", "longer than 1000 ms")] {
+        let refused = cluster.leader().run(&["create", actor]);
+        assert_eq!(refused.code, 4, "{refused:?}");
+        assert!(refused.err.contains(reason), "{refused:?}");
+    }
+    let (address, _) = cluster.leader().create(&["odeon.TestActor"]);
+    assert!(cluster.leader().ask(&address, "still there").contains("still there"));
+}
+
+#[test]
+fn one_global_name_is_one_actor_however_many_nodes_ask_at_once() {
+    let cluster = fleet();
+    let asked = ["create", "odeon.TestActor", "--global-name", "clock", "--json"];
+    let addresses: Vec<String> = std::thread::scope(|scope| {
+        let names = ["leader", "db", "web", "leader", "db", "web"];
+        let running: Vec<_> = names.iter().map(|n| scope.spawn(|| cluster.node(n).run(&asked).ok().json())).collect();
+        running.into_iter().map(|r| r.join().unwrap()["address"].as_str().unwrap().to_owned()).collect()
+    });
+    assert!(addresses.iter().all(|a| *a == addresses[0]), "{addresses:?}");
+    cluster.node("web").run(&["stop", &addresses[0]]).ok();
+    odeon_tests::cluster::eventually(CHECKED_WITHIN, "the name is free again", || {
+        let again = cluster.node("web").run(&asked).ok().json();
+        Ok((again["address"] != addresses[0].as_str()).then_some(()))
+    })
+    .unwrap();
+}
+
+#[test]
+fn equal_nodes_share_what_is_created_with_spread() {
+    let mut cluster = Cluster::new().unwrap();
+    for name in ["a", "b", "c", "d"] {
+        cluster.member(name, Start::with(&["worker=true"])).unwrap();
+    }
+    for _ in 0..8 {
+        cluster.leader().create(&["odeon.TestActor", "--require", "worker", "--placement", "spread"]);
+    }
+    let actors = cluster.leader().json(&["actors"]);
+    for name in ["a", "b", "c", "d"] {
+        let here = actors.as_array().unwrap().iter().filter(|a| a["node"] == name).count();
+        assert_eq!(here, 2, "{name} in {actors}");
+    }
+}
