@@ -29,9 +29,15 @@ struct Inner {
 }
 
 enum Form {
-    Typed { value: Box<dyn Any + Send + Sync>, encode: fn(&dyn Any) -> Result<Vec<u8>, EncodeError> },
+    Typed {
+        value: Box<dyn Any + Send + Sync>,
+        encode: fn(&dyn Any) -> Result<Vec<u8>, EncodeError>,
+    },
     /// Decoded at most once per type asked for; the first type that fits is remembered.
-    Encoded { bytes: Vec<u8>, decoded: OnceLock<Box<dyn Any + Send + Sync>> },
+    Encoded {
+        bytes: Vec<u8>,
+        decoded: OnceLock<Box<dyn Any + Send + Sync>>,
+    },
 }
 
 /// A message's `Serialize` failed, panicked, or made more than the limit.
@@ -57,7 +63,10 @@ pub struct Encoded {
 impl AnyMessage {
     /// Wraps a typed value.
     pub fn new<M: Message>(value: M) -> Self {
-        Self(Arc::new(Inner { name: M::NAME.into(), form: Form::Typed { value: Box::new(value), encode: encode::<M> } }))
+        Self(Arc::new(Inner {
+            name: M::NAME.into(),
+            form: Form::Typed { value: Box::new(value), encode: encode::<M> },
+        }))
     }
 
     /// Wraps what came over a boundary. Nothing is decoded yet.
@@ -88,6 +97,34 @@ impl AnyMessage {
                 decoded.get_or_init(|| Box::new(value)).downcast_ref()
             }
         }
+    }
+
+    /// The value itself, when it is an `M`. One that others share is copied by way of its encoding.
+    pub fn take<M: Message>(self) -> Result<M, AnyMessage> {
+        if !self.is::<M>() {
+            return Err(self);
+        }
+        let inner = match Arc::try_unwrap(self.0) {
+            Err(shared) => {
+                let shared = AnyMessage(shared);
+                let copy = shared.encode().ok().and_then(|e| rmp_serde::from_slice(&e.bytes).ok());
+                return copy.ok_or(shared);
+            }
+            Ok(inner) => inner,
+        };
+        let (name, value) = match inner.form {
+            Form::Typed { value, encode } => match value.downcast() {
+                Ok(value) => return Ok(*value),
+                Err(value) => {
+                    return Err(Self(Arc::new(Inner { name: inner.name, form: Form::Typed { value, encode } })));
+                }
+            },
+            Form::Encoded { bytes, decoded } => match decoded.into_inner().map(|value| value.downcast()) {
+                Some(Ok(value)) => return Ok(*value),
+                _ => (inner.name, bytes),
+            },
+        };
+        Err(Self::from_encoded(Encoded { name: name.into(), bytes: value }))
     }
 
     /// Whether the value is an `M`.
