@@ -1,1 +1,10 @@
-//! Filled in next.
+//! The node: links, identity, ledger, image store, runtimes, the admin socket and the `odeon` command.
+//!
+//! Everything that touches a socket, a file or a clock is here; which node does what is decided in
+//! `odeon-convention`. Start with [`cli`] for what a user sees, and [`admin`] for how a command reaches its node.
+
+pub mod admin;
+pub mod cli;
+pub mod codes;
+
+pub use cli::main_with;
