@@ -1,1 +1,15 @@
-//! Filled in next.
+//! From a folder to an image that can be pushed: starting a project, packing it, signing it.
+//!
+//! Works on files of the person who runs it. It opens no socket and approves nothing: what an image is and whose
+//! signature counts is the business of `odeon-sourceauth`.
+//! Start with [`new`], then [`pack`], then [`sign`].
+
+mod file;
+mod pack;
+mod sign;
+mod starter;
+
+pub use file::FileError;
+pub use pack::{PackError, Packed, assemble, default_file_name, pack};
+pub use sign::{SignError, SignFileError, Signed, VerifyFileError, sign, sign_file, verify_file};
+pub use starter::{StarterError, new, new_with_sdk};

@@ -1,1 +1,27 @@
-//! Filled in next.
+//! Images and the word on them: the zip format with its manifest, the source hash, signatures and verdicts.
+//!
+//! Owns what an image is and which one may be used: only this crate builds a [`Verified`] image. It opens no socket,
+//! reads no clock and touches no file; bytes and the time come in as arguments.
+//! Start with [`Image`], then [`Authority`], then [`Verified`].
+
+mod allowed_signers;
+mod authority;
+mod hash;
+mod image;
+pub mod limits;
+mod manifest;
+mod signature;
+mod verified;
+mod version;
+
+pub use allowed_signers::{AllowedSigners, AllowedSignersError, Signer};
+pub use authority::{Authority, Rejection, Verdict};
+pub use hash::{HashPrefix, Hashing, ParseHashError, SourceHash, hash};
+pub use image::{HeaderField, Image, ImageError, NameError, check_name};
+pub use manifest::{Manifest, ManifestActor, ManifestError, Runtime};
+pub use signature::{NAMESPACE, Signature, SignatureError, algorithm_usable, verify};
+pub use verified::{Approval, ApprovedError, Verified};
+pub use version::{Version, VersionError};
+
+/// The name of the manifest inside an image and in the folder that it is packed from.
+pub const MANIFEST_FILE: &str = "odeon.toml";

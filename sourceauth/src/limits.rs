@@ -1,0 +1,46 @@
+//! Every bound on what comes from outside, with its unit in its name.
+
+/// Bytes of an image's zip file.
+pub const IMAGE_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Entries in the zip, folders included.
+pub const ENTRIES_MAX: usize = 1024;
+/// Bytes of one file when unpacked.
+pub const ENTRY_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Bytes of all files when unpacked.
+pub const UNPACKED_BYTES_MAX: u64 = 128 * 1024 * 1024;
+/// How many times larger than its packed form a file may be, once it is larger than [`RATIO_FREE_BYTES`].
+pub const RATIO_MAX: u64 = 200;
+/// Up to this many unpacked bytes the ratio of a file does not matter.
+pub const RATIO_FREE_BYTES: u64 = 1024 * 1024;
+/// Bytes of a name inside the zip.
+pub const NAME_BYTES_MAX: usize = 240;
+/// Parts of a name inside the zip, counted between slashes.
+pub const NAME_DEPTH_MAX: usize = 8;
+
+/// Bytes of `odeon.toml`.
+pub const MANIFEST_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of an image's name.
+pub const IMAGE_NAME_BYTES_MAX: usize = 64;
+/// Bytes of an image's version.
+pub const VERSION_BYTES_MAX: usize = 64;
+/// Actor types in one image.
+pub const ACTORS_MAX: usize = 256;
+/// Bytes of an actor type's name.
+pub const ACTOR_NAME_BYTES_MAX: usize = 128;
+/// Names in one actor's `require`.
+pub const REQUIRE_MAX: usize = 64;
+/// Bytes of one name in `require`: that of a capability.
+pub const REQUIRE_BYTES_MAX: usize = odeon_capabilities::limits::KEY_BYTES_MAX;
+/// Bytes of a `where` expression.
+pub const WHERE_BYTES_MAX: usize = 4096;
+/// Entries in a manifest's `include`.
+pub const INCLUDE_MAX: usize = 256;
+
+/// Bytes of an armoured signature.
+pub const SIGNATURE_BYTES_MAX: usize = 16 * 1024;
+/// Bytes of an allowed-signers text.
+pub const ALLOWED_SIGNERS_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of one line of an allowed-signers text.
+pub const ALLOWED_SIGNERS_LINE_BYTES_MAX: usize = 8 * 1024;
+/// Keys in an allowed-signers text.
+pub const SIGNERS_MAX: usize = 1024;

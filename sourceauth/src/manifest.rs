@@ -1,0 +1,197 @@
+//! `odeon.toml`: what an image is called, what runs it, and which actor types it has.
+//!
+//! A [`Manifest`] was checked in full: names, counts and lengths. Expressions are only bounded here; the
+//! capabilities crate parses them.
+
+mod error;
+mod raw;
+
+pub use error::ManifestError;
+
+use crate::Version;
+
+/// What an image says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Manifest {
+    /// Lower-case letters, digits and dashes.
+    pub name: String,
+    /// Orders the images of one name.
+    pub version: Version,
+    /// What executes the code.
+    pub runtime: Runtime,
+    /// The file in the image that holds the code.
+    pub code: String,
+    /// Files and folders that are packed beside the manifest and the code.
+    pub include: Vec<String>,
+    /// The actor types; at least one.
+    pub actors: Vec<ManifestActor>,
+}
+
+/// What executes an image's actors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Runtime {
+    /// A WebAssembly component.
+    Wasm,
+}
+
+/// One actor type of an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ManifestActor {
+    /// The type's name, unique in the image.
+    pub name: String,
+    /// Capabilities that must be true where one is to live.
+    pub require: Vec<String>,
+    /// A CEL expression over the capabilities that must hold there. Not parsed yet.
+    pub expression: Option<String>,
+}
+
+impl Runtime {
+    /// The runtimes that this version knows.
+    pub const KNOWN: &[(&str, Self)] = &[("wasm", Self::Wasm)];
+
+    /// As it is written in a manifest.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Wasm => "wasm",
+        }
+    }
+}
+
+impl Manifest {
+    /// Reads and checks the text of an `odeon.toml`.
+    pub fn parse(text: &str) -> Result<Self, ManifestError> {
+        raw::parse(text)
+    }
+
+    /// The actor type of a name.
+    pub fn actor(&self, name: &str) -> Option<&ManifestActor> {
+        self.actors.iter().find(|a| a.name == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::*;
+
+    const GOOD: &str = r#"
+name = "hello"
+version = "1.0.0"
+runtime = "wasm"
+code = "hello.wasm"
+[[actor]]
+name = "Hello"
+require = ["Has DB access"]
+where = "gpu > 1"
+[[actor]]
+name = "World"
+"#;
+
+    fn error(text: &str) -> String {
+        Manifest::parse(text).unwrap_err().to_string()
+    }
+
+    fn with(from: &str, to: &str) -> String {
+        assert!(GOOD.contains(from));
+        GOOD.replacen(from, to, 1)
+    }
+
+    #[test]
+    fn a_good_manifest_says_what_it_says() {
+        let manifest = Manifest::parse(GOOD).unwrap();
+        assert_eq!(manifest.name, "hello");
+        assert_eq!(manifest.version.as_str(), "1.0.0");
+        assert_eq!(manifest.runtime, Runtime::Wasm);
+        assert_eq!(manifest.code, "hello.wasm");
+        assert_eq!(manifest.actor("Hello").unwrap().require, ["Has DB access"]);
+        assert_eq!(manifest.actor("Hello").unwrap().expression.as_deref(), Some("gpu > 1"));
+        assert_eq!(manifest.actor("World").unwrap().expression, None);
+        assert!(manifest.actor("Other").is_none());
+    }
+
+    #[test]
+    fn a_manifest_without_a_version_has_the_lowest_one() {
+        let manifest = Manifest::parse(&with("version = \"1.0.0\"\n", "")).unwrap();
+        assert_eq!(manifest.version, Version::none());
+    }
+
+    #[test]
+    fn errors_name_the_line_the_key_what_was_found_and_what_was_expected() {
+        assert_eq!(
+            error(&with("\"hello\"", "\"Hello\"")),
+            "odeon.toml line 2, name: found \"Hello\", expected a lower-case letter or digit, then lower-case letters, digits and dashes"
+        );
+        assert_eq!(
+            error(&with("\"wasm\"", "\"jvm\"")),
+            "odeon.toml line 4, runtime: found \"jvm\", expected one of the known runtimes: wasm"
+        );
+        assert_eq!(
+            error(&with("\"World\"", "\"Hello\"")),
+            "odeon.toml line 11, actor.name: found \"Hello\", expected a name that no other actor of this image has"
+        );
+        assert!(
+            error(&with("\"World\"", "\"9 lives\"")).starts_with("odeon.toml line 11, actor.name: found \"9 lives\"")
+        );
+        assert!(error(&with("hello.wasm", "../hello.wasm")).starts_with("odeon.toml line 5, code: "));
+        assert!(error(&with("1.0.0", "1.0-0")).starts_with("odeon.toml line 3, version: "));
+    }
+
+    #[test]
+    fn unknown_keys_wrong_types_and_broken_toml_name_their_line() {
+        assert!(error(&with("where", "when")).starts_with("odeon.toml line 9: unknown field `when`, expected one of"));
+        assert!(error(&with("\"1.0.0\"", "1")).starts_with("odeon.toml line 3: invalid type: integer `1`, expected"));
+        assert!(error("name = \n").starts_with("odeon.toml line 1: "));
+        assert!(error(&with("name = \"hello\"\n", "")).contains("missing field `name`"));
+    }
+
+    #[test]
+    fn a_manifest_has_an_actor() {
+        let text = GOOD.split("[[actor]]").next().unwrap();
+        assert!(error(text).contains("at least one [[actor]]"), "{}", error(text));
+    }
+
+    #[test]
+    fn every_count_and_length_is_bounded() {
+        let many_actors: String = (0..=ACTORS_MAX).map(|i| format!("[[actor]]\nname = \"A{i}\"\n")).collect();
+        let head = GOOD.split("[[actor]]").next().unwrap();
+        assert!(matches!(
+            Manifest::parse(&format!("{head}{many_actors}")),
+            Err(ManifestError::TooMany { found, max: ACTORS_MAX, .. }) if found == ACTORS_MAX + 1
+        ));
+        let many_names = format!("[{}]", "\"a\",".repeat(REQUIRE_MAX + 1));
+        assert!(matches!(
+            Manifest::parse(&with("[\"Has DB access\"]", &many_names)),
+            Err(ManifestError::TooMany { max: REQUIRE_MAX, line: 8, .. })
+        ));
+        let many_files = format!("code = \"hello.wasm\"\ninclude = [{}]", "\"a\",".repeat(INCLUDE_MAX + 1));
+        assert!(matches!(
+            Manifest::parse(&with("code = \"hello.wasm\"", &many_files)),
+            Err(ManifestError::TooMany { max: INCLUDE_MAX, .. })
+        ));
+        for (from, bytes, max) in [
+            ("\"hello\"", IMAGE_NAME_BYTES_MAX + 1, IMAGE_NAME_BYTES_MAX),
+            ("\"World\"", ACTOR_NAME_BYTES_MAX + 1, ACTOR_NAME_BYTES_MAX),
+            ("\"gpu > 1\"", WHERE_BYTES_MAX + 1, WHERE_BYTES_MAX),
+            ("\"Has DB access\"", REQUIRE_BYTES_MAX + 1, REQUIRE_BYTES_MAX),
+        ] {
+            let long = format!("\"{}\"", "a".repeat(bytes));
+            let found = Manifest::parse(&with(from, &long)).unwrap_err();
+            assert!(
+                matches!(&found, ManifestError::TooLong { max: m, bytes: b, .. } if *m == max && *b == bytes),
+                "{found}"
+            );
+        }
+        let huge = format!("{GOOD}#{}", "x".repeat(MANIFEST_BYTES_MAX));
+        assert!(matches!(Manifest::parse(&huge), Err(ManifestError::TooLarge { .. })));
+    }
+
+    #[test]
+    fn what_is_included_stays_inside_the_folder() {
+        for path in ["../secret", "/etc/passwd", "a\\\\b", "c:/x", "a//b", "."] {
+            let text = with("code = \"hello.wasm\"", &format!("code = \"hello.wasm\"\ninclude = [\"{path}\"]"));
+            assert!(error(&text).starts_with("odeon.toml line 6, include: "), "{}", error(&text));
+        }
+        let text = with("code = \"hello.wasm\"", "code = \"hello.wasm\"\ninclude = [\"data\", \"LICENSE\"]");
+        assert_eq!(Manifest::parse(&text).unwrap().include, ["data", "LICENSE"]);
+    }
+}

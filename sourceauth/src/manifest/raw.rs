@@ -1,0 +1,181 @@
+//! The manifest as TOML has it, and the checks that make a [`Manifest`] of it.
+
+use super::{Manifest, ManifestActor, ManifestError, Runtime};
+use crate::limits::{
+    ACTOR_NAME_BYTES_MAX, ACTORS_MAX, IMAGE_NAME_BYTES_MAX, INCLUDE_MAX, MANIFEST_BYTES_MAX, REQUIRE_BYTES_MAX,
+    REQUIRE_MAX, VERSION_BYTES_MAX, WHERE_BYTES_MAX,
+};
+use crate::{Version, check_name};
+use serde::Deserialize;
+use std::collections::BTreeSet;
+use toml::Spanned;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawManifest {
+    name: Spanned<String>,
+    version: Option<Spanned<String>>,
+    runtime: Spanned<String>,
+    code: Spanned<String>,
+    include: Option<Spanned<Vec<Spanned<String>>>>,
+    #[serde(default)]
+    actor: Vec<Spanned<RawActor>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawActor {
+    name: Spanned<String>,
+    require: Option<Spanned<Vec<Spanned<String>>>>,
+    #[serde(rename = "where")]
+    expression: Option<Spanned<String>>,
+}
+
+type Checked<T> = Result<T, ManifestError>;
+
+/// The text that spans point into.
+struct Lines<'a>(&'a str);
+
+pub(super) fn parse(text: &str) -> Checked<Manifest> {
+    if text.len() > MANIFEST_BYTES_MAX {
+        return Err(ManifestError::TooLarge { bytes: text.len() });
+    }
+    let lines = Lines(text);
+    let raw: RawManifest = toml::from_str(text).map_err(|e| lines.toml_error(&e))?;
+    Ok(Manifest {
+        name: lines.image_name(&raw.name)?,
+        version: raw.version.as_ref().map_or(Ok(Version::none()), |v| lines.version(v))?,
+        runtime: lines.runtime(&raw.runtime)?,
+        code: lines.path("code", &raw.code)?,
+        include: lines.include(raw.include.as_ref())?,
+        actors: lines.actors(&raw.actor)?,
+    })
+}
+
+impl Lines<'_> {
+    fn line(&self, at: usize) -> usize {
+        let before = self.0.get(..at).unwrap_or(self.0);
+        1 + before.bytes().filter(|b| *b == b'\n').count()
+    }
+
+    fn of<T>(&self, spanned: &Spanned<T>) -> usize {
+        self.line(spanned.span().start)
+    }
+
+    fn toml_error(&self, error: &toml::de::Error) -> ManifestError {
+        let at = error.span().map_or(0, |s| s.start);
+        ManifestError::Toml { line: self.line(at), reason: error.message().replace('\n', ", ") }
+    }
+
+    fn value(&self, key: &'static str, found: &Spanned<String>, expected: impl Into<String>) -> ManifestError {
+        let (line, found) = (self.of(found), found.get_ref().clone());
+        ManifestError::Value { line, key, found, expected: expected.into() }
+    }
+
+    fn short<'t>(&self, key: &'static str, text: &'t Spanned<String>, max: usize) -> Checked<&'t str> {
+        let bytes = text.get_ref().len();
+        if bytes > max {
+            return Err(ManifestError::TooLong { line: self.of(text), key, bytes, max });
+        }
+        Ok(text.get_ref())
+    }
+
+    fn few<'t>(
+        &self,
+        key: &'static str,
+        list: &'t Spanned<Vec<Spanned<String>>>,
+        max: usize,
+    ) -> Checked<&'t [Spanned<String>]> {
+        let found = list.get_ref().len();
+        if found > max {
+            return Err(ManifestError::TooMany { line: self.of(list), key, found, max });
+        }
+        Ok(list.get_ref())
+    }
+
+    fn image_name(&self, name: &Spanned<String>) -> Checked<String> {
+        let text = self.short("name", name, IMAGE_NAME_BYTES_MAX)?;
+        let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+        let good = text.bytes().next().is_some_and(plain) && text.bytes().all(|b| plain(b) || b == b'-');
+        let expected = "a lower-case letter or digit, then lower-case letters, digits and dashes";
+        if good { Ok(text.to_owned()) } else { Err(self.value("name", name, expected)) }
+    }
+
+    fn version(&self, version: &Spanned<String>) -> Checked<Version> {
+        let text = self.short("version", version, VERSION_BYTES_MAX)?;
+        let expected = "digits, letters and dots, with something between the dots";
+        text.parse().map_err(|_| self.value("version", version, expected))
+    }
+
+    fn runtime(&self, runtime: &Spanned<String>) -> Checked<Runtime> {
+        let found = Runtime::KNOWN.iter().find(|(name, _)| name == runtime.get_ref());
+        found.map(|(_, known)| *known).ok_or_else(|| {
+            let known: Vec<_> = Runtime::KNOWN.iter().map(|(name, _)| *name).collect();
+            self.value("runtime", runtime, format!("one of the known runtimes: {}", known.join(", ")))
+        })
+    }
+
+    fn path(&self, key: &'static str, path: &Spanned<String>) -> Checked<String> {
+        match check_name(path.get_ref()) {
+            Ok(()) => Ok(path.get_ref().clone()),
+            Err(e) => Err(self.value(key, path, format!("the path of a file in the image, but it {e}"))),
+        }
+    }
+
+    fn include(&self, include: Option<&Spanned<Vec<Spanned<String>>>>) -> Checked<Vec<String>> {
+        let Some(include) = include else { return Ok(Vec::new()) };
+        self.few("include", include, INCLUDE_MAX)?.iter().map(|p| self.path("include", p)).collect()
+    }
+
+    fn actors(&self, raw: &[Spanned<RawActor>]) -> Checked<Vec<ManifestActor>> {
+        if let Some(first_too_many) = raw.get(ACTORS_MAX) {
+            let line = self.of(first_too_many);
+            return Err(ManifestError::TooMany { line, key: "actor", found: raw.len(), max: ACTORS_MAX });
+        }
+        if raw.is_empty() {
+            return Err(ManifestError::NoActor);
+        }
+        let mut names = BTreeSet::new();
+        raw.iter().map(|a| self.actor(a.get_ref(), &mut names)).collect()
+    }
+
+    fn actor<'r>(&self, raw: &'r RawActor, names: &mut BTreeSet<&'r str>) -> Checked<ManifestActor> {
+        let name = self.short("actor.name", &raw.name, ACTOR_NAME_BYTES_MAX)?;
+        if !is_type_name(name) {
+            let expected = "a letter or underscore, then letters, digits and underscores; parts may be joined by dots";
+            return Err(self.value("actor.name", &raw.name, expected));
+        }
+        if !names.insert(name) {
+            return Err(self.value("actor.name", &raw.name, "a name that no other actor of this image has"));
+        }
+        let require = raw.require.as_ref().map_or(Ok(Vec::new()), |r| self.require(r))?;
+        let expression = raw.expression.as_ref().map(|e| self.expression(e)).transpose()?;
+        Ok(ManifestActor { name: name.to_owned(), require, expression })
+    }
+
+    fn require(&self, list: &Spanned<Vec<Spanned<String>>>) -> Checked<Vec<String>> {
+        let names = self.few("actor.require", list, REQUIRE_MAX)?.iter().map(|name| {
+            let text = self.short("actor.require", name, REQUIRE_BYTES_MAX)?;
+            let empty = || self.value("actor.require", name, "the name of a capability");
+            if text.is_empty() { Err(empty()) } else { Ok(text.to_owned()) }
+        });
+        names.collect()
+    }
+
+    fn expression(&self, expression: &Spanned<String>) -> Checked<String> {
+        let text = self.short("actor.where", expression, WHERE_BYTES_MAX)?;
+        if text.trim().is_empty() {
+            return Err(self.value("actor.where", expression, "an expression, or no such key"));
+        }
+        Ok(text.to_owned())
+    }
+}
+
+fn is_type_name(text: &str) -> bool {
+    let is_identifier = |part: &str| {
+        let mut bytes = part.bytes();
+        bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
+            && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
+    };
+    text.split('.').all(is_identifier)
+}
