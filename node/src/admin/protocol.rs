@@ -89,7 +89,10 @@ pub enum Reply {
     /// One of many; more follow.
     Item(Item),
     /// How far long work has come, in bytes.
-    Progress { done: u64, total: u64 },
+    Progress {
+        done: u64,
+        total: u64,
+    },
     /// All items were given, or there is nothing to say.
     Done,
     Nodes(Vec<NodeItem>),
@@ -105,6 +108,13 @@ pub enum Reply {
     Status(Value),
     /// It cannot be done; nothing is changed.
     Failed(Failed),
+}
+
+impl Reply {
+    /// Whether no further reply follows this one.
+    pub fn is_last(&self) -> bool {
+        !matches!(self, Reply::Item(_) | Reply::Progress { .. })
+    }
 }
 
 /// One of many.
@@ -124,6 +134,13 @@ pub struct Failed {
     pub message: String,
     /// Why no node is compatible, when that is the failure.
     pub explanation: Option<Explanation>,
+}
+
+impl Failed {
+    /// A failure without an explanation of placement.
+    pub fn new(code: u16, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), explanation: None }
+    }
 }
 
 /// A line of `odeon nodes`.

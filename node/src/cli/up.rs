@@ -1,0 +1,195 @@
+//! `odeon up`: what the user asks of a new node, checked as far as that can be done before it starts.
+
+use super::{CommandError, values};
+use clap::{Args, ValueEnum};
+use odeon::Value;
+use odeon_capabilities::{CapabilityMap, Delta};
+use odeon_convention::codes;
+use odeon_convention::record::AuthoritySetting;
+use std::fs;
+use std::io::Read;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+/// Bytes of a file of capabilities or of allowed signers.
+pub(crate) const FILE_BYTES_MAX: u64 = 1024 * 1024;
+
+/// The flags of `up`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct UpArguments {
+    /// The node's name, unique in the convention; the host's name by default
+    #[arg(long, value_parser = values::node_name)]
+    name: Option<String>,
+    /// Where other nodes reach this one; port 0 takes a free one
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:5340")]
+    listen: SocketAddr,
+    /// The HTTP interface
+    #[arg(long, value_enum, default_value_t = Http::Off)]
+    http: Http,
+    /// A capability of this node; may be given many times
+    #[arg(long = "capability", value_name = "KEY=VALUE", value_parser = values::key_value)]
+    capabilities: Vec<(String, Value)>,
+    /// Capabilities of this node from a TOML file; --capability overrides them
+    #[arg(long = "capabilities", value_name = "FILE.toml")]
+    capabilities_file: Option<PathBuf>,
+    /// Joins the convention that made this token; a folder that belongs to one needs none
+    #[arg(long, value_name = "TOKEN", env = "ODEON_JOIN", hide_env_values = true)]
+    join: Option<String>,
+    /// Sets who approves images, at the leader
+    #[arg(long, value_enum)]
+    authority: Option<AuthorityKind>,
+    /// The keys that may sign images, in the format of OpenSSH; for --authority keyring
+    #[arg(long, value_name = "FILE")]
+    allowed_signers: Option<PathBuf>,
+    /// Whether this node runs images that were loaded elsewhere
+    #[arg(long, value_enum, default_value_t = AllowRemoteImages::Yes)]
+    allow_remote_images: AllowRemoteImages,
+    /// What links run over
+    #[arg(long, value_enum, default_value_t = Transport::Quic)]
+    #[allow(dead_code, reason = "there is one transport, so nothing depends on its name")]
+    transport: Transport,
+}
+
+/// What `up` hands to the daemon.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpOptions {
+    /// The node's folder.
+    pub data: PathBuf,
+    /// Its name; none for one that the daemon chooses.
+    pub name: Option<String>,
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Where its HTTP interface listens; none for no such interface.
+    pub http: Option<SocketAddr>,
+    /// What it has.
+    pub capabilities: CapabilityMap,
+    /// The text of a join token.
+    pub join: Option<String>,
+    /// Which authority to set; none leaves it as it is.
+    pub authority: Option<AuthoritySetting>,
+    /// Whether it runs images from elsewhere.
+    pub allow_remote_images: AllowRemoteImages,
+    /// Whether the ready line is JSON.
+    pub json: bool,
+}
+
+/// Whether a node runs images that were loaded elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum AllowRemoteImages {
+    /// Any approved image.
+    #[default]
+    Yes,
+    /// Only what is linked into it.
+    No,
+    /// Approved images, fetched from the leader only.
+    LeaderOnly,
+}
+
+/// Which authority decides on images.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AuthorityKind {
+    /// Nothing is approved
+    None,
+    /// Every well-formed image is approved
+    AcceptAll,
+    /// Images signed by an allowed key are approved
+    Keyring,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Http {
+    /// There is none
+    Off,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Transport {
+    /// QUIC, over UDP
+    Quic,
+}
+
+impl UpArguments {
+    /// Reads the files that are named, and checks the whole.
+    pub(crate) fn into_options(self, data: PathBuf, json: bool) -> Result<UpOptions, CommandError> {
+        let Http::Off = self.http;
+        let mut capabilities = CapabilityMap::new();
+        let mut all = match &self.capabilities_file {
+            Some(file) => capabilities_of(file)?,
+            None => Vec::new(),
+        };
+        all.extend(self.capabilities);
+        let delta = Delta(all.into_iter().map(|(k, v)| (k, Some(v))).collect());
+        capabilities.apply(&delta).map_err(|e| CommandError::coded(codes::BAD_CAPABILITY, e.to_string()))?;
+        let authority = match self.authority {
+            Some(kind) => {
+                let default = data.join("allowed_signers");
+                Some(authority_setting(kind, Some(self.allowed_signers.as_deref().unwrap_or(&default)))?)
+            }
+            None if self.allowed_signers.is_some() => {
+                return Err(CommandError::Usage("--allowed-signers is for --authority keyring".into()));
+            }
+            None => None,
+        };
+        Ok(UpOptions {
+            data,
+            name: self.name,
+            listen: self.listen,
+            http: None,
+            capabilities,
+            join: self.join,
+            authority,
+            allow_remote_images: self.allow_remote_images,
+            json,
+        })
+    }
+}
+
+/// The authority that is meant, with the keys of its file.
+pub(crate) fn authority_setting(kind: AuthorityKind, signers: Option<&Path>) -> Result<AuthoritySetting, CommandError> {
+    match (kind, signers) {
+        (AuthorityKind::None, _) => Ok(AuthoritySetting::None),
+        (AuthorityKind::AcceptAll, _) => Ok(AuthoritySetting::AcceptAll),
+        (AuthorityKind::Keyring, Some(file)) => Ok(AuthoritySetting::Keyring { allowed_signers: text_of(file)? }),
+        (AuthorityKind::Keyring, None) => {
+            Err(CommandError::Usage("the authority 'keyring' needs --allowed-signers FILE".into()))
+        }
+    }
+}
+
+/// The text of a small file that the user named.
+pub(crate) fn text_of(path: &Path) -> Result<String, CommandError> {
+    let wrong = |why: String| CommandError::Usage(format!("{}: {why}", path.display()));
+    let file = fs::File::open(path).map_err(|e| wrong(e.to_string()))?;
+    let mut bytes = Vec::new();
+    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(|e| wrong(e.to_string()))?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        return Err(wrong(format!("the file is larger than {FILE_BYTES_MAX} bytes")));
+    }
+    String::from_utf8(bytes).map_err(|_| wrong("the file is not UTF-8 text".into()))
+}
+
+fn capabilities_of(path: &Path) -> Result<Vec<(String, Value)>, CommandError> {
+    let wrong = |why: String| CommandError::Usage(format!("{}: {why}", path.display()));
+    let table: toml::Table = text_of(path)?.parse().map_err(|e: toml::de::Error| wrong(e.to_string()))?;
+    table
+        .into_iter()
+        .map(|(key, value)| match from_toml(value) {
+            Ok(value) => Ok((key, value)),
+            Err(why) => Err(wrong(format!("capability {key:?}: {why}"))),
+        })
+        .collect()
+}
+
+fn from_toml(value: toml::Value) -> Result<Value, String> {
+    Ok(match value {
+        toml::Value::Boolean(v) => Value::Bool(v),
+        toml::Value::Integer(v) => Value::Integer(v),
+        toml::Value::Float(v) => Value::Float(v),
+        toml::Value::String(v) => Value::String(v),
+        toml::Value::Array(v) => Value::List(v.into_iter().map(from_toml).collect::<Result<_, _>>()?),
+        toml::Value::Table(v) => {
+            Value::Map(v.into_iter().map(|(k, v)| Ok((k, from_toml(v)?))).collect::<Result<_, String>>()?)
+        }
+        toml::Value::Datetime(v) => return Err(format!("{v} is a date: write it as a string, in quotes")),
+    })
+}

@@ -1,0 +1,213 @@
+//! What users write on the command line, as values: messages, `KEY=VALUE`, durations, names.
+//!
+//! Each parser names what it found and what it expected; none guesses.
+
+use odeon::{NodeId, Value};
+use serde::de::IgnoredAny;
+use std::time::Duration;
+
+/// Bytes of a node's name.
+pub(crate) const NAME_BYTES_MAX: usize = 64;
+/// The longest duration that a flag takes: ten years.
+pub(crate) const DURATION_S_MAX: u64 = 3_650 * 86_400;
+
+/// Reads JSON, or takes the text as a plain string where it is not JSON. JSON that no value can hold is an error.
+pub(crate) fn value(text: &str) -> Result<Value, String> {
+    if serde_json::from_str::<IgnoredAny>(text).is_err() {
+        return Ok(Value::String(text.to_owned()));
+    }
+    if let Some(number) = oversize_integer(text) {
+        return Err(format!("integer {number} does not fit 64 bits with a sign; in quotes it is a string"));
+    }
+    serde_json::from_str(text).map_err(|e| format!("{} cannot be a value: {e}", shorten(text)))
+}
+
+/// Reads `KEY=VALUE`; the first `=` separates.
+pub(crate) fn key_value(text: &str) -> Result<(String, Value), String> {
+    let (key, value_text) =
+        text.split_once('=').ok_or_else(|| format!("{} has no '=': expected KEY=VALUE", shorten(text)))?;
+    Ok((self::key(key)?, value(value_text)?))
+}
+
+/// Reads `KEY` or `KEY=VALUE`.
+pub(crate) fn requirement(text: &str) -> Result<(String, Option<Value>), String> {
+    if text.contains('=') { key_value(text).map(|(k, v)| (k, Some(v))) } else { Ok((key(text)?, None)) }
+}
+
+/// Reads the key of a capability.
+pub(crate) fn key(text: &str) -> Result<String, String> {
+    if text.is_empty() { Err("the key is empty".to_owned()) } else { Ok(text.to_owned()) }
+}
+
+/// Reads a duration such as `500ms`, `10m` or `1h30m`.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("{} is not a duration: expected one such as 500ms, 10m or 1h30m", shorten(text));
+    let mut rest = text;
+    let mut total_ms: u64 = 0;
+    while !rest.is_empty() {
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let number: u64 = rest[..digits].parse().map_err(|_| wrong())?;
+        rest = &rest[digits..];
+        let letters = rest.bytes().take_while(u8::is_ascii_alphabetic).count();
+        let unit_ms = match &rest[..letters] {
+            "ms" => 1,
+            "s" => 1_000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            "d" => 86_400_000,
+            _ => return Err(wrong()),
+        };
+        rest = &rest[letters..];
+        total_ms = number
+            .checked_mul(unit_ms)
+            .and_then(|ms| total_ms.checked_add(ms))
+            .filter(|ms| *ms <= DURATION_S_MAX * 1_000)
+            .ok_or_else(|| format!("{} is longer than 3650d", shorten(text)))?;
+    }
+    if total_ms == 0 { Err(wrong()) } else { Ok(Duration::from_millis(total_ms)) }
+}
+
+/// Reads a name for a node: one that cannot be taken for an id or for two words.
+pub(crate) fn node_name(text: &str) -> Result<String, String> {
+    let fits = !text.is_empty()
+        && text.len() <= NAME_BYTES_MAX
+        && text.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'))
+        && !text.starts_with('-');
+    if !fits {
+        return Err(format!("expected letters, digits, '-', '_' and '.', at most {NAME_BYTES_MAX} bytes"));
+    }
+    if text.parse::<NodeId>().is_ok() { Err("this is the form of a node's id".to_owned()) } else { Ok(text.to_owned()) }
+}
+
+/// The first integer in a JSON text that no [`Value::Integer`] can hold; a float would silently be another number.
+fn oversize_integer(json: &str) -> Option<&str> {
+    let bytes = json.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        match bytes[at] {
+            b'"' => {
+                at += 1;
+                while at < bytes.len() && bytes[at] != b'"' {
+                    at += if bytes[at] == b'\\' { 2 } else { 1 };
+                }
+                at += 1;
+            }
+            b'-' | b'0'..=b'9' => {
+                let length = bytes[at..]
+                    .iter()
+                    .take_while(|b| matches!(b, b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9'))
+                    .count();
+                let number = &json[at..at + length];
+                if !number.contains(['.', 'e', 'E']) && number.parse::<i64>().is_err() {
+                    return Some(number);
+                }
+                at += length;
+            }
+            _ => at += 1,
+        }
+    }
+    None
+}
+
+fn shorten(text: &str) -> String {
+    if text.chars().count() <= 60 {
+        format!("'{text}'")
+    } else {
+        format!("'{}…'", text.chars().take(60).collect::<String>())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn json_is_a_value_and_anything_else_is_a_string() {
+        for (text, expected) in [
+            ("true", Value::Bool(true)),
+            ("2", Value::Integer(2)),
+            ("-9223372036854775808", Value::Integer(i64::MIN)),
+            ("2.0", Value::Float(2.0)),
+            ("null", Value::Null),
+            ("\"2\"", Value::from("2")),
+            (
+                "[1, \"99999999999999999999\"]",
+                Value::List(vec![Value::Integer(1), Value::from("99999999999999999999")]),
+            ),
+            ("eu-1", Value::from("eu-1")),
+            ("hello there", Value::from("hello there")),
+            ("", Value::from("")),
+            ("{not json", Value::from("{not json")),
+            ("1.2.3", Value::from("1.2.3")),
+            ("True", Value::from("True")),
+        ] {
+            assert_eq!(value(text).as_ref(), Ok(&expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn json_that_no_value_holds_is_an_error_and_not_another_value() {
+        for text in ["9223372036854775808", "[1, -9223372036854775809]", "{\"a\\\"\": 123456789012345678901234}"] {
+            assert!(value(text).unwrap_err().contains("does not fit 64 bits with a sign"), "{text}");
+        }
+        assert!(value("1e400").unwrap_err().contains("number out of range"));
+        assert!(value(&format!("{}{}", "[".repeat(200), "]".repeat(200))).unwrap_err().contains("recursion limit"));
+    }
+
+    #[test]
+    fn the_first_equals_sign_separates_key_and_value() {
+        assert_eq!(key_value("Has DB access=true"), Ok(("Has DB access".into(), Value::Bool(true))));
+        assert_eq!(key_value("url=a=b"), Ok(("url".into(), Value::from("a=b"))));
+        assert_eq!(key_value("empty="), Ok(("empty".into(), Value::from(""))));
+        assert_eq!(requirement("gpu"), Ok(("gpu".into(), None)));
+        assert_eq!(requirement("gpu=2"), Ok(("gpu".into(), Some(Value::Integer(2)))));
+        assert!(key_value("gpu").unwrap_err().contains("expected KEY=VALUE"));
+        assert!(key_value("=2").is_err() && requirement("").is_err());
+    }
+
+    #[test]
+    fn durations_need_a_unit_and_a_bound() {
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("10m"), Ok(Duration::from_secs(600)));
+        assert_eq!(duration("1h30m"), Ok(Duration::from_secs(5_400)));
+        assert_eq!(duration("2d"), Ok(Duration::from_secs(172_800)));
+        for wrong in [
+            "",
+            "5",
+            "m",
+            "5x",
+            "1 h",
+            "-5s",
+            "0s",
+            "5s5",
+            "ä",
+            "99999999999999999999s",
+            "4000d",
+            "18446744073709551615h",
+        ] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_node_cannot_be_named_like_an_id_or_a_path() {
+        assert_eq!(node_name("db-1.eu_west"), Ok("db-1.eu_west".into()));
+        let id = NodeId([7; 16]).to_string();
+        for wrong in ["", "a b", "a/b", "-x", "a\u{1b}[0m", id.as_str(), &"x".repeat(65)] {
+            assert!(node_name(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_without_a_panic(text in "\\PC{0,40}|[-+0-9.eE\\[\\]{}\":,\\\\ ]{0,40}") {
+            let _ = (value(&text), key_value(&text), requirement(&text), duration(&text), node_name(&text));
+        }
+
+        #[test]
+        fn every_integer_stays_itself(number: i64) {
+            prop_assert_eq!(value(&number.to_string()), Ok(Value::Integer(number)));
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! What the command line accepts, what it makes of it, and what it refuses.
+
+use crate::surroundings::{Answering, Served, odeon, odeon_at, started};
+use odeon::{Level, Value};
+use odeon_capabilities::Requirements;
+use odeon_convention::record::AuthoritySetting;
+use odeon_convention::types::{Placement, Role};
+use odeon_node::admin::protocol::{CreateArguments, LogQuery, Reply, Request};
+use odeon_node::cli::AllowRemoteImages;
+use std::path::Path;
+use std::sync::mpsc::{Receiver, channel};
+
+const ADDRESS: &str = "act-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+
+/// A node that does whatever it is asked, and the requests that it got.
+fn obedient() -> (Served, Receiver<Request>) {
+    let (sender, requests) = channel();
+    let served = Served::new(Answering(move |_, request, replies: odeon_node::admin::Replies| {
+        sender.send(request).unwrap();
+        async move { replies.send(Reply::Done).await.unwrap() }
+    }));
+    (served, requests)
+}
+
+fn request_of(arguments: &[&str]) -> Request {
+    let (served, requests) = obedient();
+    odeon_at(&served.data(), arguments);
+    requests.try_recv().unwrap_or_else(|_| panic!("{arguments:?} asked nothing"))
+}
+
+#[test]
+fn up_starts_with_what_the_contract_says_by_default() {
+    let ran = odeon(&["up", "--data", "/nowhere"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (0, ""), "{ran:?}");
+    let options = started().unwrap();
+    assert_eq!(options.data, Path::new("/nowhere"));
+    assert_eq!(options.listen, "127.0.0.1:5340".parse().unwrap());
+    assert_eq!((options.name, options.http, options.join, options.authority), (None, None, None, None));
+    assert_eq!(options.allow_remote_images, AllowRemoteImages::Yes);
+    assert!(options.capabilities.is_empty() && !options.json);
+}
+
+#[test]
+fn up_takes_every_flag_that_scripts_pass() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("caps.toml");
+    std::fs::write(&file, "zone = 'eu-1'\ngpu = 1\n\"Has DB access\" = true\nports = [1, 2]\n[rack]\nrow = 3\n")
+        .unwrap();
+    let signers = folder.path().join("signers");
+    std::fs::write(&signers, "ops@example ssh-ed25519 AAAA\n").unwrap();
+    let ran = odeon(&[
+        "up",
+        "--json",
+        "--data",
+        "/nowhere",
+        "--name",
+        "db-1",
+        "--listen",
+        "127.0.0.1:0",
+        "--http",
+        "off",
+        "--capability",
+        "gpu=2",
+        "--capability",
+        "label=a=b",
+        "--capabilities",
+        file.to_str().unwrap(),
+        "--join",
+        "TOKEN",
+        "--authority",
+        "keyring",
+        "--allowed-signers",
+        signers.to_str().unwrap(),
+        "--allow-remote-images",
+        "leader-only",
+        "--transport",
+        "quic",
+    ]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let options = started().unwrap();
+    let value = |key: &str| options.capabilities.value(key).cloned();
+    assert_eq!(value("gpu"), Some(Value::Integer(2)), "a flag overrides the file");
+    assert_eq!(value("Has DB access"), Some(Value::Bool(true)));
+    assert_eq!(value("ports"), Some(Value::List(vec![1.into(), 2.into()])));
+    assert_eq!(value("rack"), Some(Value::Map([("row".to_owned(), Value::Integer(3))].into())));
+    assert_eq!(value("label"), Some("a=b".into()));
+    assert_eq!((options.name.as_deref(), options.join.as_deref()), (Some("db-1"), Some("TOKEN")));
+    assert_eq!(options.allow_remote_images, AllowRemoteImages::LeaderOnly);
+    let keys = "ops@example ssh-ed25519 AAAA\n".to_owned();
+    assert_eq!(options.authority, Some(AuthoritySetting::Keyring { allowed_signers: keys }));
+    assert!(options.json);
+}
+
+#[test]
+fn a_wrong_command_line_exits_2_and_says_what_is_expected() {
+    for (arguments, expected) in [
+        (&["up", "--http", "127.0.0.1:5341"][..], "[possible values: off]"),
+        (&["up", "--transport", "tcp"], "[possible values: quic]"),
+        (&["up", "--listen", "here"], "--listen"),
+        (&["up", "--name", "a b"], "expected letters"),
+        (&["up", "--capability", "gpu"], "expected KEY=VALUE"),
+        (&["up", "--capabilities", "/nowhere.toml"], "/nowhere.toml"),
+        (&["up", "--allowed-signers", "/nowhere"], "--authority keyring"),
+        (&["up", "--authority", "keyring"], "allowed_signers"),
+        (&["up", "--outbound-only"], "--outbound-only"),
+        (&["authority", "set", "keyring"], "--allowed-signers FILE"),
+        (&["token", "create", "--ttl", "5"], "not a duration"),
+        (&["token", "create", "--ttl", "5ms"], "less than one second"),
+        (&["token", "create", "--uses", "0"], "--uses"),
+        (&["create"], "ACTOR"),
+        (&["create", "A", "--require", "=1"], "the key is empty"),
+        (&["create", "A", "--require", "x=1", "--require", "x=2"], "two values"),
+        (&["create", "A", "--placement", "best"], "least-loaded"),
+        (&["ask", "act-1", "hi"], "an actor's address"),
+        (&["ask", ADDRESS], "MESSAGE"),
+        (&["ask", ADDRESS, "99999999999999999999"], "64 bits"),
+        (&["capability", "set"], "KEY=VALUE"),
+        (&["logs", "--level", "loud"], "warn"),
+        (&["image", "revoke", "x"], "revoke"),
+        (&["shell"], "shell"),
+        (&["swarm", "--nodes", "3"], "swarm"),
+        (&["help", "nonsense"], "neither a command"),
+        (&["help", "OD-998"], "there is no error OD-998"),
+        (&[], "Usage"),
+    ] {
+        let ran = odeon(&[&["--data", "/nowhere"], arguments].concat());
+        assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{arguments:?}: {ran:?}");
+        assert!(ran.stderr.contains(expected), "{arguments:?} does not say {expected:?}: {}", ran.stderr);
+        assert_eq!(started(), None);
+    }
+}
+
+#[test]
+fn a_capability_that_no_map_holds_is_refused_before_anything_is_asked() {
+    for arguments in [&["up", "--capability", "x=null"][..], &["capability", "set", "x=null"]] {
+        let ran = odeon(&[&["--data", "/nowhere"], arguments].concat());
+        assert_eq!(ran.code, 1);
+        assert!(ran.stderr.starts_with("error[OD-135]: "), "{}", ran.stderr);
+        assert!(ran.stderr.ends_with("run 'odeon help OD-135' for what to do\n"), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn commands_become_the_requests_that_they_mean() {
+    let address = ADDRESS.parse().unwrap();
+    let none = || None::<String>;
+    for (arguments, expected) in [
+        (&["nodes"][..], Request::Nodes),
+        (&["shutdown"], Request::Shutdown { on: none() }),
+        (&["shutdown", "--on", "db"], Request::Shutdown { on: Some("db".into()) }),
+        (&["image", "list"], Request::Images),
+        (&["image", "unload", "hello@1"], Request::UnloadImage { image: "hello@1".into() }),
+        (&["authority", "set", "accept-all"], Request::SetAuthority { authority: AuthoritySetting::AcceptAll }),
+        (&["authority", "show"], Request::Authority),
+        (
+            &["tell", ADDRESS, "{\"a\": 1}"],
+            Request::Tell { address, message: Value::Map([("a".to_owned(), Value::Integer(1))].into()) },
+        ),
+        (&["ask", ADDRESS, "-5"], Request::Ask { address, message: Value::Integer(-5), timeout_ms: 5_000 }),
+        (
+            &["ask", ADDRESS, "--timeout", "1m", "--", "--hi"],
+            Request::Ask { address, message: "--hi".into(), timeout_ms: 60_000 },
+        ),
+        (&["stop", ADDRESS], Request::Stop { address }),
+        (&["actors", "--node", "db"], Request::Actors { node: Some("db".into()) }),
+        (&["status"], Request::Status { of: none() }),
+        (&["status", ADDRESS], Request::Status { of: Some(ADDRESS.into()) }),
+        (&["token", "create"], Request::CreateToken { role: Role::Member, ttl_s: 3_600, uses: None, claims: None }),
+        (
+            &[
+                "token", "create", "--role", "operator", "--ttl", "90m", "--uses", "3", "--claim", "gpu", "--claim",
+                "a b",
+            ],
+            {
+                let claims = Some(vec!["gpu".to_owned(), "a b".to_owned()]);
+                Request::CreateToken { role: Role::Operator, ttl_s: 5_400, uses: Some(3), claims }
+            },
+        ),
+        (&["logs"], {
+            let (node, image) = (none(), none());
+            Request::Logs(LogQuery { level: Level::Warn, node, actor: None, image, since_ms: None, follow: false })
+        }),
+        (&["logs", "--level", "error", "--node", "db", "--actor", ADDRESS, "--image", "ab", "--since", "10m"], {
+            let (node, image, actor) = (Some("db".into()), Some("ab".into()), Some(address));
+            Request::Logs(LogQuery { level: Level::Error, node, actor, image, since_ms: Some(600_000), follow: false })
+        }),
+    ] {
+        assert_eq!(request_of(arguments), expected, "{arguments:?}");
+    }
+}
+
+#[test]
+fn capabilities_are_set_and_unset_as_one_change() {
+    let Request::SetCapabilities { on, delta } = request_of(&["capability", "set", "Has DB access=false", "gpu=2"])
+    else {
+        panic!("another request")
+    };
+    assert_eq!(on, None);
+    assert_eq!(delta.0["Has DB access"], Some(Value::Bool(false)));
+    assert_eq!(delta.0["gpu"], Some(Value::Integer(2)));
+    let Request::SetCapabilities { on, delta } = request_of(&["capability", "unset", "gpu", "--on", "db"]) else {
+        panic!("another request")
+    };
+    assert_eq!((on.as_deref(), delta.0.len(), &delta.0["gpu"]), (Some("db"), 1, &None));
+}
+
+#[test]
+fn create_and_explain_take_the_same_flags() {
+    let flags = [
+        "hello@1.2",
+        "Hello",
+        "--require",
+        "Has DB access",
+        "--require",
+        "zone=eu-1",
+        "--where",
+        "gpu >= 2",
+        "--prefer",
+        "ssd",
+        "--placement",
+        "least-loaded",
+        "--on",
+        "db",
+        "--global-name",
+        "greeter",
+        "--arg",
+        "[1]",
+    ];
+    let expected = Box::new(CreateArguments {
+        image: Some("hello@1.2".into()),
+        actor: "Hello".into(),
+        requirements: Requirements::none()
+            .require("Has DB access")
+            .equal("zone", "eu-1")
+            .expression("gpu >= 2")
+            .prefer("ssd", 1),
+        placement: Placement::LeastLoaded,
+        on: Some("db".into()),
+        global_name: Some("greeter".into()),
+        argument: Some(Value::List(vec![1.into()])),
+    });
+    assert_eq!(request_of(&[&["create"], &flags[..]].concat()), Request::Create(expected.clone()));
+    assert_eq!(request_of(&[&["explain"], &flags[..]].concat()), Request::Explain(expected));
+    let Request::Create(linked) = request_of(&["create", "odeon.TestActor"]) else { panic!("another request") };
+    assert_eq!((linked.image, linked.actor.as_str()), (None, "odeon.TestActor"));
+}
+
+#[test]
+fn a_pushed_file_arrives_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let [image, signature] = ["a.zip", "a.sig"].map(|name| folder.path().join(name).to_str().unwrap().to_owned());
+    let bytes: Vec<u8> = (0..3_000_000u32).map(|n| n as u8).collect();
+    std::fs::write(&image, &bytes).unwrap();
+    std::fs::write(&signature, "armour").unwrap();
+    let Request::PushImage(pushed) = request_of(&["image", "push", &image, "--signature", &signature]) else {
+        panic!("another request")
+    };
+    assert!(pushed.bytes == bytes && pushed.signature.as_deref() == Some("armour"));
+    let missing = odeon(&["--data", "/nowhere", "image", "push", "/nowhere.zip"]);
+    assert!(missing.code == 2 && missing.stderr.contains("/nowhere.zip"), "{missing:?}");
+}
+
+#[test]
+fn help_prints_pages_and_the_help_of_commands() {
+    let page = odeon(&["help", "OD-130"]);
+    assert!(page.code == 0 && page.stdout.starts_with("# OD-130: "), "{page:?}");
+    assert_eq!(odeon(&["help", "130", "--json"]).json()["code"], "OD-130");
+    let whole = odeon(&["help"]);
+    assert!(whole.code == 0 && whole.stdout.contains("Usage: odeon"), "{whole:?}");
+    let nested = odeon(&["help", "token", "create"]);
+    assert!(nested.code == 0 && nested.stdout.contains("--ttl"), "{nested:?}");
+    assert!(odeon(&["--version"]).stdout.starts_with("odeon "));
+}
