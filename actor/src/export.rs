@@ -27,5 +27,19 @@ macro_rules! export {
         pub fn registry() -> $crate::Registry {
             $crate::Registry::new()$(.with::<$actor>())+
         }
+
+        #[cfg(target_family = "wasm")]
+        #[allow(unsafe_code, missing_docs, unreachable_pub)]
+        mod odeon_image {
+            struct Image;
+
+            impl $crate::guest::Image for Image {
+                fn registry() -> $crate::Registry {
+                    super::registry()
+                }
+            }
+
+            $crate::guest::bindings::export_image!(Image with_types_in $crate::guest::bindings);
+        }
     };
 }

@@ -19,6 +19,8 @@ mod definition;
 pub mod dispatch;
 mod export;
 mod failure;
+#[cfg(target_family = "wasm")]
+pub mod guest;
 pub mod host;
 mod message;
 #[cfg(all(feature = "system", not(target_family = "wasm")))]

@@ -1,1 +1,3 @@
-//! Filled in next.
+//! The node.
+
+pub mod wasm;
