@@ -6,12 +6,21 @@
 //!
 //! This crate opens no socket and starts no asynchronous runtime.
 
+// The macros name this crate `::odeon`, also inside it.
+#[allow(unused_extern_crates)]
+extern crate self as odeon;
+
 mod actor;
 mod address;
 pub mod bytes;
 mod context;
 mod definition;
+#[doc(hidden)]
+pub mod dispatch;
+mod export;
 mod failure;
+#[cfg(target_family = "wasm")]
+pub mod guest;
 pub mod host;
 mod message;
 #[cfg(all(feature = "system", not(target_family = "wasm")))]
@@ -26,4 +35,5 @@ pub use failure::Failure;
 pub use host::Level;
 pub use message::{AnyMessage, EncodeError, Encoded, Message, UNTYPED};
 pub use odeon_capabilities::{CapabilityMap, Requirements, Value};
+pub use odeon_macros::{Message, actor, require_capability};
 pub use system_message::{ActorExitRequest, ChildActorExited, PoisonMessage, WakeupMessage};

@@ -10,5 +10,6 @@ pub mod codes;
 pub mod durable;
 pub mod ledger;
 pub mod logs;
+pub mod wasm;
 
 pub use cli::main_with;

@@ -1,0 +1,47 @@
+//! What `#[actor]` calls: handlers' results, and untyped values that have to find their handler.
+//!
+//! Not for hand-written code, though nothing here is unsafe to call.
+
+use crate::message::{AnyMessage, Encoded, UNTYPED};
+use crate::{Failure, Value};
+
+/// What a handler may return.
+pub trait Outcome {
+    /// The same for every handler.
+    fn into_result(self) -> Result<(), Failure>;
+}
+
+impl Outcome for () {
+    fn into_result(self) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+impl<E: Into<Failure>> Outcome for Result<(), E> {
+    fn into_result(self) -> Result<(), Failure> {
+        self.map_err(Into::into)
+    }
+}
+
+/// Whether a message is a value without a Rust type, as a shell or another language sends it.
+#[inline]
+pub fn is_untyped(message: &AnyMessage) -> bool {
+    message.name() == UNTYPED
+}
+
+/// The messages that an untyped value may stand for, the likeliest first: the content of a map whose one key is the
+/// name of a handled message, then the value as it is.
+///
+/// Each is a message of its own: which type one decodes as is remembered in it, and must not bind other actors.
+pub fn candidates(message: &AnyMessage, handled: &[&'static str]) -> Vec<AnyMessage> {
+    let Ok(whole) = message.encode() else { return Vec::new() };
+    let named = match message.to_value() {
+        Ok(Value::Map(map)) if map.len() == 1 => map.into_iter().next(),
+        _ => None,
+    };
+    let named = named.filter(|(key, _)| handled.contains(&key.as_str())).and_then(|(name, content)| {
+        let bytes = rmp_serde::to_vec_named(&content).ok()?;
+        Some(AnyMessage::from_encoded(Encoded { name, bytes }))
+    });
+    named.into_iter().chain([AnyMessage::from_encoded(whole)]).collect()
+}

@@ -1,0 +1,84 @@
+//! What an actor asks of its node, by way of the component's imports.
+
+use super::bindings::odeon::actor::{host, types};
+use crate::host::{CreateRequest, Host, Level};
+use crate::{Address, AnyMessage, CapabilityMap, Encoded, Value};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The node around this instance.
+pub(super) struct Outside;
+
+impl Host for Outside {
+    fn address(&self) -> Address {
+        address_of(host::my_address())
+    }
+
+    fn send(&self, to: Address, message: AnyMessage) {
+        if let Some(message) = self.encoded(&message) {
+            host::send(words_of(to), &message.name, &message.bytes);
+        }
+    }
+
+    fn create(&self, request: CreateRequest) -> Address {
+        match rmp_serde::to_vec_named(&request) {
+            Ok(request) => address_of(host::create(&request)),
+            Err(error) => super::fail(format!("a creation that cannot be encoded: {error}")),
+        }
+    }
+
+    fn wakeup_after(&self, delay: Duration, payload: Option<AnyMessage>) {
+        let payload = payload.and_then(|message| self.encoded(&message));
+        let payload = payload.map(|Encoded { name, bytes }| types::Message { name, bytes });
+        host::wakeup_after(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX), payload.as_ref());
+    }
+
+    fn exit(&self) {
+        host::exit();
+    }
+
+    fn capabilities(&self) -> Arc<CapabilityMap> {
+        match rmp_serde::from_slice(&host::capabilities()) {
+            Ok(map) => Arc::new(map),
+            Err(error) => super::fail(format!("capabilities that do not decode: {error}")),
+        }
+    }
+
+    fn update_capability(&self, key: String, value: Option<Value>) {
+        match value.as_ref().map(rmp_serde::to_vec_named).transpose() {
+            Ok(value) => host::update_capability(&key, value.as_deref()),
+            Err(error) => super::fail(format!("a capability that cannot be encoded: {error}")),
+        }
+    }
+
+    fn log(&self, level: Level, message: &str) {
+        let level = match level {
+            Level::Trace => types::Level::Trace,
+            Level::Debug => types::Level::Debug,
+            Level::Info => types::Level::Info,
+            Level::Warn => types::Level::Warn,
+            Level::Error => types::Level::Error,
+        };
+        host::log(level, message);
+    }
+}
+
+impl Outside {
+    /// The message in the form that leaves the instance; one that has none is logged and goes no further.
+    fn encoded(&self, message: &AnyMessage) -> Option<Encoded> {
+        message.encode().map_err(|error| self.log(Level::Error, &error.to_string())).ok()
+    }
+}
+
+/// An address as the interface carries it.
+fn words_of(address: Address) -> types::Address {
+    let bytes = address.to_bytes();
+    let word = |at: usize| u64::from_be_bytes(std::array::from_fn(|i| bytes[at + i]));
+    types::Address { a: word(0), b: word(8), c: word(16), d: word(24) }
+}
+
+/// An address from the form in which the interface carries it.
+pub(super) fn address_of(words: types::Address) -> Address {
+    let words = [words.a, words.b, words.c, words.d].map(u64::to_be_bytes);
+    Address::from_bytes(std::array::from_fn(|i| words[i / 8][i % 8]))
+}

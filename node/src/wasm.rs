@@ -1,0 +1,105 @@
+//! The wasm runtime: images' components become actors, each in an instance of its own.
+//!
+//! Owns the engine and its settings, the compiled code on disk, and the bounds in memory, time and host calls that
+//! every instance runs in. An instance has no authority but what `actor/wit/actor.wit` gives it. It never decides
+//! whether an image may be used: whoever calls [`WasmRuntime::load`] has verified it.
+//! Start with [`WasmRuntime::load`], then `image`, then `instance`.
+
+mod bindings;
+mod cache;
+mod error;
+mod guest;
+mod host;
+mod image;
+mod imports;
+mod instance;
+mod limits;
+mod ticker;
+mod trusted;
+mod wasi;
+
+pub use error::WasmError;
+pub use limits::WasmLimits;
+
+use bindings::ImagePre;
+use cache::Cache;
+use guest::Guest;
+use image::Image;
+use odeon::Definition;
+use std::path::Path;
+use std::sync::Arc;
+use ticker::Ticker;
+use wasmtime::component::{Component, Linker};
+use wasmtime::{Config, Engine};
+
+/// Runs images' components. One for a node; dropping the last handle and the last definition stops its thread.
+pub struct WasmRuntime {
+    engine: Engine,
+    linker: Linker<Guest>,
+    cache: Cache,
+    limits: WasmLimits,
+    ticker: Arc<Ticker>,
+}
+
+impl WasmRuntime {
+    /// Starts a runtime that keeps compiled code in `cache_dir`, a folder that only its owner may enter.
+    pub fn new(cache_dir: &Path, limits: WasmLimits) -> Result<Arc<WasmRuntime>, WasmError> {
+        let engine = Engine::new(&config()).map_err(WasmError::engine)?;
+        let mut linker = Linker::new(&engine);
+        host::link(&mut linker).and_then(|()| wasi::link(&mut linker)).map_err(WasmError::engine)?;
+        let cache = Cache::open(cache_dir, &engine)?;
+        let ticker = Ticker::start(&engine)?;
+        Ok(Arc::new(WasmRuntime { engine, linker, cache, limits, ticker }))
+    }
+
+    /// The actors of an image. `hash` is the image's source hash, `component` the code in it.
+    ///
+    /// Takes compiled code from the cache or compiles, which takes long: not for a thread that must not wait.
+    /// It is safe to repeat, and leaves nothing behind when it fails.
+    pub fn load(&self, hash: &str, component: &[u8]) -> Result<Vec<Definition>, WasmError> {
+        if hash.len() != 64 || !hash.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+            return Err(WasmError::Hash { found: hash.chars().take(80).collect() });
+        }
+        if component.len() > self.limits.component_bytes_max {
+            let max = self.limits.component_bytes_max;
+            return Err(WasmError::TooLarge { bytes: component.len(), max });
+        }
+        let component = self.cache.compiled(&self.engine, hash, component)?;
+        let pre = self.linked(&component)?;
+        Image::new(hash, pre, self.limits, self.ticker.clone()).definitions()
+    }
+
+    /// Forgets the compiled code of an image; actors that run go on.
+    pub fn forget(&self, hash: &str) {
+        self.cache.forget(hash);
+    }
+
+    /// Checks what a component imports and exports, and ties its imports to this node.
+    fn linked(&self, component: &Component) -> Result<ImagePre<Guest>, WasmError> {
+        imports::check(&self.engine, component)?;
+        let mut linker = self.linker.clone();
+        // The check above leaves only functions of WASI that an actor has no use for: calling one is its failure.
+        linker.define_unknown_imports_as_traps(component).map_err(WasmError::link)?;
+        let pre = linker.instantiate_pre(component).map_err(WasmError::link)?;
+        ImagePre::new(pre).map_err(WasmError::link)
+    }
+}
+
+/// The settings with which a hundred thousand parked actors fit a machine whose kernel has its default limits: no
+/// reserved address space and no guard pages, so that memories share mappings.
+fn config() -> Config {
+    let mut config = Config::new();
+    config
+        .concurrency_support(false)
+        .epoch_interruption(true)
+        .wasm_memory64(false)
+        .memory_reservation(0)
+        .memory_reservation_for_growth(0)
+        .memory_guard_size(0)
+        .guard_before_linear_memory(false)
+        .memory_init_cow(false)
+        .max_wasm_stack(limits::WASM_STACK_BYTES)
+        .generate_address_map(false)
+        .wasm_backtrace_max_frames(None);
+    config
+}
