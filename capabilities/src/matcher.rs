@@ -49,6 +49,11 @@ impl Matcher {
         if found > limits::PREFERENCES_MAX {
             return Err(RequirementsError::TooManyPreferences { found, max: limits::PREFERENCES_MAX });
         }
+        let mut keys = requirements.require.iter().chain(requirements.equal.keys());
+        // No map can have such a key: it is a mistake, and its sentence would have no bound.
+        if let Some(key) = keys.find(|key| key.is_empty() || key.len() > limits::KEY_BYTES_MAX) {
+            return Err(RequirementsError::Key { bytes: key.len(), max: limits::KEY_BYTES_MAX });
+        }
         let names: usize = requirements.require.iter().map(String::len).sum();
         let pairs: usize = requirements.equal.iter().map(|(key, value)| key.len() + value.weight_bytes()).sum();
         let bytes = names + pairs;

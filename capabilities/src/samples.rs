@@ -1,6 +1,8 @@
 //! Random values, maps and requirements for the property tests. Few keys and few values, so that they meet often.
 
-use crate::{CapabilityMap, Delta, Requirements, Value};
+#[cfg(feature = "match")]
+use crate::Requirements;
+use crate::{CapabilityMap, Delta, Value};
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -52,6 +54,7 @@ pub(crate) fn delta() -> impl Strategy<Value = Delta> {
 }
 
 /// Expressions of every kind: comparisons, missing keys, macros, whole-map uses, failures.
+#[cfg(feature = "match")]
 pub(crate) fn expression() -> impl Strategy<Value = String> {
     let leaf = select(vec![
         "gpu > 1",
@@ -94,6 +97,7 @@ pub(crate) fn expression() -> impl Strategy<Value = String> {
     })
 }
 
+#[cfg(feature = "match")]
 pub(crate) fn requirements() -> impl Strategy<Value = Requirements> {
     let require = vec(select(KEYS.to_vec()).prop_map(str::to_owned), 0..3);
     let equal = btree_map(select(KEYS.to_vec()).prop_map(str::to_owned), capability(), 0..2);

@@ -81,6 +81,10 @@ fn requirements_are_bounded() {
     assert_eq!(Matcher::new(&many).unwrap_err(), RequirementsError::TooManyPreferences { found: 17, max: 16 });
     let large = Requirements::none().equal("k", "x".repeat(limits::REQUIREMENTS_BYTES_MAX));
     assert_eq!(Matcher::new(&large).unwrap_err(), RequirementsError::TooLarge { bytes: 65537, max: 65536 });
+    let key = Requirements::none().require("k".repeat(limits::KEY_BYTES_MAX + 1));
+    assert_eq!(Matcher::new(&key).unwrap_err(), RequirementsError::Key { bytes: 257, max: 256 });
+    let key = Requirements::none().equal("", 1);
+    assert_eq!(Matcher::new(&key).unwrap_err(), RequirementsError::Key { bytes: 0, max: 256 });
     let long = Requirements::none().prefer("x".repeat(limits::EXPRESSION_BYTES_MAX + 1), 1);
     assert!(matches!(Matcher::new(&long).unwrap_err(), RequirementsError::ExpressionTooLong { .. }));
     assert!(matches!(
