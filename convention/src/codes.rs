@@ -38,6 +38,8 @@ codes! {
     SUPERSEDED = 117, exit 1;
     /// The peer is not who the token or certificate says.
     IDENTITY = 118, exit 5;
+    /// This start of the node was declared gone; it has to start again.
+    DECLARED_GONE = 119, exit 1;
     /// The file is not a well-formed image.
     IMAGE_MALFORMED = 120, exit 1;
     /// The image, or something in it, is larger than the limits.

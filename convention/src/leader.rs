@@ -1,11 +1,27 @@
 //! The leader: knows the members, places actors, keeps the facts.
 //!
 //! Pure: an input and the time go in, effects come out. It never asks a member whether it lives.
+//! Start with [`Leader`], whose `handle` names the file of every input.
+
+mod changes;
+mod creations;
+mod facts;
+mod images;
+mod machine;
+mod memo;
+mod outbox;
+mod peers;
+mod placing;
+mod reads;
+mod registration;
+mod survey;
+mod tokens;
+
+pub use machine::{Leader, LeaderConfig};
+pub use reads::ImageLookupError;
 
 use crate::record::{AuthoritySetting, Record, TokenFact};
-use crate::types::{
-    CheckOutcome, CreateOutcome, CreateSpec, Explanation, ImageInfo, NativeActor, Role, SourceHash,
-};
+use crate::types::{CheckOutcome, CreateOutcome, CreateSpec, Explanation, ImageInfo, NativeActor, Role, SourceHash};
 use crate::wire::{ToLeader, ToMember};
 use odeon::{NodeId, NodeRef};
 use odeon_capabilities::{CapabilityMap, Delta};

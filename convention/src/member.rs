@@ -1,10 +1,17 @@
 //! A member: keeps itself registered, hosts what it is asked to host, asks for what it cannot host.
 //!
 //! Pure: an input and the time go in, effects come out.
+//! Start with [`Member`], whose `handle` names the file of every input.
 
-use crate::types::{
-    CheckOutcome, CreateOutcome, CreateSpec, Explanation, ImageInfo, Load, RequestId, SourceHash,
-};
+mod asking;
+mod hosting;
+mod link;
+mod machine;
+mod state;
+
+pub use machine::{Member, MemberConfig};
+
+use crate::types::{CheckOutcome, CreateOutcome, CreateSpec, Explanation, ImageInfo, Load, RequestId, SourceHash};
 use crate::wire::{ToLeader, ToMember};
 use odeon::{Address, NodeId, NodeRef};
 use odeon_capabilities::Delta;

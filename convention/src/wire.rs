@@ -1,9 +1,11 @@
 //! The messages between members and their leader. Each kind may only be added to; a peer of another protocol
 //! version is refused when its link is made.
 
+use crate::limits;
 use crate::types::{CreateOutcome, CreateSpec, Explanation, ImageInfo, Load, NodeFacts, RequestId, SourceHash};
 use odeon::{Address, NodeId, NodeRef};
 use odeon_capabilities::Delta;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// Changes when a peer of the version before could misread a message.
@@ -161,4 +163,38 @@ pub enum PlaceOutcome {
         /// For people to read; the same text for the same cause.
         reason: String,
     },
+}
+
+/// Why a message cannot be sent or understood.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs)]
+pub enum CodecError {
+    #[error("message of {bytes} bytes is longer than {} bytes", limits::MESSAGE_BYTES_MAX)]
+    TooLong { bytes: usize },
+    #[error("message of {bytes} bytes is not one of protocol version {PROTOCOL_VERSION}: {reason}")]
+    Malformed { bytes: usize, reason: String },
+    #[error("message ends {trailing} bytes before its frame of {bytes} bytes does")]
+    Trailing { bytes: usize, trailing: usize },
+}
+
+/// The wire form of a [`ToLeader`] or [`ToMember`].
+pub fn encode<T: Serialize>(message: &T) -> Result<Vec<u8>, CodecError> {
+    let bytes = rmp_serde::to_vec(message).map_err(|e| CodecError::Malformed { bytes: 0, reason: e.to_string() })?;
+    if bytes.len() > limits::MESSAGE_BYTES_MAX {
+        return Err(CodecError::TooLong { bytes: bytes.len() });
+    }
+    Ok(bytes)
+}
+
+/// Reads what [`encode`] wrote, and nothing longer.
+pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
+    if bytes.len() > limits::MESSAGE_BYTES_MAX {
+        return Err(CodecError::TooLong { bytes: bytes.len() });
+    }
+    let mut rest = bytes;
+    let mut deserializer = rmp_serde::Deserializer::new(&mut rest);
+    deserializer.set_max_depth(limits::MESSAGE_DEPTH_MAX);
+    let message = T::deserialize(&mut deserializer)
+        .map_err(|e| CodecError::Malformed { bytes: bytes.len(), reason: e.to_string() })?;
+    if rest.is_empty() { Ok(message) } else { Err(CodecError::Trailing { bytes: bytes.len(), trailing: rest.len() }) }
 }

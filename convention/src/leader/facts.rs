@@ -1,0 +1,166 @@
+//! The facts of the ledger, in memory. A new record and a replayed one go through the same `apply`.
+
+use crate::limits;
+use crate::record::{AuthoritySetting, Record, TokenFact};
+use crate::types::{ImageInfo, RequestId, Role, SourceHash};
+use odeon::{Address, Incarnation, NodeId, NodeRef};
+use odeon_capabilities::CapabilityMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+#[derive(Debug, Default)]
+pub(crate) struct Facts {
+    pub(crate) term: u64,
+    pub(crate) tokens: BTreeMap<[u8; 32], Token>,
+    pub(crate) admitted: BTreeMap<NodeId, Admission>,
+    pub(crate) registered: BTreeMap<NodeId, Registration>,
+    pub(crate) gone: VecDeque<NodeRef>,
+    pub(crate) images: BTreeMap<SourceHash, Judged>,
+    rejected: VecDeque<SourceHash>,
+    pub(crate) names: BTreeMap<String, NameOwner>,
+    names_on: BTreeMap<NodeRef, BTreeSet<String>>,
+    pub(crate) authority: AuthoritySetting,
+}
+
+#[derive(Debug)]
+pub(crate) struct Token {
+    pub(crate) fact: TokenFact,
+    pub(crate) used: u32,
+    pub(crate) index: u64,
+}
+
+impl Token {
+    pub(crate) fn used_up(&self) -> bool {
+        self.fact.uses.is_some_and(|uses| self.used >= uses)
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Admission {
+    pub(crate) role: Role,
+    pub(crate) claims: Option<Vec<String>>,
+    /// The highest start that was seen, alive or not.
+    pub(crate) seen: Option<Incarnation>,
+    /// The highest start that is gone: no word of it counts any more.
+    pub(crate) gone: Option<Incarnation>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Registration {
+    pub(crate) node: NodeRef,
+    pub(crate) name: String,
+    pub(crate) listen: String,
+    pub(crate) capabilities: CapabilityMap,
+    pub(crate) index: u64,
+}
+
+#[derive(Debug)]
+pub(crate) struct Judged {
+    pub(crate) image: ImageInfo,
+    pub(crate) approved: bool,
+    pub(crate) by: String,
+    pub(crate) index: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NameOwner {
+    pub(crate) request: RequestId,
+    pub(crate) address: Address,
+    pub(crate) node: NodeRef,
+}
+
+impl Facts {
+    pub(crate) fn apply(&mut self, index: u64, record: Record) {
+        match record {
+            Record::TermBegan { term } => self.term = self.term.max(term),
+            Record::TokenCreated(fact) => {
+                self.tokens.insert(fact.id, Token { fact, used: 0, index });
+            }
+            Record::TokenUsed { id } => {
+                if let Some(token) = self.tokens.get_mut(&id) {
+                    token.used = token.used.saturating_add(1);
+                    token.index = index;
+                }
+            }
+            Record::NodeAdmitted { node, role, claims } => self.admit(node, role, claims),
+            Record::NodeRegistered { node, name, listen, capabilities } => {
+                self.see(node.id, node.incarnation);
+                self.registered.insert(node.id, Registration { node, name, listen, capabilities, index });
+            }
+            Record::NodeGone { node, left: _ } => self.bury(node),
+            Record::ImageJudged { image, approved, by } => self.judge(Judged { image, approved, by, index }),
+            Record::ImageUnloaded { hash } => {
+                self.images.remove(&hash);
+            }
+            Record::NameTaken { name, request, address, node } => {
+                self.free(&name);
+                self.names_on.entry(node).or_default().insert(name.clone());
+                self.names.insert(name, NameOwner { request, address, node });
+            }
+            Record::NameFreed { name } => self.free(&name),
+            Record::AuthoritySet { authority } => self.authority = authority,
+            Record::IncarnationSeen { node, incarnation } => self.see(node, incarnation),
+        }
+    }
+
+    fn admit(&mut self, node: NodeId, role: Role, claims: Option<Vec<String>>) {
+        let (seen, gone) = self.admitted.get(&node).map_or((None, None), |a| (a.seen, a.gone));
+        self.admitted.insert(node, Admission { role, claims, seen, gone });
+    }
+
+    fn see(&mut self, node: NodeId, incarnation: Incarnation) {
+        if let Some(admission) = self.admitted.get_mut(&node) {
+            admission.seen = admission.seen.max(Some(incarnation));
+        }
+    }
+
+    /// A node's start is over: with it go its registration and the names of what lived there.
+    fn bury(&mut self, node: NodeRef) {
+        if let Some(admission) = self.admitted.get_mut(&node.id) {
+            admission.gone = admission.gone.max(Some(node.incarnation));
+        }
+        if self.registered.get(&node.id).is_some_and(|r| r.node == node) {
+            self.registered.remove(&node.id);
+        }
+        for name in self.names_on.remove(&node).unwrap_or_default() {
+            self.names.remove(&name);
+        }
+        self.gone.push_back(node);
+        while self.gone.len() > limits::GONE_TOLD_AGAIN_MAX {
+            self.gone.pop_front();
+        }
+    }
+
+    fn judge(&mut self, judged: Judged) {
+        let hash = judged.image.hash;
+        self.rejected.retain(|h| *h != hash);
+        if !judged.approved {
+            self.rejected.push_back(hash);
+        }
+        self.images.insert(hash, judged);
+        while self.rejected.len() > limits::REJECTED_MAX {
+            if let Some(oldest) = self.rejected.pop_front() {
+                self.images.remove(&oldest);
+            }
+        }
+    }
+
+    fn free(&mut self, name: &str) {
+        if let Some(owner) = self.names.remove(name)
+            && let Some(names) = self.names_on.get_mut(&owner.node)
+        {
+            names.remove(name);
+            if names.is_empty() {
+                self.names_on.remove(&owner.node);
+            }
+        }
+    }
+
+    /// The global names of what lives on a node.
+    pub(crate) fn names_on(&self, node: NodeRef) -> impl Iterator<Item = &String> {
+        self.names_on.get(&node).into_iter().flatten()
+    }
+
+    pub(crate) fn approved(&self) -> impl Iterator<Item = &Judged> {
+        self.images.values().filter(|judged| judged.approved)
+    }
+}

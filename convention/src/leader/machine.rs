@@ -1,0 +1,230 @@
+//! The leader itself: its state, its verbs, and the match over what can happen to it.
+
+use super::changes::Changes;
+use super::creations::{Asker, Creations};
+use super::facts::Facts;
+use super::memo::Memo;
+use super::outbox::Outbox;
+use super::peers::{Peer, Peers};
+use super::survey::Checks;
+use super::{Answer, Effect, Input, MemberState, Operation};
+use crate::limits;
+use crate::liveness::Leases;
+use crate::random::Random;
+use crate::record::Record;
+use crate::types::{Millis, RequestId, Role};
+use crate::wire::{ToLeader, ToMember};
+use odeon::{NodeId, NodeRef};
+use std::collections::BTreeSet;
+
+/// What an operator can tune, and the seed of every choice that is left to chance.
+#[derive(Debug, Clone)]
+pub struct LeaderConfig {
+    /// Decides every draw.
+    pub seed: u64,
+    /// How long a member is believed in after its last word.
+    pub lease_ms: Millis,
+    /// How often members renew.
+    pub renew_every_ms: Millis,
+}
+
+impl Default for LeaderConfig {
+    fn default() -> Self {
+        Self { seed: 0, lease_ms: limits::LEASE_MS, renew_every_ms: limits::RENEW_EVERY_MS }
+    }
+}
+
+/// The leader of a convention.
+///
+/// Replay the ledger, then [`start`](Leader::start), then [`handle`](Leader::handle) whatever happens, and after each
+/// do every [`next_effect`](Leader::next_effect) in order and wake it at [`next_deadline`](Leader::next_deadline).
+#[derive(Debug)]
+pub struct Leader {
+    pub(super) config: LeaderConfig,
+    pub(super) me: NodeRef,
+    pub(super) random: Random,
+    pub(super) facts: Facts,
+    pub(super) outbox: Outbox,
+    pub(super) peers: Peers,
+    pub(super) leases: Leases,
+    /// Members of the ledger that have not spoken since this leader started: they may host what it is asked for.
+    pub(super) awaited: BTreeSet<NodeId>,
+    pub(super) creations: Creations,
+    pub(super) checks: Checks,
+    pub(super) memo: Memo,
+    pub(super) changes: Changes,
+    pub(super) dropped: u64,
+}
+
+impl Leader {
+    /// A leader that knows nothing yet.
+    pub fn new(config: LeaderConfig, me: NodeRef, _now: Millis) -> Self {
+        Self {
+            random: Random::new(config.seed),
+            leases: Leases::new(config.lease_ms, config.renew_every_ms),
+            config,
+            me,
+            facts: Facts::default(),
+            outbox: Outbox::default(),
+            peers: Peers::default(),
+            awaited: BTreeSet::new(),
+            creations: Creations::default(),
+            checks: Checks::default(),
+            memo: Memo::default(),
+            changes: Changes::default(),
+            dropped: 0,
+        }
+    }
+
+    /// Takes one record of the ledger, in its order, before [`start`](Leader::start).
+    pub fn replay(&mut self, record: Record) {
+        let index = self.outbox.replayed();
+        self.facts.apply(index, record);
+    }
+
+    /// Begins a term. Every member of the ledger is taken as alive until its lease could have run out from now.
+    pub fn start(&mut self, now: Millis) {
+        self.persist(Record::TermBegan { term: self.facts.term + 1 });
+        if !self.facts.admitted.contains_key(&self.me.id) {
+            self.persist(Record::NodeAdmitted { node: self.me.id, role: Role::Leader, claims: None });
+        }
+        let known: Vec<NodeRef> = self.facts.registered.values().map(|r| r.node).collect();
+        for node in known {
+            self.peers.live.insert(node.id, Peer::new(node, MemberState::Suspect, now));
+            self.leases.renew(node.id, now);
+            self.awaited.insert(node.id);
+        }
+    }
+
+    /// Takes in what happened. `now` never goes back.
+    pub fn handle(&mut self, now: Millis, input: Input) {
+        match input {
+            Input::Connected { node, role } => self.connected(node, role, now),
+            Input::Disconnected { node } => self.disconnected(node, now),
+            Input::Received { from, message } => self.received(from, message, now),
+            Input::Operation { ticket, operation } => self.operate(ticket, operation, now),
+            Input::Committed { index } => self.outbox.commit(index),
+            Input::Checked { ticket, outcome } => self.checked(ticket, outcome, now),
+            Input::Timer => self.expire(now),
+        }
+    }
+
+    /// The next thing to do.
+    pub fn next_effect(&mut self) -> Option<Effect> {
+        self.outbox.next()
+    }
+
+    /// When to give it [`Input::Timer`], at the latest.
+    pub fn next_deadline(&self) -> Option<Millis> {
+        self.leases.next()
+    }
+
+    fn received(&mut self, from: NodeRef, message: ToLeader, now: Millis) {
+        if let ToLeader::Register(facts) = message {
+            return self.register(from, *facts, now);
+        }
+        if !self.heard(from, now) {
+            return;
+        }
+        match message {
+            ToLeader::Register(_) => {}
+            ToLeader::Renew { load } => self.renewed(from, load),
+            ToLeader::CapabilitiesChanged { version, delta } => {
+                self.capabilities_changed(from, version, &delta, now);
+            }
+            ToLeader::Create { request, again, spec } => {
+                if request.node == from {
+                    self.create(request, Asker::Member(from), again, *spec, now);
+                } else {
+                    self.drop_word(from, "a creation of another node");
+                }
+            }
+            ToLeader::Explain { request, spec } => self.explain(Asker::Member(from), request, *spec),
+            ToLeader::Placed { request, outcome } => self.placed(from, request, outcome, now),
+            ToLeader::NameFreed { name, address } => self.name_freed(from, name, address),
+            ToLeader::ImageHeld { hash, held } => self.image_held(from, hash, held),
+            ToLeader::Locate { node } => self.locate(from, node),
+            ToLeader::Leave => self.left(from, now),
+        }
+    }
+
+    fn operate(&mut self, ticket: u64, operation: Operation, now: Millis) {
+        let answer = match operation {
+            Operation::CreateToken(fact) => Some(self.create_token(fact)),
+            Operation::Admit { token, node, now_unix_s } => Some(self.admit(token, node, now_unix_s)),
+            Operation::UseToken { token, now_unix_s } => Some(self.use_token(token, now_unix_s)),
+            Operation::JudgeImage { image, approved, by } => Some(self.judge_image(image, approved, by)),
+            Operation::UnloadImage { hash } => Some(self.unload_image(hash)),
+            Operation::SetAuthority(authority) => {
+                self.persist(Record::AuthoritySet { authority });
+                Some(Answer::Done)
+            }
+            Operation::SetCapabilities { node, delta } => self.set_capabilities(ticket, node, delta),
+            Operation::Create(spec) => {
+                let request = self.creations.mint(self.me);
+                self.create(request, Asker::Operator(ticket), false, *spec, now);
+                None
+            }
+            Operation::Explain(spec) => {
+                let request = self.creations.mint(self.me);
+                self.explain(Asker::Operator(ticket), request, *spec);
+                None
+            }
+        };
+        if let Some(answer) = answer {
+            self.answer(ticket, answer);
+        }
+    }
+
+    /// Makes a fact true here and durable in the ledger.
+    pub(super) fn persist(&mut self, record: Record) {
+        let index = self.outbox.persist(record.clone());
+        self.facts.apply(index, record);
+    }
+
+    pub(super) fn answer(&mut self, ticket: u64, answer: Answer) {
+        self.outbox.after_facts(Effect::Answer { ticket, answer });
+    }
+
+    pub(super) fn send(&mut self, to: NodeRef, message: ToMember) {
+        self.outbox.after_facts(Effect::Send { to, message });
+    }
+
+    /// Sends to every member that is registered on its present link.
+    pub(super) fn broadcast(&mut self, message: &ToMember) {
+        let all: Vec<NodeRef> = self.peers.live.values().filter(|p| p.current).map(|p| p.node).collect();
+        for to in all {
+            self.send(to, message.clone());
+        }
+    }
+
+    /// A word that makes no sense harms only who said it.
+    pub(super) fn drop_word(&mut self, from: NodeRef, what: &str) {
+        self.dropped = self.dropped.saturating_add(1);
+        self.outbox.notice(true, from, format!("dropped {what}, said by {from}"));
+    }
+
+    /// Words of members that made no sense and were dropped.
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Whether some member of the ledger has not spoken since this leader started and may still live.
+    pub(super) fn recovering(&self) -> bool {
+        !self.awaited.is_empty()
+    }
+
+    pub(super) fn reply(
+        &mut self,
+        asker: Asker,
+        request: RequestId,
+        member: impl FnOnce(RequestId) -> ToMember,
+        operator: Answer,
+    ) {
+        match asker {
+            Asker::Member(node) if self.peers.of(node).is_some_and(|p| p.current) => self.send(node, member(request)),
+            Asker::Member(_) => {}
+            Asker::Operator(ticket) => self.answer(ticket, operator),
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! Members come, speak, change and go.
+//!
+//! A start of a node (its incarnation) is registered, renews its lease with every word, and ends once and for
+//! ever: its lease runs out, it leaves, or a later start supersedes it. What comes back is another start.
+
+use super::machine::Leader;
+use super::peers::Peer;
+use super::{Effect, MemberState};
+use crate::codes;
+use crate::limits;
+use crate::record::Record;
+use crate::types::{Load, Millis, NodeFacts, Role};
+use crate::wire::ToMember;
+use odeon::{NodeId, NodeRef};
+use odeon_capabilities::{CapabilityMap, Delta};
+
+/// How a member went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    LeaseRanOut,
+    Left,
+    Superseded,
+}
+
+impl Leader {
+    /// A link proves that the node lives; what it has is known once it registers.
+    pub(super) fn connected(&mut self, node: NodeRef, role: Role, now: Millis) {
+        if role == Role::Operator {
+            return;
+        }
+        if let Some(peer) = self.peers.of_mut(node) {
+            peer.connected = true;
+            peer.current = false;
+            self.leases.renew(node.id, now);
+            self.enter(node, MemberState::Alive, "its link is up", now);
+        }
+    }
+
+    pub(super) fn disconnected(&mut self, node: NodeRef, now: Millis) {
+        if let Some(peer) = self.peers.of_mut(node) {
+            peer.connected = false;
+            peer.current = false;
+            self.enter(node, MemberState::Suspect, "its link is down", now);
+        }
+    }
+
+    /// Whether the word of `from` counts. It renews the lease; who has not registered is told to.
+    pub(super) fn heard(&mut self, from: NodeRef, now: Millis) -> bool {
+        let Some(peer) = self.peers.of_mut(from) else {
+            match self.refusal_of(from) {
+                Some((code, reason)) => self.refuse(from, code, reason),
+                None => self.send(from, ToMember::RegisterAgain),
+            }
+            return false;
+        };
+        let current = peer.current;
+        peer.connected = true;
+        self.leases.renew(from.id, now);
+        self.enter(from, MemberState::Alive, "it spoke", now);
+        if !current {
+            self.send(from, ToMember::RegisterAgain);
+        }
+        current
+    }
+
+    pub(super) fn register(&mut self, from: NodeRef, facts: NodeFacts, now: Millis) {
+        let refusal = self.refusal_of(from).or_else(|| self.refusal_of_facts(from, &facts));
+        if let Some((code, reason)) = refusal {
+            if let Some(peer) = self.peers.of_mut(from) {
+                peer.current = false;
+                self.leases.renew(from.id, now);
+            }
+            return self.refuse(from, code, reason);
+        }
+        let earlier = self.peers.live.get(&from.id).map(|p| p.node).filter(|node| *node != from);
+        if let Some(earlier) = earlier {
+            self.gone(earlier, Ending::Superseded, now);
+        }
+        self.record_registration(from, &facts);
+        let peer = self.peers.live.entry(from.id).or_insert_with(|| Peer::new(from, MemberState::Suspect, now));
+        peer.connected = true;
+        peer.current = true;
+        peer.capabilities_version = facts.capabilities_version;
+        peer.natives = facts.natives;
+        peer.images = facts.images.into_iter().collect();
+        peer.actors = facts.load.actors;
+        self.leases.renew(from.id, now);
+        self.peers.returned(from.id);
+        self.enter(from, MemberState::Alive, "it registered", now);
+        self.welcome(from);
+        self.adopt_hosted(from, facts.hosted, now);
+        self.resend_placements(from, now);
+        self.settle_changes(from);
+        self.resend_changes(from);
+        self.awaited.remove(&from.id);
+        self.resume_held(now);
+    }
+
+    /// Why nothing that this start of a node says can count.
+    fn refusal_of(&self, from: NodeRef) -> Option<(u16, String)> {
+        let Some(admission) = self.facts.admitted.get(&from.id) else {
+            return Some((codes::IDENTITY, format!("{} was never admitted to this convention", from.id)));
+        };
+        if admission.seen > Some(from.incarnation) {
+            let seen = admission.seen.map_or(0, |i| i.0);
+            let reason = format!("start {} of the node is over: start {seen} is known", from.incarnation);
+            return Some((codes::SUPERSEDED, reason));
+        }
+        if admission.gone >= Some(from.incarnation) {
+            let reason = format!("start {} of the node was declared gone: it has to start again", from.incarnation);
+            return Some((codes::DECLARED_GONE, reason));
+        }
+        None
+    }
+
+    fn refusal_of_facts(&self, from: NodeRef, facts: &NodeFacts) -> Option<(u16, String)> {
+        if let Some(what) = oversized(facts) {
+            return Some((codes::BAD_REQUEST, what));
+        }
+        if let Some(key) = self.unclaimed(from.id, &facts.capabilities) {
+            return Some((codes::CLAIM, format!("the node's token does not let it claim capability {key:?}")));
+        }
+        let taken = self.facts.registered.values().find(|r| r.node.id != from.id && r.name == facts.name);
+        taken.map(|r| {
+            (codes::NODE_NAME_TAKEN, format!("the name {:?} belongs to {}, which lives", facts.name, r.node.id))
+        })
+    }
+
+    /// A key that the node must not claim.
+    pub(super) fn unclaimed<'a>(&self, id: NodeId, map: &'a CapabilityMap) -> Option<&'a str> {
+        let claims = self.facts.admitted.get(&id)?.claims.as_ref()?;
+        map.iter().map(|(key, _)| key).find(|key| !claims.iter().any(|claim| claim == key))
+    }
+
+    fn refuse(&mut self, from: NodeRef, code: u16, reason: String) {
+        self.outbox.notice(true, from, format!("refused {from}: {}: {reason}", codes::name(code)));
+        self.send(from, ToMember::RegistrationRefused { code, reason });
+    }
+
+    /// Only news is written: a reconnection with the same facts costs no record.
+    fn record_registration(&mut self, node: NodeRef, facts: &NodeFacts) {
+        let known = self.facts.registered.get(&node.id).is_some_and(|r| {
+            r.node == node && r.name == facts.name && r.listen == facts.listen && r.capabilities == facts.capabilities
+        });
+        if !known {
+            self.persist(Record::NodeRegistered {
+                node,
+                name: facts.name.clone(),
+                listen: facts.listen.clone(),
+                capabilities: facts.capabilities.clone(),
+            });
+        }
+    }
+
+    fn welcome(&mut self, to: NodeRef) {
+        let message = ToMember::Registered {
+            term: self.facts.term,
+            lease_ms: self.config.lease_ms,
+            renew_every_ms: self.config.renew_every_ms,
+            images: self.facts.approved().map(|judged| judged.image.hash).collect(),
+            gone: self.facts.gone.iter().copied().filter(|node| *node != to).collect(),
+        };
+        self.send(to, message);
+    }
+
+    pub(super) fn renewed(&mut self, from: NodeRef, load: Load) {
+        if let Some(peer) = self.peers.of_mut(from) {
+            peer.actors = load.actors;
+        }
+    }
+
+    pub(super) fn capabilities_changed(&mut self, from: NodeRef, version: u64, delta: &Delta, now: Millis) {
+        let Some(registration) = self.facts.registered.get(&from.id) else { return };
+        let mut capabilities = registration.capabilities.clone();
+        let (name, listen) = (registration.name.clone(), registration.listen.clone());
+        let Some(peer) = self.peers.of_mut(from) else { return };
+        if peer.capabilities_version.checked_add(1) != Some(version) || capabilities.apply(delta).is_err() {
+            peer.current = false;
+            return self.send(from, ToMember::RegisterAgain);
+        }
+        peer.capabilities_version = version;
+        if let Some(key) = self.unclaimed(from.id, &capabilities) {
+            let reason = format!("the node's token does not let it claim capability {key:?}");
+            if let Some(peer) = self.peers.of_mut(from) {
+                peer.current = false;
+            }
+            return self.refuse(from, codes::CLAIM, reason);
+        }
+        if self.facts.registered.get(&from.id).is_some_and(|r| r.capabilities != capabilities) {
+            self.persist(Record::NodeRegistered { node: from, name, listen, capabilities });
+        }
+        self.settle_changes(from);
+        self.resume_held(now);
+    }
+
+    pub(super) fn locate(&mut self, from: NodeRef, node: NodeId) {
+        let at = self.facts.registered.get(&node).map(|r| (r.node, r.listen.clone()));
+        self.send(from, ToMember::Located { node, at });
+    }
+
+    pub(super) fn left(&mut self, from: NodeRef, now: Millis) {
+        self.gone(from, Ending::Left, now);
+        self.resume_held(now);
+    }
+
+    pub(super) fn expire(&mut self, now: Millis) {
+        let expired = self.leases.expired(now);
+        let any = !expired.is_empty();
+        for id in expired {
+            if let Some(node) = self.peers.live.get(&id).map(|p| p.node) {
+                self.gone(node, Ending::LeaseRanOut, now);
+            }
+        }
+        if any {
+            self.resume_held(now);
+        }
+    }
+
+    /// Ends a start of a node: the fact first, then everyone is told, then what waited for it goes on.
+    fn gone(&mut self, node: NodeRef, ending: Ending, now: Millis) {
+        let (state, reason) = match ending {
+            Ending::LeaseRanOut => (MemberState::Dead, "its lease ran out"),
+            Ending::Left => (MemberState::Left, "it left"),
+            Ending::Superseded => (MemberState::Dead, "a later start supersedes it"),
+        };
+        self.enter(node, state, reason, now);
+        if let Some(view) = self.view_of(node, now) {
+            self.peers.depart(now, view);
+        }
+        self.persist(Record::NodeGone { node, left: ending == Ending::Left });
+        let linked = self.peers.live.remove(&node.id).is_some_and(|p| p.connected);
+        self.leases.forget(node.id);
+        self.awaited.remove(&node.id);
+        if linked && ending != Ending::Left {
+            self.outbox.after_facts(Effect::Close { node, reason: reason.to_owned() });
+        }
+        self.broadcast(&ToMember::MemberGone { node, reason: reason.to_owned() });
+        self.abandon_changes(node);
+        self.abandon_placements(node, now);
+    }
+
+    /// Changes a member's state and logs it once, with the old and the new one.
+    fn enter(&mut self, node: NodeRef, next: MemberState, why: &str, now: Millis) {
+        let Some(peer) = self.peers.of_mut(node) else { return };
+        if let Some(old) = peer.enter(next, now) {
+            let name = self.facts.registered.get(&node.id).map_or("", |r| r.name.as_str());
+            let text = format!("member {name} {node}: {} -> {}: {why}", old.name(), next.name());
+            self.outbox.notice(next == MemberState::Dead, node, text);
+        }
+    }
+}
+
+/// What is larger than a node may say.
+fn oversized(facts: &NodeFacts) -> Option<String> {
+    let name = |what: &str, text: &str, max: usize| {
+        (text.is_empty() || text.len() > max).then(|| format!("{what} has {} bytes, expected 1 to {max}", text.len()))
+    };
+    let count =
+        |what: &str, found: usize, max: usize| (found > max).then(|| format!("{found} {what} are more than {max}"));
+    name("the node's name", &facts.name, limits::NAME_BYTES_MAX)
+        .or_else(|| (facts.listen.len() > limits::LISTEN_BYTES_MAX).then(|| "the address is too long".to_owned()))
+        .or_else(|| count("linked actor types", facts.natives.len(), limits::NATIVES_MAX))
+        .or_else(|| count("held images", facts.images.len(), limits::IMAGES_HELD_MAX))
+        .or_else(|| count("hosted creations", facts.hosted.len(), limits::HOSTED_MAX))
+        .or_else(|| facts.natives.iter().find_map(|n| name("an actor type's name", &n.name, limits::NAME_BYTES_MAX)))
+        .or_else(|| {
+            facts
+                .hosted
+                .iter()
+                .filter_map(|h| h.global_name.as_ref())
+                .find_map(|n| name("a global name", n, limits::NAME_BYTES_MAX))
+        })
+}

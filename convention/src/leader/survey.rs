@@ -1,0 +1,277 @@
+//! Who could host an actor, and why the others could not. One path for creating and for explaining.
+
+use super::creations::{Asker, Tried};
+use super::machine::Leader;
+use super::memo::CheckKey;
+use super::peers::Peer;
+use super::placing::Refusal;
+use super::{Answer, Effect, MemberState};
+use crate::codes;
+use crate::fit::Wish;
+use crate::limits;
+use crate::placement::{self, Candidate};
+use crate::types::{CheckOutcome, CheckVerdict, CreateSpec, Explanation, Millis, NearMiss, Rejection, RequestId};
+use crate::wire::ToMember;
+use odeon::{NodeId, NodeRef};
+use odeon_capabilities::{CapabilityMap, Reads};
+use std::collections::{BTreeMap, HashMap};
+
+/// A creation that was understood.
+pub(super) struct Plan {
+    pub(super) spec: CreateSpec,
+    wish: Wish,
+    /// What the type in the image requires; a linked type says so node by node.
+    required: Option<Vec<String>>,
+    key: CheckKey,
+}
+
+/// The nodes that accept, as far as is known without asking.
+pub(super) struct Accepting {
+    pub(super) candidates: Vec<Candidate>,
+    /// Capabilities for which the actor's check has to be asked first.
+    pub(super) unchecked: Option<CapabilityMap>,
+}
+
+/// Who waits for the answer of a check.
+#[derive(Debug, Clone)]
+pub(super) enum Waiter {
+    Creation(RequestId),
+    Explain(Asker, RequestId, Box<CreateSpec>),
+}
+
+/// Checks that were asked and not answered; at most one per actor type and requirements at a time, because its
+/// answer may hold for all the others.
+#[derive(Debug, Default)]
+pub(super) struct Checks {
+    tickets: u64,
+    open: BTreeMap<u64, OpenCheck>,
+    by_key: HashMap<CheckKey, u64>,
+}
+
+#[derive(Debug)]
+struct OpenCheck {
+    key: CheckKey,
+    capabilities: CapabilityMap,
+    waiters: Vec<Waiter>,
+}
+
+impl Leader {
+    pub(super) fn plan(&self, spec: &CreateSpec) -> Result<Plan, Refusal> {
+        let wish = Wish::parse(&spec.requirements)
+            .map_err(|e| Refusal { code: codes::BAD_REQUIREMENT, reason: e.to_string() })?;
+        let required = match spec.image {
+            Some(hash) => Some(self.required_in_image(hash, &spec.actor)?),
+            None => {
+                self.known_native(&spec.actor)?;
+                None
+            }
+        };
+        if let Some(on) = spec.on
+            && !self.peers.live.contains_key(&on)
+        {
+            return Err(Refusal { code: codes::NODE_UNKNOWN, reason: format!("no live member is {on}") });
+        }
+        Ok(Plan { wish, required, key: CheckKey::of(spec), spec: spec.clone() })
+    }
+
+    fn required_in_image(&self, hash: crate::types::SourceHash, actor: &str) -> Result<Vec<String>, Refusal> {
+        let judged = self
+            .facts
+            .images
+            .get(&hash)
+            .ok_or_else(|| Refusal { code: codes::IMAGE_UNKNOWN, reason: format!("no image has the hash {hash}") })?;
+        if !judged.approved {
+            let reason = format!("image {hash} was rejected: {}", judged.by);
+            return Err(Refusal { code: codes::IMAGE_NOT_APPROVED, reason });
+        }
+        let found = judged.image.actors.iter().find(|a| a.name == actor);
+        found.map(|a| a.required.clone()).ok_or_else(|| Refusal {
+            code: codes::ACTOR_TYPE_UNKNOWN,
+            reason: format!("image {} {} has no actor {actor:?}", judged.image.name, judged.image.version),
+        })
+    }
+
+    fn known_native(&self, actor: &str) -> Result<(), Refusal> {
+        if self.peers.live.values().any(|p| p.native(actor).is_some()) {
+            return Ok(());
+        }
+        let reason = format!("no live member has an actor {actor:?} linked in, and no image was named");
+        Err(Refusal { code: codes::ACTOR_TYPE_UNKNOWN, reason })
+    }
+
+    /// Members that a creation may be put on at all.
+    fn considered<'a>(&'a self, plan: &'a Plan) -> impl Iterator<Item = (&'a Peer, &'a super::facts::Registration)> {
+        let on = plan.spec.on;
+        self.peers
+            .live
+            .values()
+            .filter(move |p| on.is_none_or(|on| on == p.node.id))
+            .filter_map(|p| self.facts.registered.get(&p.node.id).map(|r| (p, r)))
+    }
+
+    pub(super) fn accepting(&self, plan: &Plan, tried: &BTreeMap<NodeId, Tried>) -> Accepting {
+        let mut accepting = Accepting { candidates: Vec::new(), unchecked: None };
+        for (peer, registration) in self.considered(plan) {
+            let map = &registration.capabilities;
+            if tried.contains_key(&peer.node.id) || !self.lacks(plan, peer, map).is_empty() {
+                continue;
+            }
+            match self.memo.verdict(&plan.key, map) {
+                None => {
+                    accepting.unchecked.get_or_insert_with(|| map.clone());
+                }
+                // Without the code nobody can tell here: the node itself is asked.
+                Some(CheckVerdict::Accepted | CheckVerdict::Unknown) => {
+                    accepting.candidates.push(candidate(peer, plan.wish.score(map)));
+                }
+                Some(CheckVerdict::Refused | CheckVerdict::Failed(_)) => {}
+            }
+        }
+        accepting
+    }
+
+    fn lacks(&self, plan: &Plan, peer: &Peer, map: &CapabilityMap) -> Vec<String> {
+        match (&plan.required, peer.native(&plan.spec.actor)) {
+            (Some(required), _) => plan.wish.lacks(map, required),
+            (None, Some(native)) => plan.wish.lacks(map, &native.required),
+            (None, None) if peer.current => vec![format!("has no actor {:?}", plan.spec.actor)],
+            (None, None) => vec!["has not registered with this leader yet".to_owned()],
+        }
+    }
+
+    /// Why each node accepts or does not, counted.
+    pub(super) fn explanation(&self, plan: &Plan, tried: &BTreeMap<NodeId, Tried>, asker: NodeRef) -> Explanation {
+        let mut reasons: BTreeMap<String, Rejection> = BTreeMap::new();
+        let mut nearest: Vec<NearMiss> = Vec::new();
+        let mut candidates = Vec::new();
+        let mut nodes = 0;
+        for (peer, registration) in self.considered(plan) {
+            nodes += 1;
+            let lacks = match tried.get(&peer.node.id) {
+                Some(tried) => vec![tried.reason.clone()],
+                None => self.reasons(plan, peer, &registration.capabilities),
+            };
+            if lacks.is_empty() {
+                candidates.push(candidate(peer, plan.wish.score(&registration.capabilities)));
+                continue;
+            }
+            for reason in &lacks {
+                count(&mut reasons, reason, &registration.name);
+            }
+            nearest.push(NearMiss { node: registration.name.clone(), lacks });
+        }
+        for (_, gone) in tried.iter().filter(|(id, _)| !self.peers.live.contains_key(*id)) {
+            count(&mut reasons, &gone.reason, &gone.name);
+        }
+        let mut rejected: Vec<Rejection> = reasons.into_values().collect();
+        rejected.sort_by(|a, b| b.nodes.cmp(&a.nodes).then_with(|| a.reason.cmp(&b.reason)));
+        nearest.sort_by(|a, b| (a.lacks.len(), &a.node).cmp(&(b.lacks.len(), &b.node)));
+        nearest.truncate(limits::NEAREST_MAX);
+        let mut random = self.random.clone();
+        let chosen = placement::decide(&candidates, plan.spec.placement, asker, |bound| random.below(bound))
+            .and_then(|node| self.facts.registered.get(&node.id))
+            .map(|r| r.name.clone());
+        let accepted = u32::try_from(candidates.len()).unwrap_or(u32::MAX);
+        Explanation { nodes, accepted, chosen, rejected, nearest }
+    }
+
+    fn reasons(&self, plan: &Plan, peer: &Peer, map: &CapabilityMap) -> Vec<String> {
+        let mut reasons = self.lacks(plan, peer, map);
+        if reasons.is_empty() {
+            match self.memo.verdict(&plan.key, map) {
+                Some(CheckVerdict::Refused) => reasons.push("the actor's own check refuses".to_owned()),
+                Some(CheckVerdict::Failed(why)) => reasons.push(format!("the actor's own check failed: {why}")),
+                Some(CheckVerdict::Accepted | CheckVerdict::Unknown) | None => {}
+            }
+        }
+        reasons
+    }
+
+    pub(super) fn ask_check(&mut self, plan: &Plan, capabilities: CapabilityMap, waiter: Waiter) {
+        if let Some(open) = self.checks.by_key.get(&plan.key).and_then(|t| self.checks.open.get_mut(t)) {
+            open.waiters.push(waiter);
+            return;
+        }
+        self.checks.tickets += 1;
+        let ticket = self.checks.tickets;
+        self.checks.by_key.insert(plan.key.clone(), ticket);
+        let open = OpenCheck { key: plan.key.clone(), capabilities: capabilities.clone(), waiters: vec![waiter] };
+        self.checks.open.insert(ticket, open);
+        self.outbox.at_once(Effect::Check {
+            ticket,
+            actor: plan.spec.actor.clone(),
+            image: plan.spec.image,
+            requirements: plan.spec.requirements.clone(),
+            capabilities,
+        });
+    }
+
+    pub(super) fn checked(&mut self, ticket: u64, mut outcome: CheckOutcome, now: Millis) {
+        let Some(open) = self.checks.open.remove(&ticket) else { return };
+        self.checks.by_key.remove(&open.key);
+        if !outcome.read.agree(&open.capabilities) {
+            // An answer for other capabilities than those that were asked about holds for exactly these.
+            let all = open.capabilities.iter().map(|(key, value)| (key.to_owned(), Some(value.clone())));
+            outcome.read = Reads(all.collect());
+        }
+        self.memo.remember(open.key, outcome);
+        for waiter in open.waiters {
+            match waiter {
+                Waiter::Creation(request) => {
+                    if self.creations.open.get(&request).is_some_and(|c| c.is_checking()) {
+                        self.advance(request, now);
+                    }
+                }
+                Waiter::Explain(asker, request, spec) => self.explain(asker, request, *spec),
+            }
+        }
+    }
+
+    pub(super) fn explain(&mut self, asker: Asker, request: RequestId, spec: CreateSpec) {
+        let explanation = match self.plan(&spec) {
+            Ok(plan) => {
+                if let Some(map) = self.accepting(&plan, &BTreeMap::new()).unchecked {
+                    let waiter = Waiter::Explain(asker, request, Box::new(spec));
+                    return self.ask_check(&plan, map, waiter);
+                }
+                self.explanation(&plan, &BTreeMap::new(), request.node)
+            }
+            Err(refusal) => {
+                if let Asker::Operator(ticket) = asker {
+                    let answer = Answer::Refused { code: refusal.code, reason: refusal.reason };
+                    return self.answer(ticket, answer);
+                }
+                self.refused_everywhere(refusal)
+            }
+        };
+        let answer = Answer::Explained(explanation.clone());
+        let message = |request| ToMember::Explained { request, explanation: Box::new(explanation) };
+        self.reply(asker, request, message, answer);
+    }
+
+    /// The explanation of what no node can do: one reason for all.
+    fn refused_everywhere(&self, refusal: Refusal) -> Explanation {
+        let nodes = u32::try_from(self.peers.live.len()).unwrap_or(u32::MAX);
+        let example = self.facts.registered.values().next().map(|r| r.name.clone()).unwrap_or_default();
+        let reason = format!("{}: {}", codes::name(refusal.code), refusal.reason);
+        Explanation { nodes, rejected: vec![Rejection { reason, nodes, example }], ..Explanation::default() }
+    }
+}
+
+fn candidate(peer: &Peer, score: u64) -> Candidate {
+    Candidate {
+        node: peer.node,
+        actors: peer.actors.saturating_add(peer.placing),
+        score,
+        reachable: peer.current && peer.state() == MemberState::Alive,
+    }
+}
+
+fn count(reasons: &mut BTreeMap<String, Rejection>, reason: &str, example: &str) {
+    let entry = reasons.entry(reason.to_owned()).or_insert_with(|| Rejection {
+        reason: reason.to_owned(),
+        nodes: 0,
+        example: example.to_owned(),
+    });
+    entry.nodes += 1;
+}

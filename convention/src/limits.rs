@@ -1,0 +1,74 @@
+//! Every bound of the protocol core, with its unit. What is not listed here cannot grow by a peer's will.
+
+use crate::types::Millis;
+
+/// How long a leader believes in a member after its last word.
+pub const LEASE_MS: Millis = 4_000;
+/// How often a member renews its lease.
+pub const RENEW_EVERY_MS: Millis = 1_000;
+/// How long a member keeps what needs the leader while it has no link to one.
+pub const LEADER_ABSENT_MS: Millis = 30_000;
+/// A timer that comes later than this was held up by its own process: nobody is declared dead for that.
+pub const STALL_MIN_MS: Millis = 250;
+
+/// Bytes of one encoded message between a member and its leader.
+pub const MESSAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Values inside each other in one encoded message.
+pub const MESSAGE_DEPTH_MAX: usize = 64;
+/// Bytes of the name of a node, an actor type or a global name.
+pub const NAME_BYTES_MAX: usize = 256;
+/// Bytes of an address to dial.
+pub const LISTEN_BYTES_MAX: usize = 256;
+/// Bytes of a reason that a member gives and that the leader repeats.
+pub const REASON_BYTES_MAX: usize = 1_024;
+/// Actor types that one node may have linked in.
+pub const NATIVES_MAX: usize = 4_096;
+/// Images that one node may say it holds.
+pub const IMAGES_HELD_MAX: usize = 16_384;
+/// Creations that one node may list when it registers.
+pub const HOSTED_MAX: usize = 65_536;
+
+/// Creations of one asker that wait at the leader at once.
+pub const CREATIONS_PER_ASKER_MAX: usize = 16_384;
+/// Ended creations that the leader can answer again.
+pub const FINISHED_MAX: usize = 65_536;
+/// Placements without a global name that a member tells its leader of when it registers; the latest stay.
+pub const PLACEMENTS_REMEMBERED_MAX: usize = 16_384;
+/// Placements that a member refused and answers alike within one term.
+pub const REFUSALS_REMEMBERED_MAX: usize = 4_096;
+/// Creations and questions of one member that wait for an answer at once.
+pub const ASKING_MAX: usize = 65_536;
+/// How often a host repeats a check because its capabilities changed meanwhile.
+pub const RECHECKS_MAX: u32 = 8;
+
+/// Gone nodes that are told again to a member that registers.
+pub const GONE_TOLD_AGAIN_MAX: usize = 1_024;
+/// Gone nodes that a member remembers, so that it hears of each once.
+pub const GONE_REMEMBERED_MAX: usize = 65_536;
+/// Gone nodes that a list of members still shows.
+pub const DEPARTED_SHOWN_MAX: usize = 256;
+
+/// Tokens that are known at once.
+pub const TOKENS_MAX: usize = 10_000;
+/// Images that are approved at once.
+pub const IMAGES_MAX: usize = 16_384;
+/// Rejected images that are remembered.
+pub const REJECTED_MAX: usize = 256;
+/// Nodes that are named as sources of an image.
+pub const SOURCES_MAX: usize = 4;
+/// Changes of members' capabilities that operators wait for at once.
+pub const CHANGES_WAITING_MAX: usize = 1_024;
+
+/// Actor types with requirements whose checks are remembered.
+pub const MEMO_KEYS_MAX: usize = 4_096;
+/// Different answers that are remembered of one check.
+pub const MEMO_ANSWERS_MAX: usize = 1_024;
+/// Nearest misses in an explanation.
+pub const NEAREST_MAX: usize = 5;
+
+/// Log batches that are on their way to the leader without an acknowledgement.
+pub const LOG_BATCHES_IN_FLIGHT_MAX: usize = 4;
+/// Log lines in one batch.
+pub const LOG_BATCH_LINES_MAX: u64 = 512;
+/// Starts of nodes whose log lines the leader counts.
+pub const LOG_SOURCES_MAX: usize = 65_536;

@@ -1,0 +1,150 @@
+//! Lease arithmetic: when a silent node has to be taken for dead. Knows nodes and times, nothing else.
+//!
+//! A renewal is one store. The queue holds one entry per node, which is looked at when its time has come and moved
+//! on when the node spoke since: a fleet costs one queue step per node and lease, not one per renewal.
+
+use crate::limits;
+use crate::types::Millis;
+use odeon::NodeId;
+use std::collections::{BTreeMap, BTreeSet};
+
+#[derive(Debug)]
+pub(crate) struct Leases {
+    lease_ms: Millis,
+    grace_ms: Millis,
+    queue: BTreeSet<(Millis, NodeId)>,
+    held: BTreeMap<NodeId, Lease>,
+}
+
+#[derive(Debug)]
+struct Lease {
+    ends: Millis,
+    queued: Millis,
+    /// Set by a stall, cleared by a word: one silence is forgiven one stall, so that a leader that is always
+    /// late still notices its dead.
+    extended: bool,
+}
+
+impl Leases {
+    pub(crate) fn new(lease_ms: Millis, renew_every_ms: Millis) -> Self {
+        let grace_ms = lease_ms.min(renew_every_ms.saturating_mul(2));
+        Self { lease_ms, grace_ms, queue: BTreeSet::new(), held: BTreeMap::new() }
+    }
+
+    /// The node said something.
+    pub(crate) fn renew(&mut self, id: NodeId, now: Millis) {
+        let ends = now.saturating_add(self.lease_ms);
+        match self.held.get_mut(&id) {
+            Some(lease) => {
+                lease.ends = ends;
+                lease.extended = false;
+            }
+            None => {
+                self.held.insert(id, Lease { ends, queued: ends, extended: false });
+                self.queue.insert((ends, id));
+            }
+        }
+    }
+
+    /// The node is gone for a reason other than its lease.
+    pub(crate) fn forget(&mut self, id: NodeId) {
+        if let Some(lease) = self.held.remove(&id) {
+            self.queue.remove(&(lease.queued, id));
+        }
+    }
+
+    /// When to look again.
+    pub(crate) fn next(&self) -> Option<Millis> {
+        self.queue.first().map(|(at, _)| *at)
+    }
+
+    /// The nodes whose lease has run out; they are forgotten.
+    pub(crate) fn expired(&mut self, now: Millis) -> Vec<NodeId> {
+        let late = self.next().map_or(0, |first| now.saturating_sub(first));
+        if late > limits::STALL_MIN_MS {
+            self.forgive(late, now);
+        }
+        let mut expired = Vec::new();
+        while let Some(&(at, id)) = self.queue.first()
+            && at <= now
+        {
+            self.queue.pop_first();
+            match self.held.get_mut(&id) {
+                Some(lease) if lease.ends > now => {
+                    lease.queued = lease.ends;
+                    self.queue.insert((lease.ends, id));
+                }
+                _ => {
+                    self.held.remove(&id);
+                    expired.push(id);
+                }
+            }
+        }
+        expired
+    }
+
+    /// This process slept: what the nodes said meanwhile is still in a queue before us.
+    fn forgive(&mut self, late: Millis, now: Millis) {
+        for lease in self.held.values_mut().filter(|l| !l.extended) {
+            lease.ends = lease.ends.saturating_add(late).max(now.saturating_add(self.grace_ms));
+            lease.extended = true;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: NodeId = NodeId([1; 16]);
+    const B: NodeId = NodeId([2; 16]);
+
+    fn leases() -> Leases {
+        let mut leases = Leases::new(4_000, 1_000);
+        leases.renew(A, 0);
+        leases.renew(B, 0);
+        leases
+    }
+
+    #[test]
+    fn a_silent_node_expires_and_a_speaking_one_does_not() {
+        let mut leases = leases();
+        leases.renew(B, 3_000);
+        assert_eq!(leases.next(), Some(4_000));
+        assert_eq!(leases.expired(4_000), [A]);
+        assert_eq!(leases.next(), Some(7_000));
+        assert_eq!(leases.expired(7_000), [B]);
+        assert_eq!(leases.next(), None);
+    }
+
+    #[test]
+    fn a_stalled_leader_waits_before_it_declares_anyone_dead() {
+        let mut leases = leases();
+        assert_eq!(leases.expired(20_000), []);
+        leases.renew(B, 20_001);
+        assert_eq!(leases.expired(leases.next().unwrap()), []);
+        assert_eq!(leases.expired(leases.next().unwrap()), [B]);
+        assert_eq!(leases.expired(leases.next().unwrap()), [A]);
+    }
+
+    #[test]
+    fn a_leader_that_is_always_late_still_notices_its_dead() {
+        let mut leases = leases();
+        let mut now = 0;
+        let mut expired = Vec::new();
+        for _ in 0..4 {
+            if let Some(next) = leases.next() {
+                now = next + 1_000;
+                expired.extend(leases.expired(now));
+            }
+        }
+        assert_eq!(expired, [A, B], "by {now} ms");
+    }
+
+    #[test]
+    fn a_forgotten_node_never_expires() {
+        let mut leases = leases();
+        leases.forget(A);
+        assert_eq!(leases.expired(4_000), [B]);
+    }
+}

@@ -1,0 +1,235 @@
+//! What this node hosts: for itself without the leader where it may, for others when the leader asks.
+//!
+//! The capabilities that count are those of the moment: they are looked at when the work begins, and again when the
+//! check has answered, before anything is launched.
+
+use super::Effect;
+use super::machine::Member;
+use super::state::{Job, Link, Origin, Step};
+use crate::codes;
+use crate::fit::Wish;
+use crate::limits;
+use crate::types::{
+    CheckOutcome, CheckVerdict, CreateOutcome, CreateSpec, ImageInfo, Millis, NativeActor, Placement, RequestId,
+    SourceHash,
+};
+use crate::wire::{PlaceOutcome, ToLeader};
+use odeon::{Address, NodeRef};
+
+impl Member {
+    pub(super) fn create(&mut self, ticket: u64, spec: Box<CreateSpec>, now: Millis) {
+        let number = self.next_number();
+        let request = RequestId { node: self.me, number };
+        let origin = Origin::Here { ticket };
+        match self.may_host_alone(&spec) {
+            Some(required) => {
+                let job = Job { spec, required, origin, step: Step::Fetching, rechecks: 0 };
+                self.jobs.insert(request, job);
+                self.check(request);
+            }
+            None => self.ask_to_create(number, ticket, spec, now),
+        }
+    }
+
+    /// What the actor's type requires, when this node may host it without asking anyone: the creator wants it here
+    /// or does not mind, nothing has to be unique, and the code is known, approved and here.
+    fn may_host_alone(&self, spec: &CreateSpec) -> Option<Vec<String>> {
+        let here = spec.on.map_or(spec.placement == Placement::Local, |on| on == self.me.id);
+        let alone = here && spec.global_name.is_none() && spec.requirements.prefer.is_empty();
+        if !alone {
+            return None;
+        }
+        let types = match spec.image {
+            None => &self.facts.natives,
+            Some(hash) if self.images.held.contains(&hash) && self.images.approved.contains(&hash) => {
+                &self.images.known.get(&hash)?.actors
+            }
+            Some(_) => return None,
+        };
+        let required = required_of(types, &spec.actor)?;
+        self.lacks(spec, &required).is_empty().then_some(required)
+    }
+
+    /// Everything that this node lacks now.
+    fn lacks(&self, spec: &CreateSpec, required: &[String]) -> Vec<String> {
+        match Wish::parse(&spec.requirements) {
+            Ok(wish) => wish.lacks(&self.facts.capabilities, required),
+            Err(error) => vec![error.to_string()],
+        }
+    }
+
+    /// The leader asks this node to host. However often it asks, the request is hosted once.
+    pub(super) fn place(
+        &mut self,
+        request: RequestId,
+        spec: Box<CreateSpec>,
+        image: Option<Box<ImageInfo>>,
+        sources: Vec<NodeRef>,
+    ) {
+        if let Some(address) = self.placements.address(request) {
+            return self.tell(ToLeader::Placed { request, outcome: PlaceOutcome::Placed { address } });
+        }
+        if let Some(reason) = self.placements.refusal(request).cloned() {
+            return self.tell(ToLeader::Placed { request, outcome: PlaceOutcome::Refused { reason } });
+        }
+        if self.jobs.contains_key(&request) {
+            return;
+        }
+        let types = image.as_ref().map_or(&self.facts.natives, |image| &image.actors);
+        let Some(required) = required_of(types, &spec.actor) else {
+            return self.refuse(request, format!("has no actor {:?}", spec.actor));
+        };
+        if let Some(lack) = self.lacks(&spec, &required).into_iter().next() {
+            return self.refuse(request, lack);
+        }
+        if spec.global_name.is_some() && self.placements.named_full() {
+            return self.refuse(request, "hosts as many named actors as a node may".to_owned());
+        }
+        if spec.image != image.as_ref().map(|image| image.hash) {
+            return self.refuse(request, "was not told which image the actor comes from".to_owned());
+        }
+        let job = Job { spec, required, origin: Origin::Leader, step: Step::Fetching, rechecks: 0 };
+        self.jobs.insert(request, job);
+        match image {
+            Some(image) => self.fetch(request, image, sources),
+            None => self.check(request),
+        }
+    }
+
+    fn refuse(&mut self, request: RequestId, reason: String) {
+        self.placements.refuse(request, reason.clone());
+        self.tell(ToLeader::Placed { request, outcome: PlaceOutcome::Refused { reason } });
+    }
+
+    fn fetch(&mut self, request: RequestId, image: Box<ImageInfo>, sources: Vec<NodeRef>) {
+        let hash = image.hash;
+        self.images.approved.insert(hash);
+        self.images.known.insert(hash, *image.clone());
+        if self.images.held.contains(&hash) {
+            return self.check(request);
+        }
+        let first = !self.images.fetching.contains_key(&hash);
+        let waiting = self.images.fetching.entry(hash).or_default();
+        if !waiting.contains(&request) {
+            waiting.push(request);
+        }
+        if first {
+            self.effects.push_back(Effect::Fetch { image, sources });
+        }
+    }
+
+    pub(super) fn fetched(&mut self, hash: SourceHash, failure: Option<String>, now: Millis) {
+        let waiting = self.images.fetching.remove(&hash).unwrap_or_default();
+        if failure.is_none() && self.images.held.insert(hash) {
+            self.tell(ToLeader::ImageHeld { hash, held: true });
+        }
+        for request in waiting {
+            match &failure {
+                Some(why) => self.fail(request, format!("cannot fetch image {hash}: {why}"), now),
+                None if self.jobs.get(&request).is_some_and(|j| j.step == Step::Fetching) => self.check(request),
+                None => {}
+            }
+        }
+    }
+
+    fn check(&mut self, request: RequestId) {
+        let version = self.facts.capabilities_version;
+        let Some(job) = self.jobs.get_mut(&request) else { return };
+        self.tickets += 1;
+        job.step = Step::Checking { ticket: self.tickets, version };
+        self.checks.insert(self.tickets, request);
+        let spec = job.spec.clone();
+        self.effects.push_back(Effect::Check { ticket: self.tickets, spec });
+    }
+
+    pub(super) fn checked(&mut self, ticket: u64, outcome: CheckOutcome, now: Millis) {
+        let Some(request) = self.checks.remove(&ticket) else { return };
+        let version = self.facts.capabilities_version;
+        let Some(job) = self.jobs.get_mut(&request) else { return };
+        let moved = match job.step {
+            Step::Checking { ticket: asked, version: at } if asked == ticket => at != version,
+            Step::Checking { .. } | Step::Fetching | Step::Launching => return,
+        };
+        job.rechecks += u32::from(moved);
+        if job.rechecks > limits::RECHECKS_MAX {
+            return self.fail(request, "capabilities change faster than they can be checked".to_owned(), now);
+        }
+        let (spec, required) = (job.spec.clone(), job.required.clone());
+        if let Some(lack) = self.lacks(&spec, &required).into_iter().next() {
+            return self.fail(request, lack, now);
+        }
+        if moved {
+            return self.check(request);
+        }
+        if let Some(hash) = spec.image
+            && !self.images.approved.contains(&hash)
+        {
+            return self.fail(request, format!("image {hash} was unloaded"), now);
+        }
+        match outcome.verdict {
+            CheckVerdict::Accepted => self.launch(request),
+            CheckVerdict::Refused => self.fail(request, "the actor's own check refuses".to_owned(), now),
+            CheckVerdict::Failed(why) => self.fail(request, format!("the actor's own check failed: {why}"), now),
+            CheckVerdict::Unknown => self.fail(request, format!("has no actor {:?}", spec.actor), now),
+        }
+    }
+
+    fn launch(&mut self, request: RequestId) {
+        if let Some(job) = self.jobs.get_mut(&request) {
+            job.step = Step::Launching;
+            let spec = job.spec.clone();
+            self.effects.push_back(Effect::Launch { request, spec });
+        }
+    }
+
+    /// This node does not host it: the leader tries another, and what began here goes to the leader.
+    fn fail(&mut self, request: RequestId, reason: String, now: Millis) {
+        let Some(job) = self.jobs.remove(&request) else { return };
+        match job.origin {
+            Origin::Leader => self.refuse(request, reason),
+            Origin::Here { ticket } => self.ask_to_create(request.number, ticket, job.spec, now),
+        }
+    }
+
+    pub(super) fn launched(&mut self, request: RequestId, result: Result<Address, String>, now: Millis) {
+        let Some(job) = self.jobs.remove(&request) else { return };
+        if result.is_ok() {
+            self.load_by(1);
+        }
+        match job.origin {
+            Origin::Here { ticket } => {
+                let outcome = Box::new(match result {
+                    Ok(address) => CreateOutcome::Created { address, node: self.me, existing: false },
+                    Err(reason) => CreateOutcome::Refused { code: codes::CREATION_FAILED, reason },
+                });
+                self.effects.push_back(Effect::Created { ticket, spec: job.spec, outcome });
+            }
+            Origin::Leader => self.launched_for_leader(request, job, result),
+        }
+        if matches!(self.link, Link::Settling { .. }) {
+            self.settle(now);
+        }
+    }
+
+    fn launched_for_leader(&mut self, request: RequestId, job: Job, result: Result<Address, String>) {
+        match result {
+            Ok(address) => {
+                self.placements.insert(request, address, job.spec.global_name);
+                self.tell(ToLeader::Placed { request, outcome: PlaceOutcome::Placed { address } });
+            }
+            Err(why) => self.refuse(request, format!("the constructor failed: {why}")),
+        }
+    }
+
+    pub(super) fn exited(&mut self, address: Address, global_name: Option<String>) {
+        self.load_by(-1);
+        self.placements.exited(address);
+        if let Some(name) = global_name {
+            self.tell(ToLeader::NameFreed { name, address });
+        }
+    }
+}
+
+fn required_of(types: &[NativeActor], actor: &str) -> Option<Vec<String>> {
+    types.iter().find(|t| t.name == actor).map(|t| t.required.clone())
+}

@@ -1,0 +1,164 @@
+//! The member itself: its state, its verbs, and the match over what can happen to it.
+
+use super::state::{Ask, Gone, Images, Job, Link, Placements};
+use super::{Effect, Input};
+use crate::limits;
+use crate::random::Random;
+use crate::types::{Load, Millis, NodeFacts, RequestId};
+use crate::wire::{ToLeader, ToMember};
+use odeon::NodeRef;
+use std::collections::{BTreeMap, VecDeque};
+
+/// What an operator can tune.
+#[derive(Debug, Clone)]
+pub struct MemberConfig {
+    /// How often to renew until the leader says how often.
+    pub renew_every_ms: Millis,
+    /// How long to keep what needs the leader while there is no link to one.
+    pub leader_absent_ms: Millis,
+}
+
+impl Default for MemberConfig {
+    fn default() -> Self {
+        Self { renew_every_ms: limits::RENEW_EVERY_MS, leader_absent_ms: limits::LEADER_ABSENT_MS }
+    }
+}
+
+/// A member of a convention: one start of one node.
+///
+/// The driver gives it whatever happens with [`handle`](Member::handle), then does every
+/// [`next_effect`](Member::next_effect) in order and wakes it at [`next_deadline`](Member::next_deadline).
+/// A delta for [`Input::ChangeCapabilities`] that the map refuses changes nothing: the driver checks it first.
+#[derive(Debug)]
+pub struct Member {
+    pub(super) config: MemberConfig,
+    pub(super) me: NodeRef,
+    /// As they are now; what it hosts and holds is kept apart.
+    pub(super) facts: NodeFacts,
+    pub(super) random: Random,
+    pub(super) effects: VecDeque<Effect>,
+    pub(super) link: Link,
+    pub(super) term: u64,
+    /// Since when the leader has not had this node in its list.
+    pub(super) absent_since: Millis,
+    pub(super) renew_every_ms: Millis,
+    pub(super) renew_at: Millis,
+    pub(super) numbers: u64,
+    pub(super) asking: BTreeMap<u64, Ask>,
+    pub(super) jobs: BTreeMap<RequestId, Job>,
+    pub(super) checks: BTreeMap<u64, RequestId>,
+    pub(super) tickets: u64,
+    pub(super) placements: Placements,
+    pub(super) gone: Gone,
+    pub(super) images: Images,
+}
+
+impl Member {
+    /// A member that has no link yet. `facts` says what the node is and has; `hosted` in it is not used.
+    pub fn new(config: MemberConfig, me: NodeRef, mut facts: NodeFacts, seed: u64) -> Self {
+        let images = Images { held: std::mem::take(&mut facts.images).into_iter().collect(), ..Images::default() };
+        facts.hosted.clear();
+        Self {
+            renew_every_ms: config.renew_every_ms,
+            config,
+            me,
+            facts,
+            random: Random::new(seed),
+            effects: VecDeque::new(),
+            link: Link::Down,
+            term: 0,
+            absent_since: 0,
+            renew_at: 0,
+            numbers: 0,
+            asking: BTreeMap::new(),
+            jobs: BTreeMap::new(),
+            checks: BTreeMap::new(),
+            tickets: 0,
+            placements: Placements::default(),
+            gone: Gone::default(),
+            images,
+        }
+    }
+
+    /// Takes in what happened. `now` never goes back.
+    pub fn handle(&mut self, now: Millis, input: Input) {
+        match input {
+            Input::Connected { leader } => self.connected(leader, now),
+            Input::Disconnected => self.disconnected(now),
+            Input::Received { from, message } => {
+                // A word of another leader, or of an earlier start of this one, was meant for an earlier link.
+                if self.link.leader() == Some(from) {
+                    self.received(from, message, now);
+                }
+            }
+            Input::Create { ticket, spec } => self.create(ticket, spec, now),
+            Input::Explain { ticket, spec } => self.explain(ticket, spec, now),
+            Input::Checked { ticket, outcome } => self.checked(ticket, outcome, now),
+            Input::Fetched { hash, failure } => self.fetched(hash, failure, now),
+            Input::Launched { request, result } => self.launched(request, result, now),
+            Input::ChangeCapabilities { delta } => self.change_capabilities(&delta, false, now),
+            Input::Exited { address, global_name } => self.exited(address, global_name),
+            Input::LoadChanged { load } => self.facts.load = load,
+            Input::Locate { node } => self.locate(node, now),
+            Input::Leave => self.leave(now),
+            Input::Timer => self.timer(now),
+        }
+    }
+
+    fn received(&mut self, from: NodeRef, message: ToMember, now: Millis) {
+        match message {
+            ToMember::Registered { term, lease_ms, renew_every_ms, images, gone } => {
+                let renew_every_ms = renew_every_ms.min(lease_ms).max(1);
+                self.registered(from, term, renew_every_ms, now);
+                self.learn_images(images);
+                for node in gone {
+                    self.member_gone(node, "it is gone, as the leader knows".to_owned());
+                }
+                self.ask_all(now);
+            }
+            ToMember::RegistrationRefused { code, reason } => self.refused(from, code, reason, now),
+            ToMember::RegisterAgain => self.register_again(now),
+            ToMember::Place { request, spec, image, sources } => self.place(request, spec, image, sources),
+            ToMember::Created { request, outcome } => self.created(request, outcome),
+            ToMember::Explained { request, explanation } => self.explained(request, explanation),
+            ToMember::MemberGone { node, reason } => self.member_gone(node, reason),
+            ToMember::ImageUnloaded { hash } => self.image_unloaded(hash),
+            ToMember::SetCapabilities { delta } => self.change_capabilities(&delta, true, now),
+            ToMember::Located { node, at } => self.located(node, at),
+        }
+    }
+
+    /// The next thing to do.
+    pub fn next_effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    /// When to give it [`Input::Timer`], at the latest.
+    pub fn next_deadline(&self) -> Option<Millis> {
+        let renew = self.link.renews().map(|_| self.renew_at);
+        [renew, self.give_up_at()].into_iter().flatten().min()
+    }
+
+    fn timer(&mut self, now: Millis) {
+        if self.link.renews().is_some() && self.renew_at <= now {
+            self.renew(now);
+        }
+        self.give_up(now);
+    }
+
+    pub(super) fn send(&mut self, to: NodeRef, message: ToLeader) {
+        self.effects.push_back(Effect::Send { to, message });
+    }
+
+    /// Tells the leader what happened, if it has been told what went before.
+    pub(super) fn tell(&mut self, message: ToLeader) {
+        if let Some(to) = self.link.told() {
+            self.send(to, message);
+        }
+    }
+
+    pub(super) fn load_by(&mut self, more: i64) {
+        let actors = i64::from(self.facts.load.actors) + more;
+        self.facts.load = Load { actors: u32::try_from(actors.max(0)).unwrap_or(u32::MAX) };
+    }
+}

@@ -1,0 +1,243 @@
+//! What a member knows: its link, what it waits for, and what it hosts.
+
+use crate::limits;
+use crate::types::{CreateSpec, Hosted, ImageInfo, Millis, RequestId, SourceHash};
+use odeon::{Address, Incarnation, NodeId, NodeRef};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// Where the member stands with its leader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Link {
+    Down,
+    /// The link is up, but launches that another leader may have asked for have to end first, so that the
+    /// registration tells of them.
+    Settling {
+        leader: NodeRef,
+    },
+    Registering {
+        leader: NodeRef,
+    },
+    Registered {
+        leader: NodeRef,
+    },
+    /// The leader does not take the member as it is; it goes on renewing when a change here can help.
+    Refused {
+        leader: NodeRef,
+        curable: bool,
+    },
+}
+
+impl Link {
+    pub(super) fn leader(self) -> Option<NodeRef> {
+        match self {
+            Link::Down => None,
+            Link::Settling { leader }
+            | Link::Registering { leader }
+            | Link::Registered { leader }
+            | Link::Refused { leader, .. } => Some(leader),
+        }
+    }
+
+    /// The leader to whom changes can be told as they happen, because the registration went before them.
+    pub(super) fn told(self) -> Option<NodeRef> {
+        match self {
+            Link::Registering { leader } | Link::Registered { leader } => Some(leader),
+            Link::Down | Link::Settling { .. } | Link::Refused { .. } => None,
+        }
+    }
+
+    pub(super) fn renews(self) -> Option<NodeRef> {
+        match self {
+            Link::Refused { curable: false, .. } => None,
+            other => other.leader(),
+        }
+    }
+}
+
+/// Something that only the leader can answer.
+#[derive(Debug)]
+pub(super) struct Ask {
+    pub(super) since: Millis,
+    /// Whether it was sent before, so that it may have been done.
+    pub(super) sent: bool,
+    pub(super) what: Question,
+}
+
+#[derive(Debug)]
+pub(super) enum Question {
+    Create { ticket: u64, spec: Box<CreateSpec> },
+    Explain { ticket: u64, spec: Box<CreateSpec> },
+    Locate { node: NodeId },
+}
+
+/// A creation that this node is about to host.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) spec: Box<CreateSpec>,
+    pub(super) required: Vec<String>,
+    pub(super) origin: Origin,
+    pub(super) step: Step,
+    pub(super) rechecks: u32,
+}
+
+/// Who wants it hosted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// Somebody here, without the leader.
+    Here {
+        ticket: u64,
+    },
+    Leader,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    Fetching,
+    /// The check runs against this version of the capabilities.
+    Checking {
+        ticket: u64,
+        version: u64,
+    },
+    Launching,
+}
+
+/// What this node hosts for others, and what it refused to.
+#[derive(Debug, Default)]
+pub(super) struct Placements {
+    done: BTreeMap<RequestId, Done>,
+    order: VecDeque<RequestId>,
+    at: hashbrown::HashMap<Address, RequestId>,
+    named: usize,
+    refused: BTreeMap<RequestId, String>,
+    refused_order: VecDeque<RequestId>,
+}
+
+#[derive(Debug)]
+struct Done {
+    address: Address,
+    /// None once the actor is gone: the request stays known, so that it is not created a second time.
+    global_name: Option<String>,
+}
+
+impl Placements {
+    pub(super) fn insert(&mut self, request: RequestId, address: Address, global_name: Option<String>) {
+        self.named += usize::from(global_name.is_some());
+        self.at.insert(address, request);
+        self.done.insert(request, Done { address, global_name });
+        self.order.push_back(request);
+        // Names are never forgotten while their actors live; they are bounded when a placement is taken.
+        while self.order.len() > limits::PLACEMENTS_REMEMBERED_MAX + self.named {
+            let Some(oldest) = self.order.pop_front() else { break };
+            match self.done.get(&oldest) {
+                Some(done) if done.global_name.is_some() => self.order.push_back(oldest),
+                _ => self.forget(oldest),
+            }
+        }
+    }
+
+    pub(super) fn named_full(&self) -> bool {
+        self.named >= limits::HOSTED_MAX - limits::PLACEMENTS_REMEMBERED_MAX
+    }
+
+    fn forget(&mut self, request: RequestId) {
+        if let Some(done) = self.done.remove(&request) {
+            self.named -= usize::from(done.global_name.is_some());
+            self.at.remove(&done.address);
+        }
+    }
+
+    pub(super) fn address(&self, request: RequestId) -> Option<Address> {
+        self.done.get(&request).map(|done| done.address)
+    }
+
+    /// The actor is gone.
+    pub(super) fn exited(&mut self, address: Address) {
+        let request = self.at.get(&address);
+        if let Some(done) = request.and_then(|request| self.done.get_mut(request)) {
+            self.named -= usize::from(done.global_name.take().is_some());
+        }
+    }
+
+    /// A node is gone: nobody asks again for what it asked for.
+    pub(super) fn asker_gone(&mut self, node: NodeRef) {
+        let requests: Vec<RequestId> =
+            self.done.iter().filter(|(r, d)| r.node == node && d.global_name.is_none()).map(|(r, _)| *r).collect();
+        if requests.is_empty() {
+            return;
+        }
+        for request in requests {
+            self.forget(request);
+        }
+        self.order.retain(|request| self.done.contains_key(request));
+    }
+
+    pub(super) fn list(&self) -> Vec<Hosted> {
+        let hosted = |(request, done): (&RequestId, &Done)| Hosted {
+            request: *request,
+            address: done.address,
+            global_name: done.global_name.clone(),
+        };
+        self.done.iter().map(hosted).collect()
+    }
+
+    pub(super) fn refuse(&mut self, request: RequestId, reason: String) {
+        if self.refused.insert(request, reason).is_none() {
+            self.refused_order.push_back(request);
+        }
+        while self.refused_order.len() > limits::REFUSALS_REMEMBERED_MAX {
+            if let Some(oldest) = self.refused_order.pop_front() {
+                self.refused.remove(&oldest);
+            }
+        }
+    }
+
+    pub(super) fn refusal(&self, request: RequestId) -> Option<&String> {
+        self.refused.get(&request)
+    }
+
+    /// Another leader asks anew: what was refused to the one before may be accepted now.
+    pub(super) fn forget_refusals(&mut self) {
+        self.refused.clear();
+        self.refused_order.clear();
+    }
+}
+
+/// The nodes that are known to be gone: each start is told of once.
+#[derive(Debug, Default)]
+pub(super) struct Gone {
+    highest: BTreeMap<NodeId, Incarnation>,
+    order: VecDeque<NodeId>,
+}
+
+impl Gone {
+    /// Whether this is news.
+    pub(super) fn learn(&mut self, node: NodeRef) -> bool {
+        match self.highest.insert(node.id, node.incarnation) {
+            None => self.order.push_back(node.id),
+            Some(known) if known >= node.incarnation => {
+                self.highest.insert(node.id, known);
+                return false;
+            }
+            Some(_) => {}
+        }
+        while self.order.len() > limits::GONE_REMEMBERED_MAX {
+            if let Some(oldest) = self.order.pop_front() {
+                self.highest.remove(&oldest);
+            }
+        }
+        true
+    }
+}
+
+/// What is known of images.
+#[derive(Debug, Default)]
+pub(super) struct Images {
+    /// Listed by the leader: actors may be created from these.
+    pub(super) approved: BTreeSet<SourceHash>,
+    /// In the store, verified.
+    pub(super) held: BTreeSet<SourceHash>,
+    /// What is in them, of those that the leader described.
+    pub(super) known: BTreeMap<SourceHash, ImageInfo>,
+    /// Who waits for those that are on their way.
+    pub(super) fetching: BTreeMap<SourceHash, Vec<RequestId>>,
+}
