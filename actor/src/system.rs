@@ -189,10 +189,8 @@ impl System {
             if self.count() == 0 || !waits || deadline.is_some_and(|deadline| now >= deadline) {
                 break;
             }
-            if core.pool().is_some() {
-                let soon = now + SWEEP_INTERVAL;
-                core.quiet.wait_until(&mut lock.lock(), deadline.map_or(soon, |deadline| deadline.min(soon)));
-            }
+            let soon = now + SWEEP_INTERVAL;
+            core.quiet.wait_until(&mut lock.lock(), deadline.map_or(soon, |deadline| deadline.min(soon)));
         }
         let all = self.count() == 0;
         match &core.scheduler {

@@ -126,12 +126,6 @@ impl Timers {
         self.queue.lock().heap.peek().map(|due| due.at)
     }
 
-    /// How many wakeups wait.
-    #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
-        self.queue.lock().heap.len()
-    }
-
     /// Delivers everything that is due.
     pub(super) fn run_due(&self, core: &Core) {
         loop {
