@@ -1,1 +1,3 @@
-//! Filled in next.
+//! The node: links, identity, ledger, image store, runtimes, admin socket and the `odeon` command.
+
+pub mod store;
