@@ -1,4 +1,5 @@
 //! The image store on a real disk: flipped bytes, crashes, full disks.
+#![allow(clippy::unwrap_used)] // a step that fails is the failure of the test
 
 use odeon_node::store::{INCOMING_MAX, Store, StoreError, Stored};
 use odeon_sourceauth::limits::IMAGE_BYTES_MAX;
