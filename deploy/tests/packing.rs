@@ -1,4 +1,5 @@
 //! Starting and packing projects in real folders.
+#![allow(clippy::unwrap_used)] // a step that fails is the failure of the test
 
 use odeon_deploy::{PackError, StarterError, assemble, default_file_name, new, new_with_sdk, pack};
 use odeon_sourceauth::{Image, ImageError, NameError, hash};

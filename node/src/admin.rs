@@ -1,8 +1,3 @@
-<<<<<<< HEAD
-//! What operators ask of a running node, over its own socket or an operator's link.
-
-pub mod protocol;
-=======
 //! How an operator's command reaches a node: the node's own socket, its frames, and the client of both.
 //!
 //! It carries requests and replies; what they do is the business of a [`Backend`].
@@ -37,4 +32,3 @@ pub mod limits {
     /// How long a client waits for the next frame of an answer that does not follow anything.
     pub const ANSWER_WAIT_MS_MAX: u64 = 120_000;
 }
->>>>>>> cli

@@ -10,6 +10,7 @@ pub mod codes;
 pub mod durable;
 pub mod ledger;
 pub mod logs;
+pub mod store;
 pub mod wasm;
 
 pub use cli::main_with;

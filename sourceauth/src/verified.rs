@@ -41,12 +41,13 @@ impl Verified {
     pub fn from_approved(bytes: impl Into<Arc<[u8]>>, expected: SourceHash) -> Result<Self, ApprovedError> {
         let bytes = bytes.into();
         let malformed = |source| ApprovedError::Malformed { hash: expected, source };
-        if bytes.len() > IMAGE_BYTES_MAX {
-            return Err(malformed(ImageError::TooLarge { bytes: bytes.len() as u64 }));
-        }
         let found = crate::hash(&bytes);
         if found != expected {
             return Err(ApprovedError::HashMismatch { expected, found });
+        }
+        // After the hash: of a file that grew on disk the hash is what is wrong.
+        if bytes.len() > IMAGE_BYTES_MAX {
+            return Err(malformed(ImageError::TooLarge { bytes: bytes.len() as u64 }));
         }
         let image = Image::open_hashed(bytes, found).map_err(malformed)?;
         let approval = Approval { by: "convention".into(), reason: format!("{expected} was approved earlier") };
