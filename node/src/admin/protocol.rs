@@ -89,7 +89,10 @@ pub enum Reply {
     /// One of many; more follow.
     Item(Item),
     /// How far long work has come, in bytes.
-    Progress { done: u64, total: u64 },
+    Progress {
+        done: u64,
+        total: u64,
+    },
     /// All items were given, or there is nothing to say.
     Done,
     Nodes(Vec<NodeItem>),
