@@ -216,14 +216,12 @@ fn a_flipped_byte_anywhere_is_an_error_or_changes_nothing() {
         bad[at] ^= 0x5a;
         std::fs::write(&path, &bad).unwrap();
         match open(&path) {
-            // One commit back is what a torn last write looks like; more or other than that is not.
-            Ok((_, records, _)) => {
-                assert!(expected.starts_with(&records), "byte {at}: the records differ");
-            }
+            // Bytes that nothing uses may change.
+            Ok((_, records, _)) => assert_eq!(records, expected, "byte {at}"),
             Err(_) => errors += 1,
         }
     }
-    assert!(errors > 10, "only {errors} flips were noticed");
+    assert!(errors > 100, "only {errors} flips were noticed");
 }
 
 #[test]
