@@ -17,6 +17,21 @@ thread_local! {
     static TAKING: Cell<bool> = const { Cell::new(false) };
 }
 
+/// Ends with its scope, so that a value that panics while it is formatted does not silence the thread.
+struct Taking;
+
+impl Taking {
+    fn begin() -> Option<Self> {
+        (!TAKING.replace(true)).then_some(Self)
+    }
+}
+
+impl Drop for Taking {
+    fn drop(&mut self) {
+        TAKING.set(false);
+    }
+}
+
 /// Hands every warning and error of the process to the outbox that is attached.
 pub(super) struct Capture {
     pub(super) attached: Arc<Attached>,
@@ -29,13 +44,10 @@ impl<S: Subscriber> Layer<S> for Capture {
             return;
         }
         let Some(outbox) = self.attached.outbox() else { return };
-        if TAKING.replace(true) {
-            return;
-        }
+        let Some(_taking) = Taking::begin() else { return };
         if outbox.admit(metadata.target()) {
             outbox.push(read(event));
         }
-        TAKING.set(false);
     }
 }
 
