@@ -4,6 +4,7 @@
 //! rest goes to a node as a request. Start with [`Command`], then `session.rs`.
 
 mod actors;
+mod demo;
 mod error;
 mod fleet;
 mod help;
@@ -111,6 +112,9 @@ enum Command {
         #[arg(long, value_name = "NODE")]
         on: Option<String>,
     },
+    /// Starts four nodes on this machine, shows what they do, and stops them
+    #[command(hide = demo::HELLO_IMAGE.is_none())]
+    Demo,
     /// Prints the page of an error (OD-NNN), or the help of a command
     Help {
         /// OD-NNN, or a command
@@ -193,6 +197,7 @@ async fn order(command: Command, session: &mut Session<'_, '_>) -> Result<(), Co
         Command::Status { of } => fleet::status(session, of).await,
         Command::Logs(flags) => logs::logs(session, flags).await,
         Command::Shutdown { on } => session.order(&Request::Shutdown { on }).await,
+        Command::Demo => demo::demo(session.out).await,
         Command::Up(_) | Command::Help { .. } => unreachable!("these ask no node and were handled before"),
     }
 }

@@ -2,6 +2,7 @@
 
 use super::actors::short_hash;
 use super::output::plain;
+use super::pack::{FileCommand, file_command, image_bytes};
 use super::session::unexpected;
 use super::up::{AuthorityKind, authority_setting, text_of};
 use super::{CommandError, Session};
@@ -39,6 +40,8 @@ pub(crate) enum ImageCommand {
         #[arg(long, value_name = "FILE")]
         signature: Option<PathBuf>,
     },
+    #[command(flatten)]
+    File(FileCommand),
     /// Lists the images of the convention
     List,
     /// Removes an image; running actors keep it until they exit
@@ -63,8 +66,9 @@ pub(crate) async fn order(session: &mut Session<'_, '_>, command: ImageCommand) 
     match command {
         ImageCommand::Push { image, signature } => {
             let signature = signature.as_deref().map(text_of).transpose()?;
-            push(session, PushImage { bytes: super::pack::image_bytes(&image)?, signature }).await
+            push(session, PushImage { bytes: image_bytes(&image)?, signature }).await
         }
+        ImageCommand::File(command) => file_command(session.out, command),
         ImageCommand::List => list(session).await,
         ImageCommand::Unload { image } => session.order(&Request::UnloadImage { image }).await,
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 const REFERENCE: &str = include_str!("../../../docs/cli.md");
 
-/// Every command that does something, with the names of its flags.
+/// Every command that does something, listed or not yet, with the names of its flags.
 fn commands() -> BTreeMap<String, BTreeSet<String>> {
     fn walk(command: &clap::Command, path: &str, into: &mut BTreeMap<String, BTreeSet<String>>) {
         if command.get_subcommands().next().is_some() {
@@ -16,7 +16,7 @@ fn commands() -> BTreeMap<String, BTreeSet<String>> {
         }
         let flags = command
             .get_arguments()
-            .filter(|a| !a.is_positional() && !a.is_global_set() && !a.is_hide_set())
+            .filter(|a| !a.is_positional() && !a.is_global_set())
             .filter_map(|a| a.get_long())
             .filter(|name| *name != "help")
             .map(|name| format!("--{name}"));

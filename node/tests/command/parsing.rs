@@ -271,3 +271,45 @@ fn help_prints_pages_and_the_help_of_commands() {
     assert!(nested.code == 0 && nested.stdout.contains("--ttl"), "{nested:?}");
     assert!(odeon(&["--version"]).stdout.starts_with("odeon "));
 }
+
+#[test]
+fn a_project_is_started_packed_signed_and_verified_without_a_node() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (project, zip, key, signers) = (at("greeter"), at("g.zip"), at("key"), at("signers"));
+    let started = odeon(&["image", "new", &project, "--json"]).json();
+    assert_eq!(started["name"], "greeter");
+    let again = odeon(&["image", "new", &project]);
+    assert!(again.code == 2 && again.stderr.contains("is there already"), "{again:?}");
+
+    let unbuilt = odeon(&["image", "pack", &project, "-o", &zip]);
+    assert!(unbuilt.code == 1 && unbuilt.stderr.starts_with("error[OD-120]: no file"), "{unbuilt:?}");
+    let manifest = std::fs::read_to_string(format!("{project}/odeon.toml")).unwrap();
+    let code = manifest.lines().find_map(|l| l.strip_prefix("code = ")).unwrap().trim_matches('"').to_owned();
+    let code = Path::new(&project).join(code);
+    std::fs::create_dir_all(code.parent().unwrap()).unwrap();
+    std::fs::write(&code, b"\0asm\x0d\0\x01\0").unwrap();
+    let packed = odeon(&["image", "pack", &project, "-o", &zip, "--json"]).json();
+    assert_eq!((&packed["name"], &packed["file"]), (&"greeter".into(), &zip.as_str().into()));
+    assert_eq!(packed["size"], std::fs::metadata(&zip).unwrap().len());
+
+    let made = std::process::Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f", &key]).output();
+    assert!(made.unwrap().status.success(), "this test needs ssh-keygen");
+    let public = std::fs::read_to_string(format!("{key}.pub")).unwrap();
+    std::fs::write(&signers, format!("ops@example {public}")).unwrap();
+    let signed = odeon(&["image", "sign", &zip, "--key", &key, "--json"]).json();
+    let signature = format!("{zip}.sig");
+    assert_eq!(signed["signature"], signature.as_str());
+    let verify = ["image", "verify", &zip, "--signature", &signature, "--allowed-signers", &signers];
+    let good = odeon(&verify);
+    assert!(good.code == 0 && good.stdout.contains("ops@example"), "{good:?}");
+
+    std::fs::write(&signers, "").unwrap();
+    let foreign = odeon(&verify);
+    assert!(foreign.code == 5 && foreign.stderr.starts_with("error[OD-125]"), "{foreign:?}");
+    let public_key = odeon(&["image", "sign", &zip, "--key", &format!("{key}.pub")]);
+    assert!(public_key.code == 2 && public_key.stderr.contains("public key"), "{public_key:?}");
+
+    let (from_folder, from_file) = (request_of(&["image", "push", &project]), request_of(&["image", "push", &zip]));
+    assert_eq!(from_folder, from_file, "a folder is pushed as it is packed");
+}

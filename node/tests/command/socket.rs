@@ -4,12 +4,14 @@ use crate::surroundings::{Answering, Served, odeon_at};
 use odeon_node::admin::limits::{COMMANDS_MAX, FRAME_BYTES_MAX, REPLIES_QUEUED_MAX};
 use odeon_node::admin::protocol::{Failed, Item, LogGap, LogQuery, Reply, Request};
 use odeon_node::admin::{AdminSocket, BindError, Caller, Replies, Route, SOCKET_NAME, read_frame, write_frame};
+use std::future::poll_fn;
 use std::io::Write;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::timeout;
@@ -126,41 +128,33 @@ fn a_client_that_never_finishes_its_request_holds_up_nobody() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_reads_slowly_holds_its_command_back_and_loses_nothing() {
-    let sent = Arc::new(AtomicUsize::new(0));
-    let counter = Arc::clone(&sent);
-    const LINES: usize = 3_000;
+    // Far more than the kernel's buffers and the queue hold.
+    const LINES: u64 = 5_000;
+    let (held_back, sent) = (Arc::new(Notify::new()), Arc::new(AtomicUsize::new(0)));
+    let (tell, counter) = (Arc::clone(&held_back), Arc::clone(&sent));
     let served = Served::new(Answering(move |_, _, replies: Replies| {
-        let counter = Arc::clone(&counter);
+        let (tell, counter) = (Arc::clone(&tell), Arc::clone(&counter));
         async move {
             for n in 0..LINES {
-                let gap = LogGap { node: "n".into(), from: n as u64, to: 0, reason: "x".repeat(1_000) };
-                replies.send(Reply::Item(Item::Gap(gap))).await.unwrap();
+                let gap = LogGap { node: "n".into(), from: n, to: 0, reason: "x".repeat(1_000) };
+                let mut sending = Box::pin(replies.send(Reply::Item(Item::Gap(gap))));
+                match poll_fn(|cx| Poll::Ready(sending.as_mut().poll(cx))).await {
+                    Poll::Ready(sent) => sent.unwrap(),
+                    Poll::Pending => {
+                        tell.notify_one();
+                        sending.await.unwrap();
+                    }
+                }
                 counter.fetch_add(1, Ordering::SeqCst);
             }
             replies.send(Reply::Done).await.unwrap();
         }
     }));
-    let route = Route::Socket { data: served.data() };
-    let mut answer = route.ask(&Request::Images).await.unwrap();
-    let first = timeout(BOUND, answer.next()).await.unwrap().unwrap();
-    assert!(matches!(first, Some(Reply::Item(_))));
-    // The kernel's buffers take some hundred KiB and the queue its count; then the backend has to wait. It is held
-    // back when it has sent no more in as long as it would take to send all.
-    let mut seen = 0;
-    timeout(BOUND, async {
-        loop {
-            tokio::time::sleep(Duration::from_millis(200)).await;
-            let now = sent.load(Ordering::SeqCst);
-            if now == seen {
-                break;
-            }
-            seen = now;
-        }
-    })
-    .await
-    .unwrap();
-    assert!(seen >= REPLIES_QUEUED_MAX && seen < LINES, "{seen} of {LINES} were sent unread");
-    for n in 1..LINES as u64 {
+    let mut answer = Route::Socket { data: served.data() }.ask(&Request::Images).await.unwrap();
+    timeout(BOUND, held_back.notified()).await.unwrap();
+    let unread = sent.load(Ordering::SeqCst);
+    assert!((REPLIES_QUEUED_MAX..LINES as usize).contains(&unread), "{unread} of {LINES} were sent unread");
+    for n in 0..LINES {
         match timeout(BOUND, answer.next()).await.unwrap().unwrap() {
             Some(Reply::Item(Item::Gap(gap))) => assert_eq!(gap.from, n),
             other => panic!("{other:?}"),
