@@ -1,1 +1,3 @@
-//! Filled in next.
+//! What tests share: the deterministic simulator of a whole convention. Never part of a product.
+
+pub mod sim;
