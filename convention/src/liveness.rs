@@ -122,9 +122,9 @@ mod tests {
         let mut leases = leases();
         assert_eq!(leases.expired(20_000), []);
         leases.renew(B, 20_001);
-        assert_eq!(leases.expired(leases.next().unwrap()), []);
-        assert_eq!(leases.expired(leases.next().unwrap()), [B]);
-        assert_eq!(leases.expired(leases.next().unwrap()), [A]);
+        assert_eq!(leases.next(), Some(22_000));
+        assert_eq!(leases.expired(22_000), [A]);
+        assert_eq!(leases.expired(24_001), [B]);
     }
 
     #[test]

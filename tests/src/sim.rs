@@ -1,0 +1,88 @@
+//! A whole convention in one thread, decided by one seed: network, crashes, ledger, workload and every machine's draw.
+//!
+//! The machines are the real ones. The simulator is their driver: it carries their effects out in simulated time, and
+//! tells what it saw to one checker per invariant, after every event. Start with [`run`], then `world`.
+
+mod broken;
+mod faults;
+mod ledger;
+mod links;
+mod operators;
+mod process;
+mod random;
+mod truth;
+pub mod watch;
+mod workload;
+mod world;
+
+pub use broken::Broken;
+
+use random::Random;
+use std::fmt;
+use world::World;
+
+/// What to simulate.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How many members.
+    pub members: u32,
+    /// How long faults happen, in simulated milliseconds.
+    pub faults_ms: u64,
+    /// How long everything has to settle afterwards.
+    pub settle_ms: u64,
+    /// A mistake that a checker has to notice.
+    pub broken: Broken,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { members: 200, faults_ms: 20_000, settle_ms: 16_000, broken: Broken::Nothing }
+    }
+}
+
+/// What happened, in numbers: a run in which nothing happened proves nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Report {
+    pub events: u64,
+    pub created: u64,
+    pub refused: u64,
+    pub incompatible: u64,
+    pub leader_crashes: u64,
+    pub member_crashes: u64,
+    pub links_cut: u64,
+    pub declared_gone: u64,
+    /// A digest of everything that was seen, in order: equal for equal seeds.
+    pub digest: u64,
+}
+
+/// An invariant that does not hold, and how to see it again.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// The seed of the run.
+    pub seed: u64,
+    /// Simulated milliseconds.
+    pub at_ms: u64,
+    /// The checker.
+    pub checker: &'static str,
+    /// What it found.
+    pub what: String,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Failure { seed, at_ms, checker, what } = self;
+        writeln!(f, "{checker} does not hold at {at_ms} ms of seed {seed}: {what}")?;
+        write!(f, "replay: ODEON_SIM_SEED={seed} cargo nextest run -p odeon-tests simulator")
+    }
+}
+
+/// Runs one seed to its end, or to the first invariant that does not hold.
+pub fn run(seed: u64, options: &Options) -> Result<Report, Failure> {
+    World::new(Random::new(seed), options.clone()).run().map_err(|(at_ms, checker, what)| Failure {
+        seed,
+        at_ms,
+        checker,
+        what,
+    })
+}

@@ -1,0 +1,20 @@
+//! Deliberate mistakes of the simulator's driver: each proves that a checker can fail.
+
+/// The mistake that is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Broken {
+    /// None.
+    Nothing,
+    /// The leader is told that a record is durable before it is.
+    AnswerBeforeCommit,
+    /// A member that registers does not say what it hosts.
+    ForgetHosted,
+    /// A member is told twice that a node is gone.
+    GoneTwice,
+    /// Renewals are lost on links that work.
+    LoseRenewals,
+    /// Every check is taken as accepted, by leader and members.
+    AcceptEverything,
+    /// Answers to creations are lost on links that work.
+    LoseAnswers,
+}

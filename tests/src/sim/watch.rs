@@ -1,0 +1,97 @@
+//! What was seen, and the checkers that watch it. One invariant a file.
+
+mod accepted;
+mod durable;
+mod gone;
+mod names;
+mod once;
+mod progress;
+
+use odeon::{Address, NodeRef};
+use odeon_convention::leader::{Answer, Operation};
+use odeon_convention::record::Record;
+use odeon_convention::types::{CreateOutcome, CreateSpec, RequestId};
+
+pub(super) use progress::{Ending, settled};
+
+/// Something that the simulator did or saw a machine do.
+#[derive(Debug, Clone)]
+#[allow(missing_docs)]
+pub enum Seen {
+    NodeStarted {
+        node: NodeRef,
+    },
+    NodeEnded {
+        node: NodeRef,
+    },
+    /// A start of a node is durably known to be gone. `sound_for_ms` is how long it had lived with a sound link, if
+    /// it lived at all.
+    DeclaredGone {
+        node: NodeRef,
+        sound_for_ms: Option<u64>,
+    },
+    /// A member told its node that a node is gone.
+    ToldGone {
+        to: NodeRef,
+        node: NodeRef,
+    },
+    /// A member launches; `accepts` is the truth of that moment.
+    Launching {
+        host: NodeRef,
+        request: RequestId,
+        accepts: bool,
+    },
+    ActorBorn {
+        host: NodeRef,
+        address: Address,
+        request: RequestId,
+        name: Option<String>,
+    },
+    ActorEnded {
+        host: NodeRef,
+        address: Address,
+    },
+    /// A creation was answered where it was asked.
+    Answered {
+        asker: NodeRef,
+        spec: Box<CreateSpec>,
+        outcome: CreateOutcome,
+    },
+    /// The leader answered an operator.
+    OperatorAnswered {
+        operation: Operation,
+        answer: Answer,
+    },
+    /// The leader told a member that its registration is durable.
+    Welcomed {
+        node: NodeRef,
+    },
+    /// A record is durable.
+    Durable {
+        record: Record,
+    },
+    /// A leader has replayed its ledger; what it then shows.
+    LeaderStarted {
+        images: Vec<([u8; 32], bool)>,
+        tokens: Vec<([u8; 32], u32)>,
+    },
+}
+
+/// One invariant.
+pub trait Checker {
+    /// Its name, as a failure shows it.
+    fn name(&self) -> &'static str;
+    /// Takes in what was seen; the error says what does not hold.
+    fn observe(&mut self, seen: &Seen) -> Result<(), String>;
+}
+
+/// All of them.
+pub fn checkers(lease_ms: u64) -> Vec<Box<dyn Checker>> {
+    vec![
+        Box::new(names::OneActorPerName::default()),
+        Box::new(once::CreatedOnce::default()),
+        Box::new(durable::AnswersAreDurable::default()),
+        Box::new(gone::GoneIsTrueAndToldOnce::new(lease_ms)),
+        Box::new(accepted::HostAccepts),
+    ]
+}

@@ -1,0 +1,134 @@
+//! What the actors and people of the convention do all day.
+
+use super::truth;
+use super::world::{Event, World};
+use odeon::{Address, NodeRef};
+use odeon_capabilities::{CapabilityMap, Delta, Requirements, Value};
+use odeon_convention::member;
+use odeon_convention::types::{CreateSpec, Placement};
+
+const NAMES: [&str; 12] =
+    ["clock", "mail", "ledger", "door", "index", "cache", "queue", "judge", "clerk", "guard", "smith", "baker"];
+
+impl World {
+    /// One thing that somebody does, and when the next one comes.
+    pub(super) fn work(&mut self) {
+        if !self.faulty() {
+            return;
+        }
+        match self.random.below(100) {
+            0..=59 => self.create_somewhere(),
+            60..=74 => self.exit_somewhere(),
+            75..=86 => self.change_somewhere(),
+            87 => self.leave_somewhere(),
+            _ => self.operate(),
+        }
+        let next = self.random.within(5, 25);
+        self.after(next, Event::Work);
+    }
+
+    pub(super) fn first_capabilities(&mut self, node: usize) -> CapabilityMap {
+        let mut map = CapabilityMap::new();
+        let zone = *self.random.pick(&["a", "b", "c", "d"]);
+        let gpu = i64::from(self.random.next() as u8 % 4);
+        let mut set = |key: &str, value: Value| map.set(key, value).expect("a small map");
+        set("zone", zone.into());
+        set("gpu", gpu.into());
+        set("db", (node % 4 == 0).into());
+        map
+    }
+
+    pub(super) fn some_delta(&mut self) -> Delta {
+        let mut delta = Delta::default();
+        let (key, value): (&str, Option<Value>) = match self.random.below(4) {
+            0 => ("db", Some(self.random.chance(40).into())),
+            1 => ("zone", Some((*self.random.pick(&["a", "b", "c", "d"])).into())),
+            2 => ("gpu", Some(i64::from(self.random.next() as u8 % 4).into())),
+            _ => ("gpu", None),
+        };
+        delta.0.insert(key.to_owned(), value);
+        delta
+    }
+
+    fn some_process(&mut self) -> Option<(usize, NodeRef)> {
+        let node = self.random.below(self.nodes.len());
+        self.nodes[node].running.as_ref().map(|p| (node, p.me))
+    }
+
+    pub(super) fn some_spec(&mut self) -> CreateSpec {
+        let actor = *self.random.pick(&[
+            truth::ANY,
+            truth::ANY,
+            truth::DATABASE,
+            truth::ZONED,
+            truth::RARE,
+            truth::IMAGED,
+            "Nowhere",
+        ]);
+        let image = (actor == truth::IMAGED).then(|| truth::image(self.random.within(1, 4) as u8).hash);
+        let mut requirements = Requirements::none();
+        if self.random.chance(15) {
+            requirements = requirements.require("db");
+        }
+        if self.random.chance(15) {
+            requirements = requirements.equal("zone", *self.random.pick(&["a", "b", "nowhere"]));
+        }
+        let placement = *self.random.pick(&[
+            Placement::Local,
+            Placement::Local,
+            Placement::Spread,
+            Placement::Pack,
+            Placement::LeastLoaded,
+        ]);
+        let on = self.random.chance(5).then(|| self.nodes[self.random.below(self.nodes.len())].id());
+        let global_name = self.random.chance(25).then(|| (*self.random.pick(&NAMES)).to_owned());
+        CreateSpec {
+            actor: actor.to_owned(),
+            image,
+            requirements,
+            global_name,
+            placement,
+            on,
+            parent: None,
+            promised: None,
+        }
+    }
+
+    fn create_somewhere(&mut self) {
+        let spec = self.some_spec();
+        let Some((node, me)) = self.some_process() else { return };
+        let Some(process) = self.running(node, me) else { return };
+        process.tickets += 1;
+        let ticket = process.tickets;
+        process.asked.insert(ticket, spec.clone());
+        self.tell_member(node, me, member::Input::Create { ticket, spec: Box::new(spec) });
+    }
+
+    fn exit_somewhere(&mut self) {
+        let Some((node, me)) = self.some_process() else { return };
+        let draw = self.random.next() as usize;
+        let Some(process) = self.running(node, me) else { return };
+        let addresses: Vec<Address> = process.actors.keys().copied().collect();
+        if addresses.is_empty() {
+            return;
+        }
+        let address = addresses[draw % addresses.len()];
+        let Some(actor) = process.actors.remove(&address) else { return };
+        debug_assert_eq!(address.node(), me, "{:?}", actor.request);
+        self.saw(&super::watch::Seen::ActorEnded { host: me, address });
+        self.tell_member(node, me, member::Input::Exited { address, global_name: actor.name });
+    }
+
+    fn change_somewhere(&mut self) {
+        let delta = self.some_delta();
+        if let Some((node, me)) = self.some_process() {
+            self.tell_member(node, me, member::Input::ChangeCapabilities { delta });
+        }
+    }
+
+    fn leave_somewhere(&mut self) {
+        if let Some((node, me)) = self.some_process() {
+            self.tell_member(node, me, member::Input::Leave);
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The simulator over fixed seeds, and over the mistakes that its checkers have to notice.
+//!
+//! `ODEON_SIM_SEED=n` runs that seed alone; `ODEON_SIM_SEEDS=n` runs so many.
+
+use odeon_tests::sim::{Broken, Options, run};
+
+const FIRST_SEED: u64 = 1;
+const SEEDS: u64 = 12;
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{variable} is not a number")))
+}
+
+#[test]
+fn every_invariant_holds_for_every_seed() {
+    let seeds = match number("ODEON_SIM_SEED") {
+        Some(one) => one..one + 1,
+        None => FIRST_SEED..FIRST_SEED + number("ODEON_SIM_SEEDS").unwrap_or(SEEDS),
+    };
+    for seed in seeds {
+        match run(seed, &Options::default()) {
+            Ok(report) => {
+                println!("seed {seed}: {report:?}");
+                assert!(report.created > 50 && report.links_cut > 0 && report.member_crashes > 0, "{report:?}");
+            }
+            Err(failure) => panic!("{failure}"),
+        }
+    }
+}
+
+#[test]
+fn one_seed_gives_one_history() {
+    let options = Options { members: 40, faults_ms: 8_000, ..Options::default() };
+    let first = run(7, &options).unwrap_or_else(|failure| panic!("{failure}"));
+    let second = run(7, &options).unwrap_or_else(|failure| panic!("{failure}"));
+    assert_eq!(first, second);
+    assert_ne!(first.digest, run(8, &options).unwrap_or_else(|failure| panic!("{failure}")).digest);
+}
+
+/// The checkers that notice a mistake within a few seeds.
+fn noticed(broken: Broken) -> Vec<&'static str> {
+    let options = Options { members: 60, broken, ..Options::default() };
+    (1..=4).filter_map(|seed| run(seed, &options).err()).map(|failure| failure.checker).collect()
+}
+
+#[track_caller]
+fn notices(broken: Broken, expected: &[&str]) {
+    let noticed = noticed(broken);
+    assert!(!noticed.is_empty(), "nobody noticed {broken:?}");
+    assert!(noticed.iter().all(|checker| expected.contains(checker)), "{broken:?} looked like {noticed:?}");
+}
+
+#[test]
+fn answering_before_a_record_is_durable_is_noticed() {
+    notices(Broken::AnswerBeforeCommit, &["answers are durable", "gone is true and told once"]);
+}
+
+#[test]
+fn forgetting_what_is_hosted_is_noticed() {
+    notices(Broken::ForgetHosted, &["created at most once", "one actor per global name"]);
+}
+
+#[test]
+fn telling_twice_that_a_node_is_gone_is_noticed() {
+    notices(Broken::GoneTwice, &["gone is true and told once"]);
+}
+
+#[test]
+fn declaring_a_living_node_gone_is_noticed() {
+    notices(Broken::LoseRenewals, &["gone is true and told once"]);
+}
+
+#[test]
+fn hosting_what_a_check_refuses_is_noticed() {
+    notices(Broken::AcceptEverything, &["the host accepts its actor"]);
+}
+
+#[test]
+fn losing_answers_is_noticed() {
+    notices(Broken::LoseAnswers, &["progress once the faults stop"]);
+}
