@@ -46,6 +46,9 @@ thread_local! {
     static LOCAL: OnceCell<Local> = const { OnceCell::new() };
 }
 
+/// What one of the pool's threads does.
+type Run = Box<dyn FnOnce(&Arc<Core>, &Pool) + Send>;
+
 static POOLS: AtomicUsize = AtomicUsize::new(0);
 
 pub(super) struct Pool {
@@ -94,7 +97,7 @@ impl Pool {
 
     /// Starts the threads.
     pub(super) fn start(&self, core: &Arc<Core>, starts: Vec<Start>) -> std::io::Result<()> {
-        let spawn = |name: String, run: Box<dyn FnOnce(&Arc<Core>, &Pool) + Send>| {
+        let spawn = |name: String, run: Run| {
             let core = core.clone();
             let thread = std::thread::Builder::new().name(name).spawn(move || {
                 if let Some(pool) = core.pool() {

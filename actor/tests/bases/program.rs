@@ -76,7 +76,7 @@ actor_type!(
 
 #[derive(Default)]
 struct Picky;
-actor_type!(Picky, &[], |_caps, _req| panic!("a check that panics"), |self, _message, _cx| ());
+actor_type!(Picky, &[], |_caps, _req| panic!("a check that panics"), |self, _message, cx| cx.exit());
 
 #[derive(Default)]
 struct Sleeper(Option<Address>);
