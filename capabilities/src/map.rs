@@ -1,20 +1,8 @@
 //! The capability map of one node: values by key, bounded, and the changes between two of them.
 
-use crate::{Value, ValueKind};
+use crate::{Value, ValueKind, limits};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-
-/// What a capability map may hold at most.
-pub mod limits {
-    /// Keys in one map.
-    pub const KEYS_MAX: usize = 1024;
-    /// Bytes of one key.
-    pub const KEY_BYTES_MAX: usize = 256;
-    /// Lists and maps inside each other.
-    pub const DEPTH_MAX: usize = 8;
-    /// Bytes of all keys and strings, plus 8 for every other value, of one map.
-    pub const MAP_BYTES_MAX: usize = 64 * 1024;
-}
 
 /// The capabilities of one node. Every value in it was checked against [`limits`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -63,6 +51,9 @@ impl CapabilityMap {
 
     /// Applies a change whole or not at all. Says whether anything is different afterwards.
     pub fn apply(&mut self, delta: &Delta) -> Result<bool, MapError> {
+        if delta.0.len() > 2 * limits::KEYS_MAX {
+            return Err(MapError::TooManyKeys { keys: delta.0.len() });
+        }
         let mut next = self.0.clone();
         for (key, value) in &delta.0 {
             match value {
@@ -121,7 +112,8 @@ impl TryFrom<BTreeMap<String, Value>> for CapabilityMap {
             if key.len() > limits::KEY_BYTES_MAX {
                 return Err(MapError::KeyTooLong { bytes: key.len() });
             }
-            bytes += key.len() + measure(key, value, 1)?;
+            check(key, value, 0)?;
+            bytes += key.len() + value.weight_bytes();
         }
         if bytes > limits::MAP_BYTES_MAX {
             return Err(MapError::TooLarge { bytes });
@@ -136,16 +128,16 @@ impl From<CapabilityMap> for BTreeMap<String, Value> {
     }
 }
 
-/// The weight of a value in bytes, with its depth and kinds checked on the way.
-fn measure(key: &str, value: &Value, depth: usize) -> Result<usize, MapError> {
-    if depth > limits::DEPTH_MAX {
-        return Err(MapError::TooDeep { key: key.to_owned() });
-    }
+/// Checks the depth and the kinds of a value that has `depth` lists and maps around it.
+fn check(key: &str, value: &Value, depth: usize) -> Result<(), MapError> {
     match value {
+        Value::List(_) | Value::Map(_) if depth == limits::DEPTH_MAX => Err(MapError::TooDeep { key: key.to_owned() }),
         Value::Null => Err(MapError::Kind { key: key.to_owned(), found: ValueKind::Null }),
-        Value::Bool(_) | Value::Integer(_) | Value::Float(_) => Ok(8),
-        Value::String(s) => Ok(s.len()),
-        Value::List(list) => list.iter().try_fold(8, |sum, v| Ok(sum + measure(key, v, depth + 1)?)),
-        Value::Map(map) => map.iter().try_fold(8, |sum, (k, v)| Ok(sum + k.len() + measure(key, v, depth + 1)?)),
+        Value::Bool(_) | Value::Integer(_) | Value::Float(_) | Value::String(_) => Ok(()),
+        Value::List(list) => list.iter().try_for_each(|v| check(key, v, depth + 1)),
+        Value::Map(map) => map.values().try_for_each(|v| check(key, v, depth + 1)),
     }
 }
+
+#[cfg(test)]
+mod tests;

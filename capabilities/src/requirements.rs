@@ -38,6 +38,12 @@ pub struct Preference {
 pub enum RequirementsError {
     #[error("{found} requirements are more than {max}")]
     TooMany { found: usize, max: usize },
+    #[error("{found} preferences are more than {max}")]
+    TooManyPreferences { found: usize, max: usize },
+    #[error("required capability key has {bytes} bytes, not 1 to {max}")]
+    Key { bytes: usize, max: usize },
+    #[error("requirements of {bytes} bytes are more than {max} bytes")]
+    TooLarge { bytes: usize, max: usize },
     #[error("expression of {bytes} bytes is longer than {max} bytes")]
     ExpressionTooLong { bytes: usize, max: usize },
     #[error("expression {expression:?} does not parse: {reason}")]

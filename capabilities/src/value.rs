@@ -1,7 +1,7 @@
 //! One dynamically typed value: the form of a capability, and of a message that has no Rust type.
 
-use serde::de::{self, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+mod serial;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -57,6 +57,16 @@ impl Value {
     /// Whether a capability of this value counts as present: everything but `false` and null.
     pub fn is_true(&self) -> bool {
         !matches!(self, Value::Bool(false) | Value::Null)
+    }
+
+    /// Bytes of all keys and strings in it, plus 8 for every other value.
+    pub fn weight_bytes(&self) -> usize {
+        match self {
+            Value::Null | Value::Bool(_) | Value::Integer(_) | Value::Float(_) => 8,
+            Value::String(text) => text.len(),
+            Value::List(list) => list.iter().fold(8, |sum, v| sum + v.weight_bytes()),
+            Value::Map(map) => map.iter().fold(8, |sum, (k, v)| sum + k.len() + v.weight_bytes()),
+        }
     }
 
     /// The text, when this is a string.
@@ -158,88 +168,5 @@ from! {
     BTreeMap<String, Value> => |v| Value::Map(v),
 }
 
-impl Serialize for Value {
-    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Value::Null => s.serialize_unit(),
-            Value::Bool(v) => s.serialize_bool(*v),
-            Value::Integer(v) => s.serialize_i64(*v),
-            Value::Float(v) => s.serialize_f64(*v),
-            Value::String(v) => s.serialize_str(v),
-            Value::List(v) => v.serialize(s),
-            Value::Map(v) => v.serialize(s),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Value {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        d.deserialize_any(ValueVisitor)
-    }
-}
-
-struct ValueVisitor;
-
-impl<'de> Visitor<'de> for ValueVisitor {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("null, a bool, a 64-bit integer, a float, a string, a list or a map with string keys")
-    }
-
-    fn visit_unit<E: de::Error>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_none<E: de::Error>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_some<D: Deserializer<'de>>(self, d: D) -> Result<Value, D::Error> {
-        d.deserialize_any(self)
-    }
-
-    fn visit_bool<E: de::Error>(self, v: bool) -> Result<Value, E> {
-        Ok(Value::Bool(v))
-    }
-
-    fn visit_i64<E: de::Error>(self, v: i64) -> Result<Value, E> {
-        Ok(Value::Integer(v))
-    }
-
-    fn visit_u64<E: de::Error>(self, v: u64) -> Result<Value, E> {
-        i64::try_from(v).map(Value::Integer).map_err(|_| E::custom(format_args!("integer {v} does not fit 64 bits with a sign")))
-    }
-
-    fn visit_f64<E: de::Error>(self, v: f64) -> Result<Value, E> {
-        Ok(Value::Float(v))
-    }
-
-    fn visit_str<E: de::Error>(self, v: &str) -> Result<Value, E> {
-        Ok(Value::String(v.to_owned()))
-    }
-
-    fn visit_string<E: de::Error>(self, v: String) -> Result<Value, E> {
-        Ok(Value::String(v))
-    }
-
-    fn visit_bytes<E: de::Error>(self, v: &[u8]) -> Result<Value, E> {
-        Ok(Value::List(v.iter().map(|b| Value::Integer(i64::from(*b))).collect()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
-        let mut list = Vec::with_capacity(seq.size_hint().unwrap_or(0).min(64));
-        while let Some(v) = seq.next_element()? {
-            list.push(v);
-        }
-        Ok(Value::List(list))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
-        let mut map = BTreeMap::new();
-        while let Some((k, v)) = access.next_entry()? {
-            map.insert(k, v);
-        }
-        Ok(Value::Map(map))
-    }
-}
+#[cfg(test)]
+mod tests;
