@@ -5,23 +5,23 @@
 mod actors;
 mod create;
 mod images;
+mod logs;
 mod nodes;
 
 use crate::admin::frame::{read_frame, write_frame};
-use crate::admin::protocol::{FRAME_BYTES_MAX, Failed, Reply, Request};
-use crate::admin::{Backend, Caller, Replies};
+use crate::admin::protocol::{Failed, Reply, Request};
+use crate::admin::{Backend, BoxFuture, Caller, Replies};
 use crate::driver::{Event, LedView, View};
 use crate::hosting::Hosting;
 use crate::identity::Identity;
-use crate::link::{Links, PURPOSE_ADMIN};
-use crate::logs;
+use crate::link::Links;
+use crate::purpose;
+use crate::logs::Store;
 use crate::transfer::Images;
 use odeon::NodeRef;
 use odeon_convention::codes;
 use odeon_convention::leader::{Answer, Operation};
 use odeon_convention::types::Role;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
@@ -42,23 +42,18 @@ pub(crate) struct NodeBackend {
     pub(crate) links: Links,
     pub(crate) listen: String,
     /// The collected log, on a leader.
-    pub(crate) log_store: Option<Arc<logs::Store>>,
+    pub(crate) log_store: Option<Arc<Store>>,
 }
 
 /// How a request ends: its last reply, or why it failed.
 type Outcome = Result<Reply, Failed>;
 
 pub(crate) fn failed(code: u16, message: impl Into<String>) -> Failed {
-    Failed { code, message: message.into(), explanation: None }
+    Failed::new(code, message)
 }
 
 impl Backend for NodeBackend {
-    fn handle(
-        &self,
-        caller: Caller,
-        request: Request,
-        replies: Replies,
-    ) -> Pin<Box<dyn Future<Output = ()> + Send + 'static>> {
+    fn handle(&self, caller: Caller, request: Request, replies: Replies) -> BoxFuture<'static, ()> {
         let backend = self.clone();
         Box::pin(async move {
             let outcome = backend.answer(caller, request, &replies).await;
@@ -117,15 +112,16 @@ impl NodeBackend {
     /// Hands a request to another node and its replies to `each`; gives the last one.
     async fn hand_on(&self, to: NodeRef, request: &Request, mut each: impl AsyncFnMut(Reply)) -> Outcome {
         let unreachable = |e: &dyn std::fmt::Display| failed(codes::NODE_UNREACHABLE, format!("node {to}: {e}"));
-        let opened = tokio::time::timeout(PEER_TIME_MAX, self.links.open(to, PURPOSE_ADMIN)).await;
+        let opened = tokio::time::timeout(PEER_TIME_MAX, self.links.open(to, purpose::ADMIN)).await;
         let (mut send, mut recv) =
             opened.map_err(|_| unreachable(&"no link in time"))?.map_err(|e| unreachable(&e))?;
         write_frame(&mut send, request).await.map_err(|e| unreachable(&e))?;
         loop {
-            match read_frame(&mut recv, FRAME_BYTES_MAX).await.map_err(|e| unreachable(&e))? {
-                reply @ (Reply::Item(_) | Reply::Progress { .. }) => each(reply).await,
-                Reply::Failed(failed) => return Err(failed),
-                last => return Ok(last),
+            match read_frame(&mut recv).await.map_err(|e| unreachable(&e))? {
+                Some(reply @ (Reply::Item(_) | Reply::Progress { .. })) => each(reply).await,
+                Some(Reply::Failed(failed)) => return Err(failed),
+                Some(last) => return Ok(last),
+                None => return Err(unreachable(&"it ended the stream without an answer")),
             }
         }
     }
@@ -139,27 +135,6 @@ impl NodeBackend {
         tokio::time::timeout(PEER_TIME_MAX, answer)
             .await
             .map_err(|_| failed(codes::LEADER_UNREACHABLE, "the leader does not answer"))?
-    }
-
-    async fn logs(&self, view: &View, query: crate::admin::protocol::LogQuery, replies: &Replies) -> Outcome {
-        let Some(store) = &self.log_store else {
-            let leader = view.leader.ok_or_else(|| failed(codes::LEADER_UNREACHABLE, "no link to the leader"))?;
-            return self
-                .hand_on(leader, &Request::Logs(query), async |reply| {
-                    // A client that went away ends the request with its stream.
-                    let _ = replies.send(reply).await;
-                })
-                .await;
-        };
-        let mut query = query;
-        if let (Some(node), Some(led)) = (&query.node, &view.led) {
-            query.node = Some(nodes::find(led, node)?.name.clone());
-        }
-        store
-            .answer(query, async |item| replies.send(Reply::Item(item)).await.is_ok())
-            .await
-            .map_err(|e| failed(codes::DATA_UNUSABLE, e.to_string()))?;
-        Ok(Reply::Done)
     }
 }
 

@@ -11,12 +11,12 @@ mod routes;
 pub(crate) use checks::Checks;
 
 use crate::driver::Event;
-use crate::link::Links;
+use crate::link::{self, Links};
 use crate::logs::ActorLog;
 use frame::Frame;
 use hashbrown::HashMap;
 use odeon::host::{CreateRequest, Level};
-use odeon::system::{Envelope, Exit, Outside, Pressure, Resolution, Spawn, System};
+use odeon::system::{Envelope, Exit, Outside, Pressure, Resolution, Spawn, SpawnError, System};
 use odeon::{
     Address, AnyMessage, CapabilityMap, Definition, Encoded, Message, NodeId, NodeRef, PoisonMessage, Registry, Value,
 };
@@ -346,13 +346,13 @@ impl Hosting {
     /// Hands a frame to the link of a node, or lets it wait until the node is located. False: the node is gone.
     fn frame_to(&self, node: NodeRef, lane_key: u64, frame: Vec<u8>) -> (bool, Pressure) {
         match self.nodes.read().find(&node) {
-            Some(Reach::Linked) => return (true, self.links().send(node, lane_key, frame)),
+            Some(Reach::Linked) => return self.link_frame(node, lane_key, frame),
             Some(Reach::Gone) => return (false, Pressure::None),
             _ => {}
         }
         let mut nodes = self.nodes.write();
         match nodes.find_mut(&node) {
-            Some(Reach::Linked) => (true, self.links().send(node, lane_key, frame)),
+            Some(Reach::Linked) => self.link_frame(node, lane_key, frame),
             Some(Reach::Gone) => (false, Pressure::None),
             Some(Reach::Asked { frames, ticket }) => {
                 frames.push((lane_key, frame));
@@ -364,6 +364,18 @@ impl Hosting {
                 drop(nodes);
                 self.tell_driver(Event::Locate(node.id));
                 (true, Pressure::None)
+            }
+        }
+    }
+
+    /// Hands a frame to the link of a node. False: the link does not take it, and says why in the log.
+    fn link_frame(&self, node: NodeRef, lane_key: u64, frame: Vec<u8>) -> (bool, Pressure) {
+        match self.links().send(node, lane_key, frame) {
+            link::Pressure::None => (true, Pressure::None),
+            link::Pressure::PutAside(ticket) => (true, Pressure::PutAside(ticket)),
+            link::Pressure::Refused { reason, .. } => {
+                tracing::debug!(%node, reason, "a link does not take a frame");
+                (false, Pressure::None)
             }
         }
     }
@@ -405,7 +417,9 @@ impl Hosting {
         if let Some(Reach::Asked { frames, ticket }) = before {
             for (lane_key, frame) in frames {
                 // Pressure shows at the next send; these were accepted already.
-                let _ = self.links().send(node, lane_key, frame);
+                if let link::Pressure::Refused { frame, .. } = self.links().send(node, lane_key, frame) {
+                    self.undelivered([frame]);
+                }
             }
             drop(nodes);
             self.system().resume(ticket);
@@ -415,7 +429,9 @@ impl Hosting {
     /// The leader said where a node can be dialled, and which start of it lives now.
     pub(crate) fn node_located(&self, id: NodeId, at: Option<(NodeRef, String)>) {
         if let Some((node, address)) = at {
-            self.links().dial(node, address);
+            if let Err(error) = self.links().dial(node, &address) {
+                return self.node_gone(node, &error.to_string());
+            }
             self.node_linked(node);
             let stale: Vec<_> = self.nodes.read().asked(id).into_iter().filter(|n| *n != node).collect();
             stale.into_iter().for_each(|n| self.node_gone(n, "superseded by a later start"));
@@ -570,13 +586,13 @@ impl Hosting {
     }
 
     /// Sends an untyped message and waits for whatever comes back first.
-    pub(crate) async fn ask(&self, to: Address, message: Encoded) -> AskOutcome {
+    pub(crate) async fn ask(&self, to: Address, message: Encoded) -> Result<AskOutcome, SpawnError> {
         let (end, outcome) = tokio::sync::oneshot::channel();
         let (first, mut replies) = mpsc::channel(1);
         let endpoint = self.system().endpoint(Box::new(move |envelope| {
             // Whatever comes after the first reply is nobody's.
             let _ = first.try_send(envelope.message);
-        }));
+        }))?;
         let sender = endpoint.address();
         self.asks.lock().insert(sender, end);
         let guard = AskGuard { hosting: self, sender };
@@ -586,7 +602,7 @@ impl Hosting {
             Ok(ended) = outcome => ended,
         };
         drop(guard);
-        ended
+        Ok(ended)
     }
 }
 
@@ -655,7 +671,7 @@ impl Outside for Hosting {
             let frame = Frame::undeliverable(envelope.to, sender);
             let linked = matches!(self.nodes.read().find(&sender.node()), Some(Reach::Linked));
             if linked {
-                let _ = self.links().send(sender.node(), self.lane_key(&envelope.to, &sender), frame);
+                self.link_frame(sender.node(), self.lane_key(&envelope.to, &sender), frame);
             }
         }
     }

@@ -5,40 +5,45 @@
 
 use crate::admin::frame::{read_frame, write_frame};
 use crate::driver::{Event, View};
-use crate::link::{Links, PURPOSE_LOGS};
-use crate::logs::{Batch, Outbox, Store, limits};
-use odeon::NodeRef;
+use crate::link::Links;
+use crate::logs::{Batch, LOCAL_TARGET, Outbox, Store, limits};
+use crate::purpose;
+use odeon::{NodeId, NodeRef};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 /// How long to wait before the next try when there is no leader to ship to.
 const RETRY: Duration = Duration::from_millis(500);
+/// How often the outbox is looked at without a sign.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// How long the leader may take to acknowledge a batch.
 const ACKNOWLEDGE_MAX: Duration = Duration::from_secs(10);
 
 /// Ships until the node ends.
 pub(crate) async fn ship(
     name: String,
-    outbox: Arc<Outbox>,
+    me: NodeRef,
+    outbox: Outbox,
     store: Option<Arc<Store>>,
     links: Links,
     events: mpsc::Sender<Event>,
 ) {
     loop {
         let Some(batch) = outbox.batch(limits::BATCH_BYTES_MAX) else {
-            outbox.changed().notified().await;
+            // Woken now and then all the same: a storm of lines ends without a sign.
+            let _ = tokio::time::timeout(LOOK_EVERY, outbox.changed().notified()).await;
             continue;
         };
         let shipped = match &store {
-            Some(store) => keep(store.clone(), name.clone(), batch).await,
+            Some(store) => keep(store.clone(), me.id, name.clone(), batch).await,
             None => ship_over(&links, &events, &outbox, batch).await,
         };
         match shipped {
             Ok(Acknowledged { incarnation, seq }) => outbox.acknowledge(incarnation, seq),
             Err(error) => {
                 // Said only here: a warning about shipping would be shipped.
-                tracing::debug!(error = %error, "log lines wait for the leader");
+                tracing::debug!(target: LOCAL_TARGET, error = %error, "log lines wait for the leader");
                 tokio::time::sleep(RETRY).await;
             }
         }
@@ -56,12 +61,13 @@ type Shipped = anyhow::Result<Acknowledged>;
 /// Ships batch after batch over one stream, until there is none or the stream breaks.
 async fn ship_over(links: &Links, events: &mpsc::Sender<Event>, outbox: &Outbox, first: Batch) -> Shipped {
     let leader = leader(events).await.ok_or_else(|| anyhow::anyhow!("not registered with a leader"))?;
-    let (mut send, mut recv) = links.open(leader, PURPOSE_LOGS).await?;
+    let (mut send, mut recv) = links.open(leader, purpose::LOGS).await?;
     let mut batch = first;
     loop {
         write_frame(&mut send, &batch).await?;
-        let acknowledged: Acknowledged =
-            tokio::time::timeout(ACKNOWLEDGE_MAX, read_frame(&mut recv, limits::BATCH_BYTES_MAX)).await??;
+        let acknowledged: Option<Acknowledged> =
+            tokio::time::timeout(ACKNOWLEDGE_MAX, read_frame(&mut recv)).await??;
+        let acknowledged = acknowledged.ok_or_else(|| anyhow::anyhow!("the leader ended the stream"))?;
         outbox.acknowledge(acknowledged.incarnation, acknowledged.seq);
         batch = match outbox.batch(limits::BATCH_BYTES_MAX) {
             Some(next) => next,
@@ -93,15 +99,15 @@ pub(crate) async fn receive(
     let member = led.members.into_iter().find(|m| m.node == from);
     let name = member.ok_or_else(|| anyhow::anyhow!("{from} is not registered"))?.name;
     // Ends when the node closes the stream.
-    while let Ok(batch) = read_frame::<_, Batch>(&mut recv, limits::BATCH_BYTES_MAX).await {
-        let acknowledged = keep(store.clone(), name.clone(), batch).await?;
+    while let Some(batch) = read_frame::<Batch>(&mut recv).await? {
+        let acknowledged = keep(store.clone(), from.id, name.clone(), batch).await?;
         write_frame(&mut send, &acknowledged).await?;
     }
     Ok(())
 }
 
-async fn keep(store: Arc<Store>, name: String, batch: Batch) -> anyhow::Result<Acknowledged> {
+async fn keep(store: Arc<Store>, id: NodeId, name: String, batch: Batch) -> anyhow::Result<Acknowledged> {
     let incarnation = batch.incarnation;
-    let seq = tokio::task::spawn_blocking(move || store.append(&name, batch)).await??;
+    let seq = tokio::task::spawn_blocking(move || store.append(id, &name, &batch)).await??;
     Ok(Acknowledged { incarnation, seq })
 }

@@ -3,38 +3,24 @@
 //! Bytes are checked against their hash on every arrival and every read. Who may fetch what from whom is the
 //! convention's decision; this file moves bytes.
 
-use crate::admin::frame::{read_frame, write_frame};
+use crate::admin::frame::{FrameError, read_frame, write_frame};
 use crate::hosting::Hosting;
-use crate::link::{LinkError, Links, PURPOSE_IMAGE};
+use crate::cli::AllowRemoteImages;
+use crate::link::{LinkError, Links};
+use crate::purpose;
 use crate::store::{Store, StoreError};
 use crate::wasm::{WasmError, WasmRuntime};
 use odeon::{CapabilityMap, Definition, NodeRef, Requirements};
 use odeon_convention::types::{CheckOutcome, ImageInfo, SourceHash};
-use odeon_sourceauth::Verified;
+use odeon_sourceauth::{self as sourceauth, ImageError, Verified};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-/// Bytes of an image at most.
-pub(crate) const IMAGE_BYTES_MAX: u64 = 64 * 1024 * 1024;
-/// Bytes of the question and its answer, without the image.
-const HEADER_BYTES_MAX: usize = 4096;
 /// How long a source may be silent.
 const SILENCE_MAX: Duration = Duration::from_secs(10);
 const CHUNK_BYTES: usize = 64 * 1024;
-
-/// Whose images this node takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum AllowRemoteImages {
-    /// Any member's and the leader's.
-    #[default]
-    Yes,
-    /// Nobody's: only what is in its own store runs.
-    No,
-    /// The leader's.
-    LeaderOnly,
-}
 
 #[derive(Serialize, Deserialize)]
 struct Question {
@@ -64,6 +50,10 @@ pub(crate) enum TransferError {
     Link(#[from] LinkError),
     #[error("the transfer broke off: {0}")]
     Broken(#[from] std::io::Error),
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    #[error(transparent)]
+    Image(#[from] ImageError),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -95,7 +85,7 @@ impl Images {
 
     /// The hashes of everything in the store.
     pub(crate) fn held(&self) -> Result<Vec<SourceHash>, TransferError> {
-        Ok(self.store.list()?.into_iter().map(|hash| SourceHash(hash.0)).collect())
+        Ok(self.store.list()?.into_iter().map(|stored| SourceHash(stored.hash.0)).collect())
     }
 
     /// Puts an approved image into the store. Blocks on the disk.
@@ -118,8 +108,8 @@ impl Images {
         if self.hosting.has_image(&text) {
             return Ok(());
         }
-        let image = self.store.read(&odeon_sourceauth::SourceHash(hash.0))?;
-        let definitions = self.runtime.load(&text, image.image().code())?;
+        let image = self.store.read(sourceauth::SourceHash(hash.0))?;
+        let definitions = self.runtime.load(&text, &image.image().code()?)?;
         self.hosting.add_image(&text, definitions);
         Ok(())
     }
@@ -142,7 +132,7 @@ impl Images {
     }
 
     pub(crate) fn remove(&self, hash: SourceHash) {
-        if let Err(error) = self.store.remove(&odeon_sourceauth::SourceHash(hash.0)) {
+        if let Err(error) = self.store.remove(sourceauth::SourceHash(hash.0)) {
             tracing::warn!(image = %hash, %error, "an unloaded image stays on disk");
         }
     }
@@ -186,17 +176,18 @@ impl Images {
     }
 
     async fn fetch(&self, links: &Links, image: &ImageInfo, source: NodeRef) -> Result<(), TransferError> {
-        let (mut send, mut recv) = links.open(source, PURPOSE_IMAGE).await?;
+        let (mut send, mut recv) = links.open(source, purpose::IMAGE).await?;
         write_frame(&mut send, &Question { hash: image.hash }).await?;
         let silent = |_| TransferError::Silent { node: source };
-        let reply = tokio::time::timeout(SILENCE_MAX, read_frame(&mut recv, HEADER_BYTES_MAX)).await.map_err(silent)??;
+        let reply = tokio::time::timeout(SILENCE_MAX, read_frame(&mut recv)).await.map_err(silent)??;
         let size = match reply {
-            Reply::Follows { size_bytes } => size_bytes,
-            Reply::Refused { reason } => {
+            Some(Reply::Follows { size_bytes }) => size_bytes,
+            Some(Reply::Refused { reason }) => {
                 return Err(TransferError::Refused { node: source, hash: image.hash, reason });
             }
+            None => return Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into()),
         };
-        if size != image.size_bytes || size > IMAGE_BYTES_MAX {
+        if size != image.size_bytes {
             return Err(TransferError::Size {
                 node: source,
                 hash: image.hash,
@@ -204,7 +195,7 @@ impl Images {
                 expected: image.size_bytes,
             });
         }
-        let mut incoming = self.store.begin(&odeon_sourceauth::SourceHash(image.hash.0), size)?;
+        let mut incoming = self.store.begin(sourceauth::SourceHash(image.hash.0), size)?;
         let mut buffer = vec![0; CHUNK_BYTES];
         loop {
             let read = tokio::time::timeout(SILENCE_MAX, AsyncReadExt::read(&mut recv, &mut buffer));
@@ -223,10 +214,10 @@ impl Images {
         mut send: quinn::SendStream,
         mut recv: quinn::RecvStream,
     ) -> Result<(), TransferError> {
-        let question: Question = read_frame(&mut recv, HEADER_BYTES_MAX).await?;
+        let Some(question) = read_frame::<Question>(&mut recv).await? else { return Ok(()) };
         let images = self.clone();
         let read = tokio::task::spawn_blocking(move || {
-            images.store.read(&odeon_sourceauth::SourceHash(question.hash.0))
+            images.store.read(sourceauth::SourceHash(question.hash.0))
         });
         match read.await.map_err(std::io::Error::other)? {
             Ok(image) => {

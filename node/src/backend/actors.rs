@@ -22,8 +22,9 @@ impl NodeBackend {
         let asked = tokio::time::timeout(timeout, self.hosting.ask(address, encode(message)?)).await;
         match asked {
             Err(_) => Err(failed(codes::TIMED_OUT, format!("no reply came within {timeout_ms} ms"))),
-            Ok(AskOutcome::Undeliverable) => Err(gone(address)),
-            Ok(AskOutcome::Reply(reply)) => match reply.get::<PoisonMessage>() {
+            Ok(Err(error)) => Err(failed(codes::INTERNAL, error.to_string())),
+            Ok(Ok(AskOutcome::Undeliverable)) => Err(gone(address)),
+            Ok(Ok(AskOutcome::Reply(reply))) => match reply.get::<PoisonMessage>() {
                 Some(poison) => Err(failed(codes::POISONED, format!("the actor failed twice: {}", poison.details))),
                 None => reply.to_value().map(Reply::Answer).map_err(|e| failed(codes::BAD_REQUEST, e.to_string())),
             },
@@ -132,8 +133,8 @@ impl NodeBackend {
             ("actors", count(self.hosting.system().count() as u64)),
             ("dead_letters", count(dead_letters)),
             ("bad_frames", count(bad_frames)),
-            ("links", count(links.links)),
-            ("refused_handshakes", count(links.refused_handshakes)),
+            ("links", count(links.connected as u64)),
+            ("refused_handshakes", count(links.refused.values().sum())),
         ];
         Value::Map(entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
     }

@@ -9,7 +9,7 @@ use odeon_convention::codes;
 use odeon_convention::leader::{ImageState, ImageView, Operation};
 use odeon_convention::record::AuthoritySetting;
 use odeon_convention::types::{ImageInfo, NativeActor, SourceHash};
-use odeon_sourceauth::{AllowedSigners, Authority, Image, ImageError, Rejection, Verified};
+use odeon_sourceauth::{AllowedSigners, Authority, Image, Rejection, Signer, Verified, Version};
 
 /// The shortest prefix of a hash that stands for it.
 const PREFIX_DIGITS_MIN: usize = 8;
@@ -52,7 +52,7 @@ impl NodeBackend {
         let (image, verdict) = judged.await.map_err(|e| failed(codes::INTERNAL, e.to_string()))??;
         let hash = image.hash;
         let by = match &verdict {
-            Ok(verified) => verified.by().to_owned(),
+            Ok(verified) => format!("{}: {}", verified.approval().by, verified.approval().reason),
             Err(rejection) => rejection.message.clone(),
         };
         self.operation(Operation::JudgeImage { image, approved: verdict.is_ok(), by }).await?;
@@ -82,7 +82,7 @@ impl NodeBackend {
             AuthoritySetting::Keyring { allowed_signers } => {
                 let signers = AllowedSigners::parse(allowed_signers)
                     .map_err(|e| failed(codes::DATA_UNUSABLE, e.to_string()))?;
-                ("keyring", signers.describe())
+                ("keyring", signers.signers().iter().map(describe).collect())
             }
         };
         Ok(Reply::Authority(AuthorityView { authority: authority.to_owned(), signers }))
@@ -106,28 +106,32 @@ fn judge(
     push: PushImage,
 ) -> Result<(ImageInfo, Result<Verified, Failed>), Failed> {
     let image = Image::open(push.bytes).map_err(|e| {
-        let code = if matches!(e, ImageError::TooLarge { .. }) { codes::IMAGE_TOO_LARGE } else { codes::IMAGE_MALFORMED };
+        let code = if e.is_too_large() { codes::IMAGE_TOO_LARGE } else { codes::IMAGE_MALFORMED };
         failed(code, e.to_string())
     })?;
     let info = info(&image);
-    let verdict = authority_of(&setting)?.judge(image, push.signature.as_deref(), time::unix_seconds());
+    let verdict = authority_of(&setting)?.judge(image, push.signature.as_deref(), time::now_ms() / 1000);
     let verified = match verdict {
         Ok(verified) => verified,
         Err(rejection) => {
             let code = match &rejection {
                 Rejection::NoAuthority => codes::NO_AUTHORITY,
                 Rejection::SignatureMissing => codes::SIGNATURE_MISSING,
-                Rejection::SignerNotAllowed { .. } => codes::SIGNER_NOT_ALLOWED,
+                Rejection::SignerNotAllowed { .. } | Rejection::SignerNotPermitted { .. } => codes::SIGNER_NOT_ALLOWED,
                 _ => codes::SIGNATURE_INVALID,
             };
             return Ok((info, Err(failed(code, rejection.to_string()))));
         }
     };
     images
-        .try_code(&info.hash.to_string(), verified.image().code())
-        .map_err(|e| failed(codes::IMAGE_MALFORMED, e.to_string()))?;
+        .try_code(&info.hash.to_string(), &verified.image().code().map_err(malformed)?)
+        .map_err(malformed)?;
     images.put(&verified).map_err(|e| failed(codes::DATA_UNUSABLE, e.to_string()))?;
     Ok((info, Ok(verified)))
+}
+
+fn malformed(error: impl std::fmt::Display) -> Failed {
+    failed(codes::IMAGE_MALFORMED, error.to_string())
 }
 
 fn info(image: &Image) -> ImageInfo {
@@ -161,6 +165,17 @@ fn item(view: &ImageView) -> ImageItem {
     }
 }
 
+/// Versions in their order; a text that is none, as of no image that was ever opened, is the lowest.
+fn by_version(a: &str, b: &str) -> std::cmp::Ordering {
+    let parse = |text: &str| text.parse::<Version>().unwrap_or_else(|_| Version::none());
+    parse(a).cmp(&parse(b))
+}
+
+/// A signer as `authority show` shows it.
+fn describe(signer: &Signer) -> String {
+    format!("{} {}", signer.principals, signer.fingerprint())
+}
+
 fn resolve(images: &[ImageItem], text: &str) -> Result<SourceHash, Failed> {
     let looks_like_hash = text.len() >= PREFIX_DIGITS_MIN && text.bytes().all(|b| b.is_ascii_hexdigit());
     let by_hash: Vec<_> = images.iter().filter(|i| looks_like_hash && i.hash.starts_with(text)).collect();
@@ -172,7 +187,7 @@ fn resolve(images: &[ImageItem], text: &str) -> Result<SourceHash, Failed> {
             .filter(|i| i.name == name && version.is_none_or(|v| i.version == v))
             // The newest version; of one version that was pushed twice, what may be used goes first.
             .max_by(|a, b| {
-                odeon_sourceauth::compare_versions(&a.version, &b.version)
+                by_version(&a.version, &b.version)
                     .then_with(|| (a.state == "approved").cmp(&(b.state == "approved")))
             })
             .ok_or_else(|| failed(codes::IMAGE_UNKNOWN, format!("no image has the hash or name {text:?}")))?,

@@ -103,10 +103,11 @@ impl NodeBackend {
         if role == Role::Leader {
             return Err(failed(codes::BAD_REQUEST, "a convention has one leader in this version: no token for more"));
         }
-        let token = Token::new(vec![self.listen.clone()], self.identity.ca_digest())
+        let token = Token::create(vec![self.listen.clone()], self.identity.ca_digest())
             .map_err(|e| failed(codes::INTERNAL, e.to_string()))?;
+        let id = token.id().map_err(|e| failed(codes::INTERNAL, e.to_string()))?;
         let fact =
-            TokenFact { id: token.id(), role, expires_unix_s: time::unix_seconds() + ttl_s, uses, claims };
+            TokenFact { id, role, expires_unix_s: time::now_ms() / 1000 + ttl_s, uses, claims };
         self.operation(Operation::CreateToken(fact)).await?;
         Ok(Reply::Token(token.to_string()))
     }
@@ -122,6 +123,6 @@ fn item(member: &MemberView) -> NodeItem {
         listen: member.listen.clone(),
         capabilities: member.capabilities.clone(),
         actors: member.actors,
-        since: time::ago(member.since_ms),
+        since: time::format_s(time::now_ms().saturating_sub(member.since_ms) / 1000),
     }
 }

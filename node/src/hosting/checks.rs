@@ -4,7 +4,7 @@
 //! in a thread of its own, is given up after a time limit, and is not run again.
 
 use odeon::{CapabilityMap, CapabilityView, Definition, Failure, Requirements, Value};
-use odeon_capabilities::{Memo, Reads, RecordingView};
+use odeon_capabilities::{Memo, MemoLimits, Reads, RecordingView};
 use odeon_convention::types::{CheckOutcome, CheckVerdict};
 use parking_lot::Mutex;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,6 +18,8 @@ const CHECK_TIME_MAX_MS: u64 = 1000;
 const GIVEN_UP_MAX: usize = 16;
 /// Answers that are remembered.
 const REMEMBERED_MAX: usize = 4096;
+/// Bytes of what those answers were read from.
+const REMEMBERED_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 type Question = (Arc<str>, Option<Arc<str>>, Requirements);
 
@@ -29,7 +31,7 @@ pub(crate) struct Checks {
 
 impl Checks {
     pub(crate) fn new() -> Self {
-        Self { answers: Mutex::new(Memo::new(REMEMBERED_MAX)), given_up: AtomicUsize::new(0) }
+        Self { answers: Mutex::new(Memo::new(MemoLimits { entries_max: REMEMBERED_MAX, bytes_max: REMEMBERED_BYTES_MAX })), given_up: AtomicUsize::new(0) }
     }
 
     /// What the check of `definition` says of a node with `capabilities`. Returns within the time limit.

@@ -3,6 +3,7 @@
 //! The form is fixed: a kind, two addresses, then what the kind needs. Nothing in a frame is trusted: lengths are
 //! checked against what is there, and a frame that does not parse is counted and dropped by its receiver.
 
+use crate::link::limits::FRAME_BYTES_MAX;
 use odeon::system::Envelope;
 use odeon::{ADDRESS_BYTES, Address, AnyMessage, EncodeError, Encoded, NodeRef};
 use odeon::{Incarnation, NodeId};
@@ -11,8 +12,8 @@ use odeon::{Incarnation, NodeId};
 pub(crate) const NAME_BYTES_MAX: usize = 256;
 /// Bytes of a reason at most; longer ones are cut.
 const REASON_BYTES_MAX: usize = 1024;
-/// Bytes of an encoded message at most.
-pub(crate) const MESSAGE_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Bytes of an encoded message at most: what fits one frame of a link.
+pub(crate) const MESSAGE_BYTES_MAX: usize = FRAME_BYTES_MAX - 1024;
 
 /// One frame.
 #[derive(Debug)]

@@ -1,0 +1,72 @@
+//! The collected log: read from the leader's store, and followed.
+
+use super::{NodeBackend, Outcome, failed};
+use crate::admin::Replies;
+use crate::admin::protocol::{Failed, Item, LogQuery, Reply, Request};
+use crate::driver::View;
+use crate::logs::Query;
+use odeon_convention::codes;
+use tokio::sync::mpsc;
+
+/// Items that were read from the disk and wait for a client that reads slowly.
+const READ_AHEAD_MAX: usize = 256;
+
+impl NodeBackend {
+    pub(super) async fn logs(&self, view: &View, query: LogQuery, replies: &Replies) -> Outcome {
+        let Some(store) = &self.log_store else {
+            let leader = view.leader.ok_or_else(|| failed(codes::LEADER_UNREACHABLE, "no link to the leader"))?;
+            let request = Request::Logs(query);
+            let handed_on = self.hand_on(leader, &request, async |reply| {
+                // A client that went away is noticed below.
+                let _ = replies.send(reply).await;
+            });
+            return tokio::select! {
+                outcome = handed_on => outcome,
+                () = replies.client_gone() => Ok(Reply::Done),
+            };
+        };
+        let (stored, mut follower) = if query.follow {
+            let (stored, follower) = store.follow(&query).map_err(unusable)?;
+            (stored, Some(follower))
+        } else {
+            (store.query(&query).map_err(unusable)?, None)
+        };
+        if !give(stored, replies).await {
+            return Ok(Reply::Done);
+        }
+        while let Some(follower) = &mut follower {
+            let item = tokio::select! {
+                item = follower.next() => item,
+                () = replies.client_gone() => None,
+            };
+            match item {
+                Some(item) if replies.send(Reply::Item(item)).await.is_ok() => {}
+                _ => break,
+            }
+        }
+        Ok(Reply::Done)
+    }
+}
+
+/// Gives what is stored. False: the client is gone.
+async fn give(stored: Query, replies: &Replies) -> bool {
+    let (sender, mut items) = mpsc::channel::<Item>(READ_AHEAD_MAX);
+    // The disk is read off the I/O threads; a client that reads slowly holds up this reader alone.
+    tokio::task::spawn_blocking(move || {
+        for item in stored {
+            if sender.blocking_send(item).is_err() {
+                return;
+            }
+        }
+    });
+    while let Some(item) = items.recv().await {
+        if replies.send(Reply::Item(item)).await.is_err() {
+            return false;
+        }
+    }
+    true
+}
+
+fn unusable(error: impl std::fmt::Display) -> Failed {
+    failed(codes::DATA_UNUSABLE, error.to_string())
+}

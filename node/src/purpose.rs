@@ -1,0 +1,8 @@
+//! What a stream between nodes is for: its first byte.
+
+/// A request of the admin protocol and its replies.
+pub(crate) const ADMIN: u8 = 1;
+/// An image, from a node that holds it.
+pub(crate) const IMAGE: u8 = 2;
+/// Batches of log lines for the leader.
+pub(crate) const LOGS: u8 = 3;
