@@ -1,1 +1,4 @@
-//! Filled in next.
+//! The node: everything between the protocol core and the machine it runs on.
+
+pub mod identity;
+pub mod link;
