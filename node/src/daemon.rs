@@ -5,16 +5,16 @@
 
 mod wiring;
 
-use crate::admin::AdminSocket;
 use crate::admin::protocol::Failed;
+use crate::admin::AdminSocket;
 use crate::backend::{NodeBackend, failed};
-use crate::cli::up::UpOptions;
+use crate::cli::UpOptions;
 use crate::driver::{Driver, EVENTS_MAX, End, Event, Means};
 use crate::hosting::Hosting;
-use crate::identity::{self, DataFolder, Identity, IdentityError, Token, Tokens};
+use crate::identity::{self, DataFolder, Identity, Token, TokenError, Tokens};
 use crate::ledger::{Ledger, RedbLedger};
-use crate::link::{LinkConfig, Links};
-use crate::logs::{self, ActorLog, Outbox};
+use crate::link::{Keep, LinkConfig, Links};
+use crate::logs::{self, ActorLog, LogSetup, Origin, Outbox, OutboxLimits, StoreLimits};
 use crate::shipping;
 use crate::store::Store;
 use crate::test_actor::TestActor;
@@ -22,28 +22,32 @@ use crate::transfer::Images;
 use crate::wasm::{WasmLimits, WasmRuntime};
 use odeon::system::System;
 use odeon::{NodeRef, Registry};
+use odeon_convention::codes;
 use odeon_convention::leader::{Leader, LeaderConfig, Operation};
 use odeon_convention::member::{Member, MemberConfig};
-use odeon_convention::record::Record;
-use odeon_convention::types::{Load, NativeActor, NodeFacts, Role};
-use odeon_convention::codes;
+use odeon_convention::types::{Load, NativeActor, NodeFacts};
 use std::io::Write;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
-use wiring::Wiring;
+use wiring::{Gate, Wiring};
 
 /// How long a start waits for the leader's word before it calls itself ready without it.
 const JOIN_WAIT: Duration = Duration::from_secs(5);
+/// How often that is looked at.
+const JOIN_LOOK: Duration = Duration::from_millis(5);
 /// How long actors may take to exit when the node stops.
 const EXIT_MAX: Duration = Duration::from_secs(5);
+/// How long a member may take to leave in good order.
+const LEAVE_MAX: Duration = Duration::from_secs(3);
 /// Threads for links and commands; actors have their own.
 const IO_THREADS: usize = 2;
 
 /// Runs a node until SIGINT, SIGTERM or `odeon shutdown`.
 pub fn run(options: UpOptions, registry: Registry) -> Result<(), Failed> {
     let registry = registry.with::<TestActor>();
+    let logging = logs::init(options.json).map_err(internal)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(IO_THREADS)
         .thread_name("odeon-io")
@@ -53,7 +57,7 @@ pub fn run(options: UpOptions, registry: Registry) -> Result<(), Failed> {
     let ended = runtime.block_on(async {
         let mut announce = true;
         loop {
-            match run_once(&options, &registry, announce).await? {
+            match run_once(&options, &registry, &logging, announce).await? {
                 End::Left => return Ok(()),
                 End::Rejected { code, reason } => return Err(failed(code, reason)),
                 End::StartAgain(reason) => {
@@ -66,4 +70,279 @@ pub fn run(options: UpOptions, registry: Registry) -> Result<(), Failed> {
     // A native check that never ends must not keep the process.
     runtime.shutdown_timeout(Duration::from_secs(1));
     ended
+}
+
+/// One start of the node, to its end.
+async fn run_once(
+    options: &UpOptions,
+    registry: &Registry,
+    logging: &LogSetup,
+    announce: bool,
+) -> Result<End, Failed> {
+    let name = options.name.clone().unwrap_or_else(host_name);
+    let identity = Arc::new(identify(options, &name).await?);
+    let me = identity.node();
+    let data = options.data.clone();
+    let outbox = Outbox::open(&data.join("spool"), origin(&name, me), OutboxLimits::default()).map_err(unusable)?;
+    logging.attach(outbox.clone());
+
+    let (events, received) = mpsc::channel(EVENTS_MAX);
+    let started = tokio::time::Instant::now();
+    let (ledger, leader) = if identity.can_admit() {
+        let (ledger, leader) = open_ledger(&data, me, &events)?;
+        (Some(ledger), Some(leader))
+    } else {
+        (None, None)
+    };
+    let leads = leader.is_some();
+    let log_store = match leads {
+        true => Some(Arc::new(logs::Store::open(&data.join("logs"), StoreLimits::default()).map_err(unusable)?)),
+        false => None,
+    };
+
+    let hosting = Hosting::new(
+        me,
+        registry.clone(),
+        options.capabilities.clone(),
+        events.clone(),
+        ActorLog::new(outbox.clone()),
+    );
+    let store = Store::open(data.join("images")).map_err(unusable)?;
+    let runtime = WasmRuntime::new(&data.join("compiled"), WasmLimits::default()).map_err(unusable)?;
+    let images = Arc::new(Images::new(store, runtime, options.allow_remote_images, hosting.clone()));
+    let tokens = Tokens::default();
+    let gate = leads.then(|| Arc::new(Gate::new(events.clone())));
+    let wiring = Arc::new(Wiring::new(me, events.clone(), hosting.clone(), images.clone(), log_store.clone()));
+    let links = Links::start(
+        LinkConfig {
+            listen: options.listen,
+            identity: identity.clone(),
+            name: name.clone(),
+            tokens: tokens.clone(),
+            admission: gate.clone().map(|gate| gate as Arc<dyn crate::link::Admission>),
+        },
+        wiring.clone(),
+    )
+    .map_err(|e| failed(codes::LISTEN, e.to_string()))?;
+    let listen = links.local_addr().map_err(internal)?.to_string();
+    if let Some(gate) = &gate {
+        gate.listens_at(listen.clone());
+    }
+    hosting.attach(System::start(me, workers(), hosting.clone()), links.clone());
+
+    let facts = NodeFacts {
+        name: name.clone(),
+        listen: listen.clone(),
+        capabilities: options.capabilities.clone(),
+        capabilities_version: 0,
+        natives: natives(registry),
+        images: images.held().map_err(unusable)?,
+        load: Load::default(),
+        hosted: Vec::new(),
+    };
+    let member = Member::new(MemberConfig::default(), me, facts, seed()?);
+    let means = Means {
+        hosting: hosting.clone(),
+        links: links.clone(),
+        images: images.clone(),
+        tokens,
+        ledger,
+        events: events.clone(),
+    };
+    let backend = Arc::new(NodeBackend {
+        name: name.clone(),
+        me,
+        started: std::time::Instant::now(),
+        identity: identity.clone(),
+        events: events.clone(),
+        hosting: hosting.clone(),
+        images,
+        links: links.clone(),
+        listen: listen.clone(),
+        log_store: log_store.clone(),
+    });
+    wiring.open(backend.clone(), links.clone());
+    let driver = tokio::spawn(Driver::new(me, leader, member, means, started).run(received));
+    let shipper = tokio::spawn(shipping::ship(name.clone(), me, outbox, log_store, links.clone(), events.clone()));
+    let socket = AdminSocket::bind(&data).await.map_err(|e| failed(e.code(), e.to_string()))?;
+    let (stop_socket, socket_stopped) = oneshot::channel::<()>();
+    let serving = tokio::spawn(socket.serve(backend, async move {
+        // Either a word or the end of the sender.
+        let _ = socket_stopped.await;
+    }));
+    let kept = keep_leader(&identity, &links, leads)?;
+    let signals = tokio::spawn(leave_on_signal(events.clone()));
+
+    if let Some(authority) = options.authority.clone().filter(|_| leads) {
+        let (end, answer) = oneshot::channel();
+        let operation = Box::new(Operation::SetAuthority(authority));
+        // The driver answers, or has ended for a reason that is told below.
+        if events.send(Event::Operation { operation, end }).await.is_ok() {
+            let _ = answer.await;
+        }
+    }
+    until_joined(&events).await;
+    if announce && !driver.is_finished() {
+        say_ready(options, &name, me, &listen);
+    }
+    let end = driver.await.map_err(internal)?;
+
+    signals.abort();
+    // Whoever asked for the end hears that it is coming.
+    let _ = stop_socket.send(());
+    let _ = serving.await;
+    drop(kept);
+    let system = hosting.system().clone();
+    let exited = tokio::task::spawn_blocking(move || system.shutdown(EXIT_MAX));
+    if !matches!(exited.await, Ok(true)) {
+        tracing::warn!("some actors did not exit in time");
+    }
+    shipper.abort();
+    links.shutdown().await;
+    logging.detach();
+    Ok(end)
+}
+
+/// Who this node is: as its folder says, else by joining with the token, else by founding a convention.
+async fn identify(options: &UpOptions, name: &str) -> Result<Identity, Failed> {
+    let folder = DataFolder::open(&options.data).map_err(|e| failed(e.code(), e.to_string()))?;
+    let token = match &options.join {
+        Some(text) => {
+            Some(text.parse::<Token>().map_err(|e: TokenError| failed(e.code(), e.to_string()))?)
+        }
+        None => None,
+    };
+    if folder.has_identity() {
+        let identity = Identity::load(folder).map_err(|e| failed(e.code(), e.to_string()))?;
+        if token.is_some_and(|token| token.ca_digest != identity.ca_digest()) {
+            let data = options.data.display();
+            let message = format!("{data} belongs to another convention than the token: use an empty folder");
+            return Err(failed(codes::ALREADY_JOINED, message));
+        }
+        return Ok(identity);
+    }
+    match token {
+        Some(token) => {
+            let joined = identity::join(folder, &token, name).await;
+            Ok(joined.map_err(|e| failed(e.code(), e.to_string()))?.identity)
+        }
+        None => Identity::found(folder).map_err(|e| failed(e.code(), e.to_string())),
+    }
+}
+
+/// The ledger, and a leader that knows everything in it.
+fn open_ledger(
+    data: &std::path::Path,
+    me: NodeRef,
+    events: &mpsc::Sender<Event>,
+) -> Result<(Box<dyn Ledger>, Leader), Failed> {
+    let (committed, broken) = (events.clone(), events.clone());
+    let (ledger, records) = RedbLedger::open(
+        &data.join("ledger.redb"),
+        // The node has ended when nobody receives.
+        Box::new(move |index| drop(committed.blocking_send(Event::Committed(index)))),
+        Box::new(move |error| drop(broken.blocking_send(Event::LedgerFailed(error)))),
+    )
+    .map_err(|e| failed(e.code(), e.to_string()))?;
+    let mut leader = Leader::new(LeaderConfig { seed: seed()?, ..LeaderConfig::default() }, me, 0);
+    for (_, record) in records {
+        leader.replay(record);
+    }
+    Ok((Box::new(ledger), leader))
+}
+
+/// Keeps the links to the leaders up; none on the leader itself.
+fn keep_leader(identity: &Identity, links: &Links, leads: bool) -> Result<Vec<Keep>, Failed> {
+    if leads {
+        return Ok(Vec::new());
+    }
+    let (leader, addresses) = identity.leaders().map_err(|e| failed(e.code(), e.to_string()))?;
+    Ok(addresses.into_iter().map(|address| links.keep(address, Some(leader))).collect())
+}
+
+async fn until_joined(events: &mpsc::Sender<Event>) {
+    let joined = async {
+        loop {
+            let (end, view) = oneshot::channel();
+            if events.send(Event::View(end)).await.is_err() {
+                return;
+            }
+            match view.await {
+                Ok(view) if view.leader.is_none() => tokio::time::sleep(JOIN_LOOK).await,
+                _ => return,
+            }
+        }
+    };
+    if tokio::time::timeout(JOIN_WAIT, joined).await.is_err() {
+        tracing::warn!("the leader does not answer; this node keeps trying");
+    }
+}
+
+fn say_ready(options: &UpOptions, name: &str, me: NodeRef, listen: &str) {
+    let data = options.data.display().to_string();
+    let line = if options.json {
+        serde_json::json!({
+            "ready": true, "node": me.id.to_string(), "name": name, "listen": listen, "http": null, "data": data,
+        })
+        .to_string()
+    } else {
+        format!("node {name} ({}) is ready at {listen}, data in {data}", me.id)
+    };
+    let mut out = std::io::stdout().lock();
+    // Nobody has to read it.
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}
+
+/// Turns SIGINT and SIGTERM into leaving; a second one, or a leader that does not answer, ends without its word.
+async fn leave_on_signal(events: mpsc::Sender<Event>) {
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        tracing::error!("signals cannot be taken: stop this node with `odeon shutdown`");
+        return;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    tracing::info!("stopping");
+    if events.send(Event::Leave).await.is_err() {
+        return;
+    }
+    tokio::select! {
+        () = tokio::time::sleep(LEAVE_MAX) => {}
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    // Refused only when the driver has ended, which is what is wanted.
+    let _ = events.send(Event::Stop).await;
+}
+
+fn natives(registry: &Registry) -> Vec<NativeActor> {
+    registry.iter().map(|d| NativeActor { name: d.name.to_string(), required: d.required.to_vec() }).collect()
+}
+
+/// A thread for actors on each processor.
+fn workers() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+fn origin(name: &str, me: NodeRef) -> Origin {
+    Origin { name: name.to_owned(), incarnation: me.incarnation }
+}
+
+fn seed() -> Result<u64, Failed> {
+    getrandom::u64().map_err(|e| failed(codes::INTERNAL, format!("no random numbers: {e}")))
+}
+
+fn unusable(error: impl std::fmt::Display) -> Failed {
+    failed(codes::DATA_UNUSABLE, error.to_string())
+}
+
+fn internal(error: impl std::fmt::Display) -> Failed {
+    failed(codes::INTERNAL, error.to_string())
 }

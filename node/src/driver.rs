@@ -48,7 +48,10 @@ pub(crate) enum Event {
     ChangeCapabilities { delta: Delta, end: oneshot::Sender<Result<(), String>> },
     Operation { operation: Box<Operation>, end: oneshot::Sender<Answer> },
     View(oneshot::Sender<View>),
+    /// Leave in good order.
     Leave,
+    /// End now.
+    Stop,
 }
 
 /// What the driver knows, for reads.
@@ -108,6 +111,9 @@ pub(crate) struct Driver {
     creates: HashMap<u64, CreateFor>,
     explains: HashMap<u64, oneshot::Sender<Explanation>>,
     operations: HashMap<u64, oneshot::Sender<Answer>>,
+    /// The leader whose link is up.
+    linked: Option<NodeRef>,
+    /// The leader that has this node in its list.
     joined: Option<NodeRef>,
     /// What this node's machines say to each other.
     to_leader: VecDeque<ToLeader>,
@@ -128,6 +134,7 @@ impl Driver {
             creates: HashMap::new(),
             explains: HashMap::new(),
             operations: HashMap::new(),
+            linked: None,
             joined: None,
             to_leader: VecDeque::new(),
             to_member: VecDeque::new(),
@@ -246,6 +253,7 @@ impl Driver {
                 let _ = end.send(self.view());
             }
             Event::Leave => self.leave(),
+            Event::Stop => self.end = Some(End::Left),
         }
     }
 
@@ -253,6 +261,7 @@ impl Driver {
         tracing::info!(node = %peer.node, name = peer.name, role = ?peer.role, address = %peer.address, "link is up");
         self.means.hosting.node_linked(peer.node);
         if peer.role == Role::Leader && self.leader.is_none() {
+            self.linked = Some(peer.node);
             self.take_part(member::Input::Connected { leader: peer.node });
         }
         self.lead(|l, now| l.handle(now, leader::Input::Connected { node: peer.node, role: peer.role }));
@@ -260,7 +269,9 @@ impl Driver {
 
     fn down(&mut self, node: NodeRef) {
         tracing::info!(%node, "link is down");
-        if self.leader.is_none() && self.joined == Some(node) {
+        if self.linked == Some(node) {
+            self.linked = None;
+            self.joined = None;
             self.take_part(member::Input::Disconnected);
         }
         self.lead(|l, now| l.handle(now, leader::Input::Disconnected { node }));

@@ -5,12 +5,28 @@
 //! `daemon` for how a node is put together.
 
 pub mod admin;
+mod backend;
 pub mod cli;
 pub mod codes;
+mod daemon;
+mod driver;
 pub mod durable;
+mod hosting;
+pub mod identity;
 pub mod ledger;
+pub mod link;
 pub mod logs;
+mod purpose;
+mod shipping;
 pub mod store;
+mod test_actor;
+mod transfer;
 pub mod wasm;
 
-pub use cli::main_with;
+use odeon::Registry;
+use std::process::ExitCode;
+
+/// Runs the `odeon` command of this process, with these actors linked in beside the node's own.
+pub fn main_with(registry: Registry) -> ExitCode {
+    cli::main_with(registry, daemon::run)
+}

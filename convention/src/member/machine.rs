@@ -7,6 +7,7 @@ use crate::random::Random;
 use crate::types::{Load, Millis, NodeFacts, RequestId};
 use crate::wire::{ToLeader, ToMember};
 use odeon::NodeRef;
+use odeon_capabilities::CapabilityMap;
 use std::collections::{BTreeMap, VecDeque};
 
 /// What an operator can tune.
@@ -78,6 +79,11 @@ impl Member {
             gone: Gone::default(),
             images,
         }
+    }
+
+    /// What the node has, as of now.
+    pub fn capabilities(&self) -> &CapabilityMap {
+        &self.facts.capabilities
     }
 
     /// Takes in what happened. `now` never goes back.

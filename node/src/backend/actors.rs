@@ -85,7 +85,7 @@ impl NodeBackend {
             parent: status.parent,
             state: status.state.to_string(),
             received: status.received,
-            queued: status.queued,
+            queued: status.queued as u64,
         }
     }
 

@@ -39,9 +39,9 @@ impl NodeBackend {
                 item = follower.next() => item,
                 () = replies.client_gone() => None,
             };
-            match item {
-                Some(item) if replies.send(Reply::Item(item)).await.is_ok() => {}
-                _ => break,
+            let Some(item) = item else { break };
+            if replies.send(Reply::Item(item)).await.is_err() {
+                break;
             }
         }
         Ok(Reply::Done)

@@ -1,9 +1,11 @@
 //! What the machines want done, done.
 
 use super::{CreateFor, Driver, End, Event};
+use crate::identity::TokenEntry;
 use odeon::NodeRef;
 use odeon_convention::types::{CreateSpec, ImageInfo, RequestId, SourceHash};
 use odeon_convention::{codes, leader, member, wire};
+use serde::Serialize;
 use std::sync::Arc;
 
 impl Driver {
@@ -29,7 +31,7 @@ impl Driver {
     fn lead_effect(&mut self, effect: leader::Effect) {
         match effect {
             leader::Effect::Send { to, message } if to == self.me => self.to_member.push_back(message),
-            leader::Effect::Send { to, message } => self.means.links.send_control(to, wire::encode(&message)),
+            leader::Effect::Send { to, message } => self.send(to, &message),
             leader::Effect::Persist { index, record } => {
                 let written = self.means.ledger.as_ref().map(|ledger| ledger.append(index, &record));
                 if let Some(Err(error)) = written {
@@ -53,7 +55,12 @@ impl Driver {
             leader::Effect::DropImage { hash } => self.drop_image(hash),
             leader::Effect::TokensChanged => {
                 if let Some(leader) = &self.leader {
-                    self.means.tokens.replace(leader.tokens());
+                    self.means.tokens.replace(leader.tokens().map(|(token, used)| TokenEntry {
+                        id: token.id,
+                        role: token.role,
+                        expires_unix_s: token.expires_unix_s,
+                        uses_left: token.uses.map(|uses| uses.saturating_sub(used)),
+                    }));
                 }
             }
             leader::Effect::Close { node, reason } => {
@@ -74,7 +81,7 @@ impl Driver {
     fn member_effect(&mut self, effect: member::Effect) {
         match effect {
             member::Effect::Send { to, message } if to == self.me => self.to_leader.push_back(message),
-            member::Effect::Send { to, message } => self.means.links.send_control(to, wire::encode(&message)),
+            member::Effect::Send { to, message } => self.send(to, &message),
             member::Effect::Check { ticket, spec } => self.check(ticket, *spec),
             member::Effect::Fetch { image, sources } => self.fetch(*image, sources),
             member::Effect::Launch { request, spec } => self.launch(request, *spec),
@@ -110,6 +117,17 @@ impl Driver {
                 self.end = Some(end);
             }
             member::Effect::Left => self.end = Some(End::Left),
+        }
+    }
+
+    /// Sends on the control lane. A link that does not take it is cut: both sides then begin anew.
+    fn send(&self, to: NodeRef, message: &impl Serialize) {
+        let sent = wire::encode(message)
+            .map_err(|e| e.to_string())
+            .and_then(|bytes| self.means.links.send_control(to, bytes).map_err(|e| e.to_string()));
+        if let Err(error) = sent {
+            tracing::debug!(node = %to, error, "a control message was not sent");
+            self.means.links.cut(to);
         }
     }
 

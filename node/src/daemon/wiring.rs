@@ -1,0 +1,174 @@
+//! Carries what the links tell to whoever it is for: the driver, the actors, the images, the log, the commands.
+
+use crate::admin::{self, Backend, serve_stream};
+use crate::backend::NodeBackend;
+use crate::driver::Event;
+use crate::hosting::Hosting;
+use crate::link::{Admission, BoxFuture, Caller, LinkError, LinkEvents, Links, NotAdmitted, Peer};
+use crate::logs::{LOCAL_TARGET, Store, time};
+use crate::transfer::Images;
+use crate::{purpose, shipping};
+use odeon::{NodeId, NodeRef};
+use odeon_convention::codes;
+use odeon_convention::leader::{Answer, Operation};
+use odeon_convention::types::Role;
+use parking_lot::Mutex;
+use quinn::{RecvStream, SendStream};
+use std::sync::{Arc, OnceLock};
+use tokio::sync::{mpsc, oneshot};
+
+/// The links' driver.
+pub(super) struct Wiring {
+    me: NodeRef,
+    events: mpsc::Sender<Event>,
+    hosting: Arc<Hosting>,
+    images: Arc<Images>,
+    log_store: Option<Arc<Store>>,
+    /// What comes later in the node's making; streams and control messages before that are refused.
+    opened: OnceLock<(Arc<NodeBackend>, Links)>,
+}
+
+impl Wiring {
+    pub(super) fn new(
+        me: NodeRef,
+        events: mpsc::Sender<Event>,
+        hosting: Arc<Hosting>,
+        images: Arc<Images>,
+        log_store: Option<Arc<Store>>,
+    ) -> Self {
+        Self { me, events, hosting, images, log_store, opened: OnceLock::new() }
+    }
+
+    pub(super) fn open(&self, backend: Arc<NodeBackend>, links: Links) {
+        assert!(self.opened.set((backend, links)).is_ok(), "a node is wired once");
+    }
+
+    /// Tells the driver, or cuts the link to a peer that tells more than the driver can take: both begin anew.
+    fn tell(&self, about: NodeRef, event: Event) {
+        if let Err(mpsc::error::TrySendError::Full(_)) = self.events.try_send(event) {
+            tracing::warn!(node = %about, "the driver is too far behind; the link is cut");
+            if let Some((_, links)) = self.opened.get() {
+                links.cut(about);
+            }
+        }
+    }
+}
+
+impl LinkEvents for Wiring {
+    fn up(&self, peer: Peer) {
+        self.tell(peer.node, Event::Up(peer));
+    }
+
+    fn down(&self, node: NodeRef) {
+        self.tell(node, Event::Down(node));
+    }
+
+    fn control(&self, from: NodeRef, bytes: Vec<u8>) {
+        self.tell(from, Event::Control(from, bytes));
+    }
+
+    fn messages(&self, from: NodeRef, _lane: u8, frames: Vec<Vec<u8>>) {
+        self.hosting.receive(from, frames);
+    }
+
+    fn stream(&self, from: Caller, purpose: u8, send: SendStream, receive: RecvStream) {
+        let Some((backend, _)) = self.opened.get() else { return };
+        match (purpose, from) {
+            (purpose::ADMIN, from) => {
+                let caller = match from {
+                    Caller::Node(peer) => admin::Caller::Peer(peer.node, peer.role),
+                    Caller::Operator { .. } => admin::Caller::Operator,
+                };
+                let backend: Arc<dyn Backend> = backend.clone();
+                tokio::spawn(async move {
+                    if let Err(error) = serve_stream(receive, send, caller, backend).await {
+                        tracing::debug!(?caller, %error, "a request ended early");
+                    }
+                });
+            }
+            (purpose::IMAGE, Caller::Node(peer)) => {
+                let images = self.images.clone();
+                tokio::spawn(async move {
+                    if let Err(error) = images.serve(send, receive).await {
+                        tracing::debug!(node = %peer.node, %error, "an image was not served to its end");
+                    }
+                });
+            }
+            (purpose::LOGS, Caller::Node(peer)) => {
+                let Some(store) = self.log_store.clone() else { return };
+                let events = self.events.clone();
+                tokio::spawn(async move {
+                    if let Err(error) = shipping::receive(peer.node, store, events, send, receive).await {
+                        tracing::warn!(target: LOCAL_TARGET, node = %peer.node, %error, "log lines were not taken");
+                    }
+                });
+            }
+            (other, _) => tracing::debug!(purpose = other, "a stream of unknown purpose was closed"),
+        }
+    }
+
+    fn lost(&self, node: NodeRef, undelivered: Vec<Vec<u8>>) {
+        if !undelivered.is_empty() {
+            tracing::info!(%node, frames = undelivered.len(), "frames could not be delivered");
+        }
+        self.hosting.undelivered(undelivered);
+    }
+
+    fn drained(&self, ticket: u64) {
+        self.hosting.drained(ticket);
+    }
+
+    fn unreachable(&self, address: &str, error: &LinkError) {
+        tracing::debug!(target: LOCAL_TARGET, me = %self.me, address, %error, "a node cannot be reached");
+    }
+}
+
+/// The leader's word on who is let in.
+pub(super) struct Gate {
+    events: mpsc::Sender<Event>,
+    listen: Mutex<Vec<String>>,
+}
+
+impl Gate {
+    pub(super) fn new(events: mpsc::Sender<Event>) -> Self {
+        Self { events, listen: Mutex::default() }
+    }
+
+    pub(super) fn listens_at(&self, address: String) {
+        *self.listen.lock() = vec![address];
+    }
+
+    async fn ask(&self, operation: Operation) -> Result<Answer, NotAdmitted> {
+        let stopping = || NotAdmitted { code: codes::NODE_UNREACHABLE, reason: "the leader is stopping".into() };
+        let (end, answer) = oneshot::channel();
+        let event = Event::Operation { operation: Box::new(operation), end };
+        self.events.send(event).await.map_err(|_| stopping())?;
+        match answer.await.map_err(|_| stopping())? {
+            Answer::Refused { code, reason } => Err(NotAdmitted { code, reason }),
+            answer => Ok(answer),
+        }
+    }
+}
+
+impl Admission for Gate {
+    fn admit(&self, token: [u8; 32], node: NodeId) -> BoxFuture<'_, Result<Role, NotAdmitted>> {
+        Box::pin(async move {
+            let now_unix_s = time::now_ms() / 1000;
+            match self.ask(Operation::Admit { token, node, now_unix_s }).await? {
+                Answer::Admitted { role, .. } => Ok(role),
+                _ => Err(NotAdmitted { code: codes::INTERNAL, reason: "the leader gave no role".into() }),
+            }
+        })
+    }
+
+    fn use_token(&self, token: [u8; 32]) -> BoxFuture<'_, Result<(), NotAdmitted>> {
+        Box::pin(async move {
+            let now_unix_s = time::now_ms() / 1000;
+            self.ask(Operation::UseToken { token, now_unix_s }).await.map(|_| ())
+        })
+    }
+
+    fn addresses(&self) -> Vec<String> {
+        self.listen.lock().clone()
+    }
+}

@@ -1,0 +1,94 @@
+//! The joiner's side: from a token to an identity.
+
+use super::folder::{Leaders, Stored};
+use super::join_wire::{self, Admitted, JOIN_VERSION, JoinReply, JoinRequest};
+use super::keys::NodeKey;
+use super::{DataFolder, Identity, IdentityError, JoinError, Token, Trust};
+use crate::link::token_link::TokenLink;
+use odeon::NodeId;
+use rustls::pki_types::UnixTime;
+use sha2::{Digest, Sha256};
+use std::time::Duration;
+
+/// Seconds that one leader has for its answer.
+pub const JOIN_TIMEOUT_S: u64 = 15;
+
+/// A node that was let in.
+#[derive(Debug)]
+pub struct Joined {
+    /// Who it is now.
+    pub identity: Identity,
+    /// The leader that let it in.
+    pub leader: NodeId,
+    /// Where the leaders can be dialled.
+    pub leaders: Vec<String>,
+}
+
+/// Joins the convention that the token is of: makes a key, has it certified, and stores the identity.
+///
+/// It can be tried again after any error but a refusal. The key of an unfinished try is used again, so that a
+/// leader sees the same node, not one more.
+///
+/// # Errors
+/// When no leader of that convention answers, or it refuses, or the folder cannot be written.
+pub async fn join(folder: DataFolder, token: &Token, name: &str) -> Result<Joined, JoinError> {
+    folder.refuse_if_taken()?;
+    let key = match folder.unfinished_key()? {
+        Some(pem) => NodeKey::from_pem(&pem, folder.path())?,
+        None => {
+            let key = NodeKey::create()?;
+            folder.keep_unfinished_key(&key.pem())?;
+            key
+        }
+    };
+    let admitted = ask(token, &key, name).await?;
+    check(&admitted, token, &key)?;
+    let (leader, addresses) = (admitted.leader, admitted.addresses.clone());
+    let (certificate, ca) = admitted.certificates();
+    folder.store(&Stored {
+        ca_certificate: &ca,
+        ca_key: None,
+        node_certificate: &certificate,
+        node_key: key.pem(),
+        leaders: Leaders { leader, addresses: addresses.clone() },
+    })?;
+    Ok(Joined { identity: Identity::load(folder)?, leader, leaders: addresses })
+}
+
+async fn ask(token: &Token, key: &NodeKey, name: &str) -> Result<Admitted, JoinError> {
+    let csr = rcgen::CertificateParams::default().serialize_request(key.pair()).map_err(IdentityError::from)?;
+    let request = JoinRequest { version: JOIN_VERSION, csr: csr.der().to_vec(), name: name.to_owned() };
+    let link = TokenLink::connect(token).await?;
+    let exchange = tokio::time::timeout(Duration::from_secs(JOIN_TIMEOUT_S), exchange(&link, &request)).await;
+    let reply = match exchange {
+        Ok(Ok(reply)) => reply,
+        Ok(Err(reason)) => return Err(link.failure(reason)),
+        Err(_) => return Err(link.failure(format!("no answer within {JOIN_TIMEOUT_S} s"))),
+    };
+    link.close().await;
+    match reply {
+        JoinReply::Admitted(admitted) => Ok(admitted),
+        JoinReply::Refused { code, reason } => Err(JoinError::Refused { code, reason }),
+    }
+}
+
+async fn exchange(link: &TokenLink, request: &JoinRequest) -> Result<JoinReply, String> {
+    let (mut send, mut receive) = link.connection().open_bi().await.map_err(|e| e.to_string())?;
+    join_wire::send(&mut send, request).await?;
+    join_wire::receive(&mut receive).await
+}
+
+/// The leader is trusted by now, but an identity that could not be loaded must not be stored.
+fn check(admitted: &Admitted, token: &Token, key: &NodeKey) -> Result<(), JoinError> {
+    if Sha256::digest(&admitted.ca).as_slice() != token.ca_digest {
+        return Err(JoinError::Answer("its CA is not the one of the token".into()));
+    }
+    let trust = Trust::new(admitted.ca.clone().into())?;
+    let name = trust
+        .node_of(&admitted.certificate.clone().into(), UnixTime::now())
+        .map_err(|e| JoinError::Answer(e.to_string()))?;
+    if name.id != key.node_id() {
+        return Err(JoinError::Answer(format!("a certificate of {}, expected {}", name.id, key.node_id())));
+    }
+    Ok(())
+}

@@ -1,0 +1,58 @@
+//! What a joiner and a leader say to each other, on one stream of a connection that a token authenticated.
+
+use odeon::NodeId;
+use rustls::pki_types::CertificateDer;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+/// Counted up when the two shapes below change.
+pub(crate) const JOIN_VERSION: u16 = 1;
+/// Bytes of either of them at most.
+pub(crate) const JOIN_BYTES_MAX: usize = 32 * 1024;
+
+/// A node asks to be let in.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct JoinRequest {
+    pub(crate) version: u16,
+    /// A PKCS #10 request, signed by the node's key.
+    #[serde(with = "odeon::bytes")]
+    pub(crate) csr: Vec<u8>,
+    pub(crate) name: String,
+}
+
+/// What the leader says to it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum JoinReply {
+    Admitted(Admitted),
+    Refused { code: u16, reason: String },
+}
+
+/// What makes the node a part of the convention.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Admitted {
+    #[serde(with = "odeon::bytes")]
+    pub(crate) certificate: Vec<u8>,
+    #[serde(with = "odeon::bytes")]
+    pub(crate) ca: Vec<u8>,
+    pub(crate) leader: NodeId,
+    pub(crate) addresses: Vec<String>,
+}
+
+impl Admitted {
+    pub(crate) fn certificates(self) -> (CertificateDer<'static>, CertificateDer<'static>) {
+        (self.certificate.into(), self.ca.into())
+    }
+}
+
+/// Sends one of the two and says that nothing follows.
+pub(crate) async fn send<T: Serialize>(stream: &mut quinn::SendStream, value: &T) -> Result<(), String> {
+    let bytes = rmp_serde::to_vec_named(value).map_err(|e| e.to_string())?;
+    stream.write_all(&bytes).await.map_err(|e| e.to_string())?;
+    stream.finish().map_err(|e| e.to_string())
+}
+
+/// Reads one of the two: everything up to the end of the stream.
+pub(crate) async fn receive<T: DeserializeOwned>(stream: &mut quinn::RecvStream) -> Result<T, String> {
+    let bytes = stream.read_to_end(JOIN_BYTES_MAX).await.map_err(|e| e.to_string())?;
+    rmp_serde::from_slice(&bytes).map_err(|e| e.to_string())
+}

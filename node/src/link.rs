@@ -1,0 +1,345 @@
+//! Links between nodes: authenticated QUIC connections and, over them, sessions that survive their loss.
+//!
+//! Owns sockets, handshakes, greetings, lanes, resending and pressure. It never looks into a frame and never decides
+//! whether a node lives. The wire format is in docs/links.md. Start with [`Links`] and [`LinkEvents`].
+
+mod accept;
+mod admit;
+mod backoff;
+mod connection;
+mod dial;
+mod endpoint;
+mod error;
+mod frame;
+mod gate;
+mod greeting;
+mod incoming;
+pub mod limits;
+mod outgoing;
+mod reader;
+mod refusals;
+mod resolve;
+mod session;
+mod shared;
+mod socket;
+mod table;
+pub(crate) mod token_link;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+pub use dial::Keep;
+pub use error::LinkError;
+pub use frame::Decoder;
+pub use refusals::Refusal;
+pub use token_link::{TokenLink, connect_operator};
+
+use crate::identity::{Identity, Tokens};
+use error::{CLOSE_DONE, Close};
+use limits::{CONTROL_FRAME_BYTES_MAX, FRAME_BYTES_MAX, LANES, OPEN_TIMEOUT};
+use odeon::{NodeId, NodeRef};
+use odeon_convention::codes;
+use odeon_convention::types::Role;
+use outgoing::NotTaken;
+use quinn::{RecvStream, SendStream};
+use session::{Attached, Session};
+use shared::Shared;
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A node at the other end of a link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Peer {
+    /// Who it is, by its certificate, and which start it says this is.
+    pub node: NodeRef,
+    /// What it may do, by its certificate.
+    pub role: Role,
+    /// What it calls itself.
+    pub name: String,
+    /// Where it was seen.
+    pub address: SocketAddr,
+}
+
+/// Who opened a stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Caller {
+    /// A node.
+    Node(Peer),
+    /// The bearer of an operator's token, whose use was counted.
+    Operator {
+        /// The token's id.
+        token: [u8; 32],
+        /// Where it was seen.
+        address: SocketAddr,
+    },
+}
+
+/// What the links tell their driver.
+///
+/// Called from the tasks that read and write: no call may block for long, wait for another, or call
+/// [`Links::forget`] and wait for what comes of it. [`Links::send`] and [`Links::send_control`] may be called.
+pub trait LinkEvents: Send + Sync + 'static {
+    /// There is a connection. What was sent before and is not acknowledged goes out again by itself.
+    fn up(&self, peer: Peer);
+    /// The connection is gone; the session stays.
+    fn down(&self, node: NodeRef);
+    /// Control frames, in order, each once.
+    fn control(&self, from: NodeRef, bytes: Vec<u8>);
+    /// Frames of an actor lane, in order, each once.
+    fn messages(&self, from: NodeRef, lane: u8, frames: Vec<Vec<u8>>);
+    /// A peer opened a stream of its own.
+    fn stream(&self, from: Caller, purpose: u8, send: SendStream, receive: RecvStream);
+    /// The session is over: the node came back as another start, or one of the two sides forgot it.
+    /// With the actor frames that were never acknowledged; some of them may have been received.
+    fn lost(&self, node: NodeRef, undelivered: Vec<Vec<u8>>);
+    /// The pressure that [`Links::send`] reported under this ticket is over. It is said once, and it may be said
+    /// by another thread before `send` returns.
+    fn drained(&self, ticket: u64);
+    /// A try to reach a node that is to be kept linked failed; another follows.
+    fn unreachable(&self, address: &str, error: &LinkError) {
+        let _ = (address, error);
+    }
+}
+
+/// A future that can be kept anywhere.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Why a token's bearer is not let in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotAdmitted {
+    /// A code as listed in docs/errors.
+    pub code: u16,
+    /// For people to read.
+    pub reason: String,
+}
+
+/// The leader's durable word on who is let in.
+pub trait Admission: Send + Sync + 'static {
+    /// A node asks to be let in with a token. The role comes back once that is recorded.
+    fn admit(&self, token: [u8; 32], node: NodeId) -> BoxFuture<'_, Result<Role, NotAdmitted>>;
+    /// An operator connects with a token. Its use is recorded before the first stream is served.
+    fn use_token(&self, token: [u8; 32]) -> BoxFuture<'_, Result<(), NotAdmitted>>;
+    /// Where the leaders can be dialled, for those who join.
+    fn addresses(&self) -> Vec<String>;
+}
+
+/// How the links of a node are set up.
+pub struct LinkConfig {
+    /// The one UDP socket; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Who this node is, as of this start.
+    pub identity: Arc<Identity>,
+    /// What it calls itself.
+    pub name: String,
+    /// Tokens that the handshake accepts; none on a member.
+    pub tokens: Tokens,
+    /// Decides on joins and operators; none on a member.
+    pub admission: Option<Arc<dyn Admission>>,
+}
+
+/// What became of a frame.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Pressure {
+    /// It is taken.
+    None,
+    /// It is taken, but the sender should wait until [`LinkEvents::drained`] is called with this ticket.
+    PutAside(u64),
+    /// It is not taken, and here it is.
+    Refused {
+        /// The frame.
+        frame: Vec<u8>,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What the links have counted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LinkStats {
+    /// Sessions with other nodes' starts.
+    pub sessions: usize,
+    /// Those that have a connection.
+    pub connected: usize,
+    /// Handshakes under way with those who dialled.
+    pub handshakes: usize,
+    /// Bytes of frames that are not acknowledged, with their overhead.
+    pub held_bytes: usize,
+    /// Who was turned away, by reason, since the start.
+    pub refused: BTreeMap<Refusal, u64>,
+}
+
+/// The links of a node. A clone is the same links.
+#[derive(Clone)]
+pub struct Links(Arc<Shared>);
+
+/// How long [`Links::shutdown`] waits for what is still to be delivered, and for peers to hear of the end.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
+const SHUTDOWN_LOOK: Duration = Duration::from_millis(5);
+
+impl Links {
+    /// Listens, and from now on accepts peers. To be called within a tokio runtime, which runs all tasks.
+    ///
+    /// # Errors
+    /// When the address cannot be had.
+    pub fn start(config: LinkConfig, events: Arc<dyn LinkEvents>) -> Result<Self, LinkError> {
+        let shared = Shared::new(config, events)?;
+        shared.runtime.spawn(accept::run(shared.clone()));
+        Ok(Self(shared))
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// When the socket is gone.
+    pub fn local_addr(&self) -> Result<SocketAddr, LinkError> {
+        self.0.endpoint.local_addr().map_err(|_| LinkError::ShutDown)
+    }
+
+    /// Keeps a link to whoever answers at `address` (`host:port`), or to `expect` there, until the result is dropped.
+    pub fn keep(&self, address: impl Into<String>, expect: Option<NodeId>) -> Keep {
+        Keep::start(self.0.clone(), address.into(), expect)
+    }
+
+    /// Dials a node, and dials again whenever there is something to deliver to it and no connection.
+    ///
+    /// # Errors
+    /// When that start of the node is over, or there are too many sessions.
+    pub fn dial(&self, node: NodeRef, address: &str) -> Result<(), LinkError> {
+        let session = self.0.session(node)?;
+        session.set_address(address);
+        dial::ensure(&self.0, &session);
+        Ok(())
+    }
+
+    /// Sends on the control lane.
+    ///
+    /// # Errors
+    /// When the frame is too large, the session is over, or it holds all that it may. Nothing is sent then.
+    pub fn send_control(&self, to: NodeRef, frame: Vec<u8>) -> Result<(), LinkError> {
+        if frame.len() > CONTROL_FRAME_BYTES_MAX {
+            return Err(LinkError::FrameTooLarge { found: frame.len(), max: CONTROL_FRAME_BYTES_MAX });
+        }
+        let session = self.0.session(to)?;
+        self.push(&session, 0, frame).map(|_| ()).map_err(|(error, _)| error)
+    }
+
+    /// Sends on an actor lane. Frames with the same key arrive in order.
+    pub fn send(&self, to: NodeRef, lane_key: u64, frame: Vec<u8>) -> Pressure {
+        let refused = |error: LinkError, frame| Pressure::Refused { frame, reason: error.to_string() };
+        if frame.len() > FRAME_BYTES_MAX {
+            return refused(LinkError::FrameTooLarge { found: frame.len(), max: FRAME_BYTES_MAX }, frame);
+        }
+        let session = match self.0.session(to) {
+            Ok(session) => session,
+            Err(e) => return refused(e, frame),
+        };
+        match self.push(&session, lane_of(lane_key), frame) {
+            Ok(None) => Pressure::None,
+            Ok(Some(ticket)) => Pressure::PutAside(ticket),
+            Err((error, frame)) => refused(error, frame),
+        }
+    }
+
+    fn push(&self, session: &Arc<Session>, lane: usize, frame: Vec<u8>) -> Result<Option<u64>, (LinkError, Vec<u8>)> {
+        let mut outgoing = session.outgoing.lock();
+        let pushed = outgoing.push(lane, frame, || self.0.next_ticket());
+        let waker = outgoing.writer.take();
+        let attached = outgoing.attached;
+        drop(outgoing);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        if !attached {
+            dial::ensure(&self.0, session);
+        }
+        pushed.map_err(|(why, frame)| match why {
+            NotTaken::Full => (LinkError::Full(session.peer), frame),
+            NotTaken::Over => (LinkError::Superseded(session.peer), frame),
+        })
+    }
+
+    /// Opens a stream of its own to a node. Waits a few seconds for a connection if one can be had.
+    ///
+    /// # Errors
+    /// When there is no connection.
+    pub async fn open(&self, to: NodeRef, purpose: u8) -> Result<(SendStream, RecvStream), LinkError> {
+        let session = self.0.session(to)?;
+        let mut attached = session.watch();
+        dial::ensure(&self.0, &session);
+        // The state is read within the statement: what guards it must not be held further on.
+        let ready = matches!(
+            tokio::time::timeout(OPEN_TIMEOUT, attached.wait_for(|a| *a != Attached::No)).await,
+            Ok(Ok(state)) if *state == Attached::Yes
+        );
+        let connection = if ready { session.connection() } else { None };
+        let connection = connection.ok_or(LinkError::NotConnected(to))?;
+        let (mut send, receive) = connection.open_bi().await.map_err(|_| LinkError::NotConnected(to))?;
+        send.write_all(&[purpose]).await.map_err(|_| LinkError::NotConnected(to))?;
+        Ok((send, receive))
+    }
+
+    /// Ends the session with a node, closes its connection and, soon, tells [`LinkEvents::lost`].
+    /// A frame that is sent to it later begins another session.
+    pub fn forget(&self, node: NodeRef) {
+        if let Some(session) = self.0.table.write().remove(node) {
+            let events = self.0.events.clone();
+            // Not here: the caller may hold what the driver needs to be told.
+            self.0.runtime.spawn(async move {
+                session.end(&Close::new(codes::SUPERSEDED, "this node counts the peer as gone"), &*events);
+            });
+        }
+    }
+
+    /// The nodes that are connected.
+    pub fn peers(&self) -> Vec<Peer> {
+        self.0.table.read().all().iter().filter_map(|session| session.peer_up()).collect()
+    }
+
+    /// What was counted.
+    pub fn stats(&self) -> LinkStats {
+        let sessions = self.0.table.read().all();
+        LinkStats {
+            sessions: sessions.len(),
+            connected: sessions.iter().filter(|s| s.peer_up().is_some()).count(),
+            handshakes: self.0.gate.open(),
+            held_bytes: sessions.iter().map(|s| s.outgoing.lock().held_bytes()).sum(),
+            refused: self.0.refusals.counts(),
+        }
+    }
+
+    /// Cuts the connection to a node, as a broken network would. The session stays. For tests and drills.
+    pub fn cut(&self, node: NodeRef) {
+        if let Some(connection) = self.0.table.read().find(node).and_then(|s| s.connection()) {
+            Close::new(CLOSE_DONE, "cut").apply(&connection);
+        }
+    }
+
+    /// Delivers what can be delivered at once, then closes every connection and the socket.
+    pub async fn shutdown(&self) {
+        self.0.table.write().shut_down();
+        let undelivered = || {
+            let sessions = self.0.table.read().all();
+            sessions.iter().any(|s| s.peer_up().is_some() && s.outgoing.lock().has_undelivered())
+        };
+        let delivered = async {
+            while undelivered() {
+                tokio::time::sleep(SHUTDOWN_LOOK).await;
+            }
+        };
+        // What is not delivered by then is not worth the wait: the process goes.
+        let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, delivered).await;
+        self.0.endpoint.close(u32::from(CLOSE_DONE).into(), b"the node shuts down");
+        let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, self.0.endpoint.wait_idle()).await;
+    }
+}
+
+/// The actor lane of a key: any of them but the control lane, spread evenly whatever the keys are.
+fn lane_of(key: u64) -> usize {
+    let mixed = (key ^ (key >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    1 + ((mixed >> 32) as usize) % (LANES - 1)
+}

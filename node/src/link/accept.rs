@@ -1,0 +1,74 @@
+//! Those who dial this node: a handshake in time, then who they are decides.
+
+use super::admit;
+use super::connection::greet;
+use super::error::tls_alert;
+use super::gate::Place;
+use super::limits::ACCEPT_TIMEOUT;
+use super::refusals::Refusal;
+use super::shared::Shared;
+use crate::identity::trust::Credential;
+use quinn::{Connection, ConnectionError, Incoming};
+use rustls::pki_types::{CertificateDer, UnixTime};
+use std::sync::Arc;
+
+/// The certificate that the peer showed in its handshake.
+pub(crate) fn certificate_of(connection: &Connection) -> Option<CertificateDer<'static>> {
+    let chain = connection.peer_identity()?.downcast::<Vec<CertificateDer<'static>>>().ok()?;
+    chain.into_iter().next()
+}
+
+/// Accepts until the endpoint is closed.
+pub(crate) async fn run(shared: Arc<Shared>) {
+    while let Some(incoming) = shared.endpoint.accept().await {
+        let source = incoming.remote_address();
+        match shared.gate.enter(source.ip()) {
+            Some(place) => {
+                shared.runtime.spawn(receive(shared.clone(), incoming, place));
+            }
+            None => {
+                shared.refusals.note(source, Refusal::TooManyHandshakes, "more handshakes at once than are allowed");
+                incoming.refuse();
+            }
+        }
+    }
+}
+
+async fn receive(shared: Arc<Shared>, incoming: Incoming, place: Place) {
+    let source = incoming.remote_address();
+    let handshake = async { incoming.accept()?.await };
+    let connection = match tokio::time::timeout(ACCEPT_TIMEOUT, handshake).await {
+        Ok(Ok(connection)) => connection,
+        Ok(Err(e)) => return shared.refusals.note(source, refusal(&e), &e.to_string()),
+        Err(_) => {
+            return shared.refusals.note(source, Refusal::HandshakeTimeout, "a handshake that did not end in time");
+        }
+    };
+    // The handshake verified this very certificate; asked again it says what it stands for.
+    let credential = certificate_of(&connection)
+        .and_then(|leaf| shared.trust().client_of(&shared.tokens, &leaf, UnixTime::now()).ok());
+    match credential {
+        Some(Credential::Node { id, role }) => {
+            let greeted = greet(&shared, connection, id, role, false).await;
+            drop(place);
+            if let Ok(carrier) = greeted {
+                carrier.run(shared).await;
+            }
+        }
+        Some(Credential::Token { id, role }) => admit::serve(&shared, connection, id, role, place).await,
+        None => shared.refusals.note(source, Refusal::UnknownCertificate, "the certificate is no longer good"),
+    }
+}
+
+fn refusal(error: &ConnectionError) -> Refusal {
+    match error {
+        ConnectionError::TimedOut => Refusal::HandshakeTimeout,
+        ConnectionError::TransportError(e) => match tls_alert(u64::from(e.code)) {
+            Some(42 | 43 | 46 | 48 | 116) => Refusal::UnknownCertificate,
+            Some(44) => Refusal::TokenUsedUp,
+            Some(45) => Refusal::Expired,
+            _ => Refusal::HandshakeFailed,
+        },
+        _ => Refusal::HandshakeFailed,
+    }
+}

@@ -1,0 +1,117 @@
+//! Those who come with a token: a node that wants in, or an operator.
+
+use super::connection::serve as serve_stream;
+use super::error::{CLOSE_DONE, Close};
+use super::gate::Place;
+use super::limits::{ACCEPT_TIMEOUT, NAME_BYTES_MAX};
+use super::refusals::Refusal;
+use super::shared::Shared;
+use super::{Caller, NotAdmitted};
+use crate::identity::NodeName;
+use crate::identity::join_wire::{self, Admitted, JOIN_VERSION, JoinReply, JoinRequest};
+use odeon::NodeId;
+use odeon_convention::codes;
+use odeon_convention::types::Role;
+use quinn::Connection;
+use rcgen::PublicKeyData;
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+
+fn not(code: u16, reason: impl Into<String>) -> NotAdmitted {
+    NotAdmitted { code, reason: reason.into() }
+}
+
+/// Serves a connection that a token authenticated.
+pub(crate) async fn serve(shared: &Arc<Shared>, connection: Connection, token: [u8; 32], role: Role, place: Place) {
+    let result = match role {
+        Role::Operator => operator(shared, &connection, token, place).await,
+        // The place is kept: a joiner is in the doorway until it has its answer.
+        Role::Leader | Role::Member => joiner(shared, &connection, token).await,
+    };
+    let close = match result {
+        Ok(()) => Close::new(CLOSE_DONE, "done"),
+        Err(e) => {
+            shared.refusals.note(connection.remote_address(), Refusal::NotAdmitted, &e.reason);
+            Close::new(e.code, e.reason)
+        }
+    };
+    close.apply(&connection);
+}
+
+async fn operator(
+    shared: &Arc<Shared>,
+    connection: &Connection,
+    token: [u8; 32],
+    place: Place,
+) -> Result<(), NotAdmitted> {
+    let admission = shared.admission.as_ref().ok_or_else(|| not(codes::TOKEN_UNKNOWN, "this node does not lead"))?;
+    admission.use_token(token).await?;
+    drop(place);
+    let caller = Caller::Operator { token, address: connection.remote_address() };
+    while let Ok((send, receive)) = connection.accept_bi().await {
+        shared.runtime.spawn(serve_stream(shared.clone(), caller.clone(), send, receive));
+    }
+    Ok(())
+}
+
+async fn joiner(shared: &Arc<Shared>, connection: &Connection, token: [u8; 32]) -> Result<(), NotAdmitted> {
+    let request = async {
+        let (send, mut receive) = connection.accept_bi().await.map_err(|e| e.to_string())?;
+        let request: JoinRequest = join_wire::receive(&mut receive).await?;
+        Ok::<_, String>((send, request))
+    };
+    let late = || not(codes::TIMED_OUT, "the request to join did not come in time");
+    let (mut send, request) = tokio::time::timeout(ACCEPT_TIMEOUT, request)
+        .await
+        .map_err(|_| late())?
+        .map_err(|e| not(codes::BAD_REQUEST, format!("a request to join that cannot be understood: {e}")))?;
+    let (reply, result) = match admit(shared, token, &request).await {
+        Ok(admitted) => (JoinReply::Admitted(admitted), Ok(())),
+        Err(e) => (JoinReply::Refused { code: e.code, reason: e.reason.clone() }, Err(e)),
+    };
+    // Whether the joiner still hears it is its own affair: it closes once it has.
+    let answered = async {
+        join_wire::send(&mut send, &reply).await?;
+        connection.closed().await;
+        Ok::<_, String>(())
+    };
+    let _ = tokio::time::timeout(ACCEPT_TIMEOUT, answered).await;
+    result
+}
+
+async fn admit(shared: &Arc<Shared>, token: [u8; 32], request: &JoinRequest) -> Result<Admitted, NotAdmitted> {
+    if request.version != JOIN_VERSION {
+        let reason = format!("version {} of the join request, expected {JOIN_VERSION}", request.version);
+        return Err(not(codes::PROTOCOL_VERSION, reason));
+    }
+    if request.name.len() > NAME_BYTES_MAX {
+        let reason = format!("a name of {} bytes, at most {NAME_BYTES_MAX} are allowed", request.name.len());
+        return Err(not(codes::BAD_REQUEST, reason));
+    }
+    let admission = shared.admission.as_ref().filter(|_| shared.identity.can_admit());
+    let admission = admission.ok_or_else(|| not(codes::TOKEN_UNKNOWN, "this node cannot let others in"))?;
+    // Reading it verifies that the sender has the private key.
+    let csr = rcgen::CertificateSigningRequestParams::from_der(&request.csr.as_slice().into())
+        .map_err(|e| not(codes::IDENTITY, format!("the certificate request is not valid: {e}")))?;
+    let spki_der = csr.public_key.subject_public_key_info();
+    let digest: [u8; 32] = Sha256::digest(&spki_der).into();
+    let id = NodeId(std::array::from_fn(|i| digest[i]));
+    let spki = rcgen::SubjectPublicKeyInfo::from_der(&spki_der)
+        .map_err(|e| not(codes::IDENTITY, format!("the key is not of a known kind: {e}")))?;
+    if csr.public_key.algorithm() != &rcgen::PKCS_ED25519 {
+        return Err(not(codes::IDENTITY, "the key is not an Ed25519 key"));
+    }
+    let role = admission.admit(token, id).await?;
+    if role == Role::Operator {
+        return Err(not(codes::ROLE, "an operator's token does not let a node in"));
+    }
+    let internal = |e: crate::identity::IdentityError| not(codes::INTERNAL, e.to_string());
+    let certificate = shared.identity.issue(&spki, &NodeName { id, role }).map_err(internal)?;
+    tracing::info!(node = %id, name = request.name, ?role, "let a node in");
+    Ok(Admitted {
+        certificate: certificate.to_vec(),
+        ca: shared.identity.chain()[1].to_vec(),
+        leader: shared.me().id,
+        addresses: admission.addresses(),
+    })
+}

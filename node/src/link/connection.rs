@@ -1,0 +1,162 @@
+//! One connection between two nodes, from its greeting to its end.
+
+use super::error::{CLOSE_DONE, Close};
+use super::greeting::{Hello, receive_hello, receive_resume, send_hello, send_resume};
+use super::limits::{ACCEPT_TIMEOUT, BI_STREAMS_MAX};
+use super::reader::{ReaderEnd, read_acks, read_lane};
+use super::refusals::Refusal;
+use super::session::{NotAttached, Session};
+use super::shared::Shared;
+use super::writer::Writer;
+use super::{Caller, Peer, dial};
+use odeon::NodeId;
+use odeon_convention::codes;
+use odeon_convention::types::Role;
+use quinn::{Connection, RecvStream, SendStream};
+use std::pin::pin;
+use std::sync::Arc;
+use tokio::task::JoinSet;
+
+/// A connection that carries a session.
+pub(crate) struct Carrier {
+    pub(crate) session: Arc<Session>,
+    generation: u64,
+    connection: Connection,
+    peer: Peer,
+    greeting: SendStream,
+    acks: RecvStream,
+}
+
+/// Greets a peer whose certificate was verified. On refusal the connection is closed, and it is counted.
+pub(crate) async fn greet(
+    shared: &Arc<Shared>,
+    connection: Connection,
+    id: NodeId,
+    role: Role,
+    dialled_here: bool,
+) -> Result<Carrier, Close> {
+    let greeted = tokio::time::timeout(ACCEPT_TIMEOUT, greet_now(shared, &connection, id, role, dialled_here)).await;
+    let close = match greeted {
+        Ok(Ok(carrier)) => return Ok(carrier),
+        Ok(Err(close)) => close,
+        Err(_) => Close::new(codes::TIMED_OUT, "the greeting did not come in time"),
+    };
+    // When the peer closed first, its reason is the one that explains.
+    let close = connection.close_reason().and_then(|e| super::error::closed_by_peer(&e)).unwrap_or(close);
+    let refusal = match close.code {
+        codes::PROTOCOL_VERSION => Some(Refusal::Version),
+        codes::IDENTITY => Some(Refusal::Identity),
+        codes::SUPERSEDED => Some(Refusal::Superseded),
+        codes::BAD_REQUEST => Some(Refusal::Violation),
+        codes::TIMED_OUT => Some(Refusal::HandshakeTimeout),
+        _ => None,
+    };
+    if let Some(refusal) = refusal {
+        shared.refusals.note(connection.remote_address(), refusal, &close.reason);
+    }
+    close.apply(&connection);
+    Err(close)
+}
+
+async fn greet_now(
+    shared: &Arc<Shared>,
+    connection: &Connection,
+    id: NodeId,
+    role: Role,
+    dialled_here: bool,
+) -> Result<Carrier, Close> {
+    let gone = |e: quinn::ConnectionError| Close::new(codes::NODE_UNREACHABLE, e.to_string());
+    if id == shared.me().id {
+        return Err(Close::new(codes::IDENTITY, format!("the peer has this node's own key, that of {id}")));
+    }
+    let mut greeting = connection.open_uni().await.map_err(gone)?;
+    send_hello(&mut greeting, &shared.hello()).await?;
+    let mut acks = connection.accept_uni().await.map_err(gone)?;
+    let Hello { node, name } = receive_hello(&mut acks).await?;
+    if node.id != id {
+        return Err(Close::new(codes::IDENTITY, format!("the peer says it is {}, its certificate says {id}", node.id)));
+    }
+    let earlier = shared.table.write().meet(node)?;
+    for session in earlier {
+        session.end(&Close::new(codes::SUPERSEDED, "a later start of this node is here"), &*shared.events);
+    }
+    let session = shared.session(node).map_err(|e| Close::new(e.code(), e.to_string()))?;
+    send_resume(&mut greeting, &session.resume()).await?;
+    let resume = receive_resume(&mut acks).await?;
+    let peer = Peer { node, role, name, address: connection.remote_address() };
+    let dialled_by_lower = dialled_here == (shared.me().id < id);
+    match session.attach(connection, &peer, &resume, dialled_here, dialled_by_lower) {
+        Ok((generation, ticket)) => {
+            session.tell(&*shared.events);
+            if let Some(ticket) = ticket {
+                shared.events.drained(ticket);
+            }
+            Ok(Carrier { session, generation, connection: connection.clone(), peer, greeting, acks })
+        }
+        Err(NotAttached::Connection(close)) => Err(close),
+        Err(NotAttached::Session(close)) => {
+            if shared.table.write().remove_exactly(&session) {
+                session.end(&close, &*shared.events);
+            }
+            Err(close)
+        }
+    }
+}
+
+impl Carrier {
+    /// Carries the session until the connection is gone.
+    pub(crate) async fn run(self, shared: Arc<Shared>) {
+        let Self { session, generation, connection, peer, greeting, mut acks } = self;
+        let _ = greeting.set_priority(1);
+        let mut readers = JoinSet::new();
+        let close = {
+            let mut writer = pin!(Writer::new(session.clone(), generation, connection.clone(), greeting).run());
+            let mut acks = pin!(read_acks(&session, generation, &*shared.events, &mut acks));
+            loop {
+                tokio::select! {
+                    reason = &mut writer => break Close::new(CLOSE_DONE, reason),
+                    end = &mut acks => match end {
+                        ReaderEnd::Gone => break Close::new(CLOSE_DONE, "the connection is gone"),
+                        ReaderEnd::Violation(close) => break close,
+                    },
+                    Some(end) = readers.join_next() => if let Ok(ReaderEnd::Violation(close)) = end {
+                        break close;
+                    },
+                    lane = connection.accept_uni() => match lane {
+                        Ok(lane) => {
+                            let (session, shared) = (session.clone(), shared.clone());
+                            readers.spawn(async move { read_lane(&session, &*shared.events, lane).await });
+                        }
+                        Err(e) => break Close::new(CLOSE_DONE, e.to_string()),
+                    },
+                    stream = connection.accept_bi() => match stream {
+                        Ok((send, receive)) => {
+                            shared.runtime.spawn(serve(shared.clone(), Caller::Node(peer.clone()), send, receive));
+                        }
+                        Err(e) => break Close::new(CLOSE_DONE, e.to_string()),
+                    },
+                }
+            }
+        };
+        // A peer that closes in good order may end its streams first: that is no violation.
+        if close.code == codes::BAD_REQUEST && connection.close_reason().is_none() {
+            shared.refusals.note(peer.address, Refusal::Violation, &close.reason);
+        }
+        close.apply(&connection);
+        while readers.join_next().await.is_some() {}
+        session.detach(generation);
+        session.tell(&*shared.events);
+        if session.wants_connection() {
+            dial::ensure(&shared, &session);
+        }
+    }
+}
+
+/// Hands a stream that a peer opened to the driver, once its purpose is known.
+pub(crate) async fn serve(shared: Arc<Shared>, caller: Caller, send: SendStream, mut receive: RecvStream) {
+    const { assert!(BI_STREAMS_MAX > 0, "the streams that wait here are bounded by what a peer may open") };
+    let mut purpose = [0];
+    if let Ok(Ok(())) = tokio::time::timeout(ACCEPT_TIMEOUT, receive.read_exact(&mut purpose)).await {
+        shared.events.stream(caller, purpose[0], send, receive);
+    }
+}

@@ -1,0 +1,159 @@
+//! Dialling: once, while a session has something to deliver, or for as long as a link is to be kept.
+
+use super::accept::certificate_of;
+use super::backoff::{Backoff, jittered};
+use super::connection::greet;
+use super::endpoint::{SERVER_NAME, node_client};
+use super::error::{LinkError, closed_by_peer, tls_alert};
+use super::limits::{BACKOFF_MIN, DIAL_TIMEOUT, IDLE_DIAL_TRIES};
+use super::resolve::resolve;
+use super::session::{Attached, Session};
+use super::shared::Shared;
+use odeon::NodeId;
+use odeon_convention::codes;
+use quinn::{ConnectError, ConnectionError};
+use rustls::pki_types::UnixTime;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::task::AbortHandle;
+
+/// A connection that lived this long was no failure.
+const LIVED: Duration = Duration::from_secs(1);
+
+/// A link that is kept until this is dropped.
+#[derive(Debug)]
+#[must_use = "the link is kept only as long as this lives"]
+pub struct Keep(AbortHandle);
+
+impl Keep {
+    pub(crate) fn start(shared: Arc<Shared>, address: String, expect: Option<NodeId>) -> Self {
+        let runtime = shared.runtime.clone();
+        Self(runtime.spawn(keep(shared, address, expect)).abort_handle())
+    }
+}
+
+impl Drop for Keep {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+async fn keep(shared: Arc<Shared>, address: String, expect: Option<NodeId>) {
+    let mut backoff = Backoff::new();
+    let mut id = expect;
+    loop {
+        if let Some(session) = id.and_then(|id| shared.table.read().connected(id)) {
+            let since = Instant::now();
+            // An error is the end of the session, which is the end of the connection too.
+            let _ = session.watch().wait_for(|attached| *attached != Attached::Yes).await;
+            if since.elapsed() >= LIVED {
+                backoff.reset();
+            }
+            tokio::time::sleep(jittered(BACKOFF_MIN, 1.0)).await;
+            continue;
+        }
+        match dial(&shared, &address, expect).await {
+            Ok(session) => id = Some(session.peer.id),
+            Err(LinkError::ShutDown) => return,
+            Err(e) => {
+                shared.events.unreachable(&address, &e);
+                tokio::time::sleep(backoff.next()).await;
+            }
+        }
+    }
+}
+
+/// Dials the peer of a session, if it may be dialled and nobody is at it.
+pub(crate) fn ensure(shared: &Arc<Shared>, session: &Arc<Session>) {
+    if let Some(address) = session.begin_dialling() {
+        shared.runtime.spawn(pursue(shared.clone(), session.clone(), address));
+    }
+}
+
+async fn pursue(shared: Arc<Shared>, session: Arc<Session>, mut address: String) {
+    loop {
+        try_until_attached(&shared, &session, &address).await;
+        session.dialled();
+        // It may have been attached, lost and in want again while it still counted as being dialled.
+        match session.wants_connection().then(|| session.begin_dialling()).flatten() {
+            Some(again) => address = again,
+            None => return,
+        }
+    }
+}
+
+async fn try_until_attached(shared: &Arc<Shared>, session: &Arc<Session>, address: &str) {
+    let mut backoff = Backoff::new();
+    let mut tries = 0;
+    while *session.watch().borrow() == Attached::No {
+        if tries >= IDLE_DIAL_TRIES && !session.wants_connection() {
+            return;
+        }
+        tries += 1;
+        match dial(shared, address, Some(session.peer.id)).await {
+            Ok(_) | Err(LinkError::ShutDown) => return,
+            Err(e) => {
+                tracing::debug!(node = %session.peer, address, error = %e, "cannot reach a node");
+                tokio::time::sleep(backoff.next()).await;
+            }
+        }
+    }
+}
+
+/// Dials once at every address of a name. Gives the session that the connection carries.
+async fn dial(shared: &Arc<Shared>, address: &str, expect: Option<NodeId>) -> Result<Arc<Session>, LinkError> {
+    let unreachable = |reason: String| LinkError::Unreachable { address: address.to_owned(), reason };
+    let local = shared.endpoint.local_addr().map_err(|_| LinkError::ShutDown)?;
+    let mut last = unreachable(format!("it has no address of the kind of {local}"));
+    for remote in resolve(address).await.map_err(unreachable)? {
+        if remote.is_ipv4() == local.is_ipv4() {
+            match dial_at(shared, address, remote, expect).await {
+                Ok(session) => return Ok(session),
+                Err(e) => last = e,
+            }
+        }
+    }
+    Err(last)
+}
+
+async fn dial_at(
+    shared: &Arc<Shared>,
+    address: &str,
+    remote: SocketAddr,
+    expect: Option<NodeId>,
+) -> Result<Arc<Session>, LinkError> {
+    let unreachable = |reason: String| LinkError::Unreachable { address: address.to_owned(), reason };
+    let config = node_client(&shared.identity, expect)?;
+    let connecting = shared.endpoint.connect_with(config, remote, SERVER_NAME).map_err(|e| match e {
+        ConnectError::EndpointStopping => LinkError::ShutDown,
+        e => unreachable(e.to_string()),
+    })?;
+    let connection = match tokio::time::timeout(jittered(DIAL_TIMEOUT, 0.25), connecting).await {
+        Ok(Ok(connection)) => connection,
+        Ok(Err(e)) => return Err(failed(&e).unwrap_or_else(|| unreachable(e.to_string()))),
+        Err(_) => return Err(unreachable("no answer in time".into())),
+    };
+    let leaf = certificate_of(&connection).ok_or_else(|| unreachable("it showed no certificate".into()))?;
+    let name = shared.trust().node_of(&leaf, UnixTime::now()).map_err(|e| unreachable(e.to_string()))?;
+    let refused = |close: super::error::Close| LinkError::Refused { code: close.code, reason: close.reason };
+    let carrier = greet(shared, connection, name.id, name.role, true).await.map_err(refused)?;
+    let session = carrier.session.clone();
+    shared.runtime.spawn(carrier.run(shared.clone()));
+    Ok(session)
+}
+
+/// What a failed handshake says about who is there.
+fn failed(error: &ConnectionError) -> Option<LinkError> {
+    match error {
+        ConnectionError::LocallyClosed => Some(LinkError::ShutDown),
+        ConnectionError::TransportError(e) => {
+            let reason = format!("it is not the node that is meant: {}", e.reason);
+            tls_alert(u64::from(e.code)).map(|_| LinkError::Refused { code: codes::IDENTITY, reason })
+        }
+        e => {
+            let close = closed_by_peer(e)?;
+            Some(LinkError::Refused { code: codes::IDENTITY, reason: format!("it does not let this node in: {}", close.reason) })
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! The UDP socket and the QUIC and TLS settings of a node, as measured.
+
+use super::LinkError;
+use super::limits::*;
+use super::socket::Watched;
+use crate::identity::trust::{ClientVerifier, Expect, ServerVerifier, provider};
+use crate::identity::{Identity, Tokens};
+use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
+use quinn::{EndpointConfig, IdleTimeout, Runtime, TokioRuntime, TransportConfig, VarInt};
+use quinn_proto::HashedConnectionIdGenerator;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::version::TLS13;
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::time::Duration;
+
+const ALPN: &[u8] = b"odeon";
+/// Connections that have not been looked at yet, at most, and the bytes that they may send until then.
+const INCOMING_MAX: usize = 4096;
+const INCOMING_BYTES_MAX: u64 = 32 * 1024;
+const INCOMING_TOTAL_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// The name in the client's first flight. Nodes are told apart by their certificates.
+pub(crate) const SERVER_NAME: &str = "node.odeon";
+
+fn tls(e: impl std::fmt::Display) -> LinkError {
+    LinkError::Tls(e.to_string())
+}
+
+fn transport(keep_alive: Option<Duration>, peer_may_open: bool) -> Arc<TransportConfig> {
+    let mut transport = TransportConfig::default();
+    let (uni, bi) = if peer_may_open { (UNI_STREAMS_MAX, BI_STREAMS_MAX) } else { (0, 0) };
+    transport
+        .max_concurrent_uni_streams(VarInt::from_u32(uni))
+        .max_concurrent_bidi_streams(VarInt::from_u32(bi))
+        .stream_receive_window(VarInt::from_u32(STREAM_WINDOW_BYTES))
+        .receive_window(VarInt::from_u32(CONNECTION_WINDOW_BYTES))
+        .send_window(u64::from(CONNECTION_WINDOW_BYTES))
+        .datagram_receive_buffer_size(None)
+        .keep_alive_interval(keep_alive)
+        .max_idle_timeout(IdleTimeout::try_from(IDLE_TIMEOUT).ok());
+    Arc::new(transport)
+}
+
+fn socket(listen: SocketAddr, receive_bytes: usize) -> Result<UdpSocket, LinkError> {
+    use rustix::net::sockopt;
+    let failed = |e: std::io::Error| LinkError::Listen { address: listen, reason: e.to_string() };
+    let socket = UdpSocket::bind(listen).map_err(failed)?;
+    // The first form goes beyond what the kernel gives everybody, for those who may; the second never fails us.
+    if sockopt::set_socket_recv_buffer_size_force(&socket, receive_bytes).is_err() {
+        sockopt::set_socket_recv_buffer_size(&socket, receive_bytes).map_err(|e| failed(e.into()))?;
+    }
+    if sockopt::set_socket_send_buffer_size_force(&socket, SOCKET_SEND_BYTES).is_err() {
+        sockopt::set_socket_send_buffer_size(&socket, SOCKET_SEND_BYTES).map_err(|e| failed(e.into()))?;
+    }
+    Ok(socket)
+}
+
+/// The endpoint of a node: it listens and dials on one socket.
+pub(crate) fn node(
+    listen: SocketAddr,
+    receive_bytes: usize,
+    identity: &Identity,
+    tokens: &Tokens,
+    on_garbage: Box<dyn Fn(SocketAddr) + Send + Sync>,
+) -> Result<quinn::Endpoint, LinkError> {
+    let socket = socket(listen, receive_bytes)?;
+    let cid_key = u64::from_be_bytes(std::array::from_fn(|i| identity.derived("connection ids")[i]));
+    let reset_key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &identity.derived("stateless reset"));
+    let mut config = EndpointConfig::new(Arc::new(reset_key));
+    // Both keys outlive this start, so that a peer of the last one is told at once that its connection is gone.
+    config.cid_generator(move || Box::new(HashedConnectionIdGenerator::from_key(cid_key)));
+    config.min_reset_interval(Duration::ZERO);
+    let failed = |e: std::io::Error| LinkError::Listen { address: listen, reason: e.to_string() };
+    let socket = TokioRuntime.wrap_udp_socket(socket).map_err(failed)?;
+    let socket = Arc::new(Watched::new(socket, cid_key, on_garbage));
+    quinn::Endpoint::new_with_abstract_socket(config, Some(server(identity, tokens)?), socket, Arc::new(TokioRuntime))
+        .map_err(failed)
+}
+
+fn server(identity: &Identity, tokens: &Tokens) -> Result<quinn::ServerConfig, LinkError> {
+    let verifier = ClientVerifier { trust: identity.trust().clone(), tokens: tokens.clone() };
+    let mut config = rustls::ServerConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&TLS13])
+        .map_err(tls)?
+        .with_client_cert_verifier(Arc::new(verifier))
+        .with_single_cert(identity.chain(), identity.private_key())
+        .map_err(tls)?;
+    config.alpn_protocols = vec![ALPN.to_vec()];
+    // No resumption: a certificate is verified at every handshake.
+    config.send_tls13_tickets = 0;
+    let crypto = QuicServerConfig::try_from(config).map_err(tls)?;
+    let mut config = quinn::ServerConfig::with_crypto(Arc::new(crypto));
+    config
+        .transport_config(transport(None, true))
+        .max_incoming(INCOMING_MAX)
+        .incoming_buffer_size(INCOMING_BYTES_MAX)
+        .incoming_buffer_size_total(INCOMING_TOTAL_BYTES_MAX);
+    Ok(config)
+}
+
+fn client(
+    expect: Expect,
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+    peer_may_open: bool,
+) -> Result<quinn::ClientConfig, LinkError> {
+    let provider = provider();
+    let verifier = ServerVerifier { expect, provider: provider.clone() };
+    let mut config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&TLS13])
+        .map_err(tls)?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_client_auth_cert(chain, key)
+        .map_err(tls)?;
+    config.alpn_protocols = vec![ALPN.to_vec()];
+    config.resumption = rustls::client::Resumption::disabled();
+    let crypto = QuicClientConfig::try_from(config).map_err(tls)?;
+    let mut config = quinn::ClientConfig::new(Arc::new(crypto));
+    // The dialler alone shows that it lives; the answers show it of the other side.
+    config.transport_config(transport(Some(KEEP_ALIVE), peer_may_open));
+    Ok(config)
+}
+
+/// How a node dials another.
+pub(crate) fn node_client(identity: &Identity, expect: Option<odeon::NodeId>) -> Result<quinn::ClientConfig, LinkError> {
+    let expect = Expect::Node(identity.trust().clone(), expect);
+    client(expect, identity.chain(), identity.private_key(), true)
+}
+
+/// How the bearer of a token dials a leader.
+pub(crate) fn token_client(
+    ca_digest: [u8; 32],
+    certificate: CertificateDer<'static>,
+    key: PrivateKeyDer<'static>,
+) -> Result<quinn::ClientConfig, LinkError> {
+    client(Expect::Leader { ca_digest }, vec![certificate], key, false)
+}
+
+/// An endpoint that only dials.
+pub(crate) fn dialler(towards: SocketAddr) -> Result<quinn::Endpoint, LinkError> {
+    let any: SocketAddr = if towards.is_ipv4() { ([0, 0, 0, 0], 0).into() } else { ([0u16; 8], 0).into() };
+    let failed = |e: std::io::Error| LinkError::Listen { address: any, reason: e.to_string() };
+    let socket = socket(any, SOCKET_RECEIVE_BYTES)?;
+    quinn::Endpoint::new(EndpointConfig::default(), None, socket, Arc::new(TokioRuntime)).map_err(failed)
+}

@@ -1,0 +1,74 @@
+//! What a session has taken from its peer: each frame of a lane once, in order, whatever connections it came over.
+
+use super::limits::LANES;
+use parking_lot::{Mutex, MutexGuard};
+
+/// The receiving side of one lane. Its lock is held while the driver takes the frames, which keeps them in order
+/// even while a connection replaces another.
+#[derive(Default)]
+pub(crate) struct Lane {
+    /// The number of the last frame that the driver was given.
+    received: u64,
+    over: bool,
+}
+
+impl Lane {
+    /// Of frames that begin with number `first`, drops those that were taken before.
+    ///
+    /// # Errors
+    /// The number that was expected, when frames are missing before `first`.
+    pub(crate) fn fresh(&self, first: u64, frames: &mut Vec<Vec<u8>>) -> Result<(), u64> {
+        let expected = self.received + 1;
+        if self.over {
+            frames.clear();
+            return Ok(());
+        }
+        let known = expected.checked_sub(first).ok_or(expected)?;
+        let known = usize::try_from(known).unwrap_or(usize::MAX).min(frames.len());
+        frames.drain(..known);
+        Ok(())
+    }
+
+    /// The driver has taken so many more.
+    pub(crate) fn took(&mut self, count: usize) -> u64 {
+        self.received += count as u64;
+        self.received
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct Incoming([Mutex<Lane>; LANES]);
+
+impl Incoming {
+    pub(crate) fn lane(&self, lane: usize) -> MutexGuard<'_, Lane> {
+        self.0[lane].lock()
+    }
+
+    pub(crate) fn received(&self) -> [u64; LANES] {
+        std::array::from_fn(|lane| self.lane(lane).received)
+    }
+
+    /// Nothing more is given to the driver once this returns.
+    pub(crate) fn end(&self) {
+        for lane in &self.0 {
+            lane.lock().over = true;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_that_came_before_are_dropped_and_a_gap_is_refused() {
+        let mut lane = Lane::default();
+        let mut frames = vec![vec![1], vec![2], vec![3]];
+        assert_eq!(lane.fresh(1, &mut frames), Ok(()));
+        assert_eq!(lane.took(frames.len()), 3);
+        let mut again = vec![vec![2], vec![3], vec![4]];
+        assert_eq!(lane.fresh(2, &mut again), Ok(()));
+        assert_eq!(again, [vec![4]]);
+        assert_eq!(lane.fresh(5, &mut vec![vec![5]]), Err(4));
+    }
+}

@@ -1,0 +1,75 @@
+//! Every limit of the links, in one place.
+
+use std::time::Duration;
+
+/// The version of everything that follows the handshake.
+pub const PROTOCOL_VERSION: u16 = 1;
+/// Lanes of a session: 0 is control, the others carry what actors send.
+pub const LANES: usize = 8;
+/// Bytes of one frame of an actor lane at most.
+pub const FRAME_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Bytes of one frame of the control lane at most.
+pub const CONTROL_FRAME_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Bytes of a node's name at most.
+pub const NAME_BYTES_MAX: usize = 128;
+/// Bytes of a Hello or a Resume at most.
+pub const GREETING_BYTES_MAX: usize = 1024;
+
+/// Bytes of actor frames that a session may hold before its senders are put aside.
+pub const HIGH_MARK_BYTES: usize = 8 * 1024 * 1024;
+/// Bytes below which they go on.
+pub const LOW_MARK_BYTES: usize = 4 * 1024 * 1024;
+/// Bytes that a session may hold at all, per kind (control, actor): what is beyond is refused.
+pub const HELD_BYTES_MAX: usize = 96 * 1024 * 1024;
+/// What a held frame costs beside its own bytes.
+pub const FRAME_OVERHEAD_BYTES: usize = 32;
+/// Sessions at most.
+pub const SESSIONS_MAX: usize = 65_536;
+
+/// Bytes that the writer takes from a lane at once.
+pub(crate) const BATCH_BYTES: usize = 64 * 1024;
+/// Chunks that a reader takes from a stream at once.
+pub(crate) const READ_CHUNKS: usize = 64;
+/// Received bytes after which an acknowledgement is due at once.
+pub(crate) const ACK_BYTES: usize = 256 * 1024;
+/// Time after which it is due however little was received.
+pub(crate) const ACK_DELAY: Duration = Duration::from_millis(20);
+
+/// Handshakes under way at most, and of one address.
+pub const HANDSHAKES_MAX: usize = 1024;
+/// Handshakes under way from one address at most.
+pub const HANDSHAKES_PER_SOURCE_MAX: usize = 512;
+/// How long a handshake, with the greetings that follow it, may take for the node that is dialled.
+pub(crate) const ACCEPT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long it may take for the dialler, less a jitter of up to a quarter.
+pub(crate) const DIAL_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long [`super::Links::open`] waits for a connection.
+pub(crate) const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
+/// The first and the longest pause between two tries to dial, less a jitter of up to a half.
+pub(crate) const BACKOFF_MIN: Duration = Duration::from_millis(100);
+pub(crate) const BACKOFF_MAX: Duration = Duration::from_secs(3);
+/// Tries of a member-to-member dial while there is nothing to deliver.
+pub(crate) const IDLE_DIAL_TRIES: u32 = 3;
+
+/// A dialler shows that it lives this often.
+pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(1);
+/// A connection without a sign of life for this long is gone.
+pub(crate) const IDLE_TIMEOUT: Duration = Duration::from_secs(6);
+/// Streams in one direction that a peer may have open: the greeting and acknowledgements, and the lanes.
+pub(crate) const UNI_STREAMS_MAX: u32 = 1 + LANES as u32;
+/// Bulk and admin streams that a peer may have open.
+pub(crate) const BI_STREAMS_MAX: u32 = 16;
+/// Bytes under way in one stream, so that no stream takes the whole connection.
+pub(crate) const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
+/// Bytes under way in one connection.
+pub(crate) const CONNECTION_WINDOW_BYTES: u32 = 24 * 1024 * 1024;
+/// Bytes of the socket's buffers, as far as the kernel gives them.
+pub(crate) const SOCKET_SEND_BYTES: usize = 8 * 1024 * 1024;
+pub(crate) const SOCKET_RECEIVE_BYTES: usize = 8 * 1024 * 1024;
+/// A leader hears from everybody at once after its restart.
+pub(crate) const SOCKET_RECEIVE_BYTES_LEADER: usize = 64 * 1024 * 1024;
+
+/// A refusal of the same kind from the same address is logged once in this time.
+pub(crate) const REFUSAL_LOG_PAUSE: Duration = Duration::from_secs(60);
+/// Addresses whose refusals are told apart at most.
+pub(crate) const REFUSAL_SOURCES_MAX: usize = 4096;

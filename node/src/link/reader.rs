@@ -1,0 +1,126 @@
+//! What comes in over a connection: frames of the lanes, and acknowledgements.
+
+use super::LinkEvents;
+use super::error::Close;
+use super::frame::{Decoder, too_long};
+use super::limits::{CONTROL_FRAME_BYTES_MAX, FRAME_BYTES_MAX, LANES, READ_CHUNKS};
+use super::session::Session;
+use super::writer::ACK_RECORD_BYTES;
+use bytes::Bytes;
+use quinn::{ReadError, ReadExactError, RecvStream};
+
+/// Why a reader ended: the connection is gone, or the peer broke the rules.
+pub(crate) enum ReaderEnd {
+    Gone,
+    Violation(Close),
+}
+
+impl From<ReadError> for ReaderEnd {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Reset(_) => Self::Violation(Close::violation("a lane was reset")),
+            _ => Self::Gone,
+        }
+    }
+}
+
+impl From<Close> for ReaderEnd {
+    fn from(close: Close) -> Self {
+        Self::Violation(close)
+    }
+}
+
+async fn read_exact(stream: &mut RecvStream, bytes: &mut [u8]) -> Result<(), ReaderEnd> {
+    stream.read_exact(bytes).await.map_err(|e| match e {
+        ReadExactError::ReadError(e) => e.into(),
+        ReadExactError::FinishedEarly(_) => Close::violation("a stream ended within a record").into(),
+    })
+}
+
+/// Reads one lane of a connection until it ends.
+pub(crate) async fn read_lane(session: &Session, events: &dyn LinkEvents, mut stream: RecvStream) -> ReaderEnd {
+    match lane(session, events, &mut stream).await {
+        Ok(()) => ReaderEnd::Violation(Close::violation("a lane was finished")),
+        Err(end) => end,
+    }
+}
+
+async fn lane(session: &Session, events: &dyn LinkEvents, stream: &mut RecvStream) -> Result<(), ReaderEnd> {
+    let mut header = [0; 9];
+    read_exact(stream, &mut header).await?;
+    let [lane, first @ ..] = header;
+    let lane = usize::from(lane);
+    let mut next = u64::from_be_bytes(first);
+    if lane >= LANES || next == 0 {
+        return Err(Close::violation(format!("a lane {lane} that begins with frame {next}")).into());
+    }
+    let max = if lane == 0 { CONTROL_FRAME_BYTES_MAX } else { FRAME_BYTES_MAX };
+    let mut decoder = Decoder::new(max);
+    let mut chunks: [Bytes; READ_CHUNKS] = std::array::from_fn(|_| Bytes::new());
+    while let Some(count) = stream.read_chunks(&mut chunks).await? {
+        let mut frames = Vec::new();
+        let mut bytes = 0;
+        for chunk in &mut chunks[..count] {
+            bytes += chunk.len();
+            decoder.push(&std::mem::take(chunk), &mut frames).map_err(|found| too_long(found, max))?;
+        }
+        if !frames.is_empty() {
+            let came = frames.len() as u64;
+            give(session, events, lane, next, frames, bytes)?;
+            next += came;
+        }
+    }
+    Ok(())
+}
+
+fn give(
+    session: &Session,
+    events: &dyn LinkEvents,
+    lane: usize,
+    first: u64,
+    mut frames: Vec<Vec<u8>>,
+    bytes: usize,
+) -> Result<(), Close> {
+    let mut state = session.incoming.lane(lane);
+    let gap = |expected| Close::violation(format!("frame {first} of lane {lane}, expected {expected}"));
+    state.fresh(first, &mut frames).map_err(gap)?;
+    if frames.is_empty() {
+        return Ok(());
+    }
+    let number = state.took(frames.len());
+    if lane == 0 {
+        frames.into_iter().for_each(|frame| events.control(session.peer, frame));
+    } else {
+        events.messages(session.peer, lane as u8, frames);
+    }
+    drop(state);
+    session.note_received(lane, number, bytes);
+    Ok(())
+}
+
+/// Reads acknowledgements until the connection ends.
+pub(crate) async fn read_acks(
+    session: &Session,
+    generation: u64,
+    events: &dyn LinkEvents,
+    stream: &mut RecvStream,
+) -> ReaderEnd {
+    loop {
+        let mut record = [0; ACK_RECORD_BYTES];
+        if let Err(end) = read_exact(stream, &mut record).await {
+            return end;
+        }
+        let [lane, number @ ..] = record;
+        let mut outgoing = session.outgoing.lock();
+        if outgoing.generation != generation {
+            return ReaderEnd::Gone;
+        }
+        let ticket = outgoing.acknowledge(usize::from(lane), u64::from_be_bytes(number));
+        drop(outgoing);
+        match ticket {
+            Ok(Some(ticket)) => events.drained(ticket),
+            Ok(None) => {}
+            Err(reason) => return ReaderEnd::Violation(Close::violation(reason)),
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! What every task of the links shares.
+
+use super::error::LinkError;
+use super::gate::Gate;
+use super::greeting::Hello;
+use super::limits::{SOCKET_RECEIVE_BYTES, SOCKET_RECEIVE_BYTES_LEADER};
+use super::refusals::{Refusal, Refusals};
+use super::session::Session;
+use super::table::Table;
+use super::{Admission, LinkConfig, LinkEvents, endpoint};
+use crate::identity::trust::Trust;
+use crate::identity::{Identity, Tokens};
+use odeon::NodeRef;
+use odeon_convention::types::Role;
+use parking_lot::RwLock;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+pub(crate) struct Shared {
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) name: String,
+    pub(crate) tokens: Tokens,
+    pub(crate) admission: Option<Arc<dyn Admission>>,
+    pub(crate) events: Arc<dyn LinkEvents>,
+    pub(crate) endpoint: quinn::Endpoint,
+    pub(crate) runtime: tokio::runtime::Handle,
+    pub(crate) table: RwLock<Table>,
+    pub(crate) gate: Gate,
+    pub(crate) refusals: Arc<Refusals>,
+    tickets: AtomicU64,
+}
+
+impl Shared {
+    pub(crate) fn new(config: LinkConfig, events: Arc<dyn LinkEvents>) -> Result<Arc<Self>, LinkError> {
+        let refusals = Arc::new(Refusals::default());
+        let noted = refusals.clone();
+        let on_garbage = Box::new(move |source| {
+            noted.note(source, Refusal::NotQuic, "a datagram that no peer would send");
+        });
+        let leads = config.identity.role() == Role::Leader;
+        let receive_bytes = if leads { SOCKET_RECEIVE_BYTES_LEADER } else { SOCKET_RECEIVE_BYTES };
+        let endpoint = endpoint::node(config.listen, receive_bytes, &config.identity, &config.tokens, on_garbage)?;
+        Ok(Arc::new(Self {
+            identity: config.identity,
+            name: config.name,
+            tokens: config.tokens,
+            admission: config.admission,
+            events,
+            endpoint,
+            runtime: tokio::runtime::Handle::current(),
+            table: RwLock::default(),
+            gate: Gate::default(),
+            refusals,
+            tickets: AtomicU64::new(1),
+        }))
+    }
+
+    pub(crate) fn me(&self) -> NodeRef {
+        self.identity.node()
+    }
+
+    pub(crate) fn hello(&self) -> Hello {
+        Hello { node: self.me(), name: self.name.clone() }
+    }
+
+    pub(crate) fn trust(&self) -> &Trust {
+        self.identity.trust()
+    }
+
+    pub(crate) fn next_ticket(&self) -> u64 {
+        self.tickets.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The session with a node, made if there is none.
+    pub(crate) fn session(&self, node: NodeRef) -> Result<Arc<Session>, LinkError> {
+        if let Some(session) = self.table.read().find(node) {
+            return Ok(session);
+        }
+        let number = getrandom::u64().map_err(|e| LinkError::Tls(e.to_string()))?.max(1);
+        self.table.write().session(node, number)
+    }
+}

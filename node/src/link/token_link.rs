@@ -1,0 +1,117 @@
+//! A connection that a token authenticates: a joiner's, or an operator's.
+
+use super::endpoint::{SERVER_NAME, dialler, token_client};
+use super::error::{CLOSE_DONE, Close, closed_by_peer};
+use super::limits::DIAL_TIMEOUT;
+use super::resolve::resolve;
+use crate::identity::{IdentityError, JoinError, Token, TokenKey};
+use odeon_convention::codes;
+use quinn::{Connection, ConnectionError, Endpoint, RecvStream, SendStream};
+use std::net::SocketAddr;
+
+/// A connection to a leader that a token authenticates. Dropping it closes it.
+#[derive(Debug)]
+pub struct TokenLink {
+    endpoint: Endpoint,
+    connection: Connection,
+    address: String,
+}
+
+impl TokenLink {
+    /// Dials the leaders of the token, one after the other.
+    pub(crate) async fn connect(token: &Token) -> Result<Self, JoinError> {
+        let key = TokenKey::from_secret(&token.secret)?;
+        let mut reasons = Vec::new();
+        for address in &token.addresses {
+            let remotes = match resolve(address).await {
+                Ok(remotes) => remotes,
+                Err(reason) => {
+                    reasons.push(reason);
+                    continue;
+                }
+            };
+            for remote in remotes {
+                match Self::dial(token, &key, address, remote).await {
+                    Ok(link) => return Ok(link),
+                    Err(JoinError::Unreachable { reason, .. }) => reasons.push(reason),
+                    Err(e) => return Err(e),
+                }
+            }
+        }
+        Err(JoinError::Unreachable { addresses: token.addresses.join(", "), reason: reasons.join("; ") })
+    }
+
+    async fn dial(token: &Token, key: &TokenKey, address: &str, remote: SocketAddr) -> Result<Self, JoinError> {
+        let unreachable = |reason: String| JoinError::Unreachable { addresses: address.to_owned(), reason };
+        let endpoint = dialler(remote).map_err(|e| unreachable(e.to_string()))?;
+        let tls = |e: super::LinkError| IdentityError::Certificate(e.to_string());
+        let config = token_client(token.ca_digest, key.certificate()?, key.private_key()).map_err(tls)?;
+        let connecting =
+            endpoint.connect_with(config, remote, SERVER_NAME).map_err(|e| unreachable(e.to_string()))?;
+        match tokio::time::timeout(DIAL_TIMEOUT, connecting).await {
+            Ok(Ok(connection)) => Ok(Self { endpoint, connection, address: address.to_owned() }),
+            Ok(Err(e)) => Err(failure(address, &e).unwrap_or_else(|| unreachable(e.to_string()))),
+            Err(_) => Err(unreachable(format!("no answer from {remote} within {} s", DIAL_TIMEOUT.as_secs()))),
+        }
+    }
+
+    /// What the loss of this connection means; `otherwise` when it is not lost.
+    pub(crate) fn failure(&self, otherwise: String) -> JoinError {
+        let unreachable = |reason: String| JoinError::Unreachable { addresses: self.address.clone(), reason };
+        match self.connection.close_reason() {
+            Some(e) => failure(&self.address, &e).unwrap_or_else(|| unreachable(e.to_string())),
+            None => unreachable(otherwise),
+        }
+    }
+
+    /// The connection itself.
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Opens a stream for this purpose.
+    ///
+    /// # Errors
+    /// When the leader refused the token after all, or is gone.
+    pub async fn open(&self, purpose: u8) -> Result<(SendStream, RecvStream), JoinError> {
+        let (mut send, receive) = self.connection.open_bi().await.map_err(|e| self.failure(e.to_string()))?;
+        send.write_all(&[purpose]).await.map_err(|e| self.failure(e.to_string()))?;
+        Ok((send, receive))
+    }
+
+    /// Why the connection is lost, once a stream of it failed.
+    pub fn why_lost(&self) -> JoinError {
+        self.failure("the stream ended early".into())
+    }
+
+    /// Says that the work is done, and waits until the leader has heard it or can no longer be waited for.
+    pub async fn close(&self) {
+        Close::new(CLOSE_DONE, "done").apply(&self.connection);
+        self.endpoint.wait_idle().await;
+    }
+}
+
+/// What a lost connection says about the token or the peer, when it says something.
+fn failure(address: &str, error: &ConnectionError) -> Option<JoinError> {
+    if let ConnectionError::TransportError(e) = error {
+        let alert = super::error::tls_alert(u64::from(e.code));
+        return alert.map(|_| JoinError::NotTheLeader { address: address.to_owned(), reason: e.reason.clone() });
+    }
+    match closed_by_peer(error)? {
+        Close { code: CLOSE_DONE, reason } => {
+            Some(JoinError::Unreachable { addresses: address.to_owned(), reason: format!("closed: {reason}") })
+        }
+        Close { code, reason } if codes::ALL.iter().any(|(known, _)| *known == code) => {
+            Some(JoinError::Refused { code, reason })
+        }
+        Close { reason, .. } => Some(JoinError::Answer(reason)),
+    }
+}
+
+/// Connects as an operator. The leader counts the use of the token before it serves the first stream.
+///
+/// # Errors
+/// When no leader of the token's convention answers, or the token is refused.
+pub async fn connect_operator(token: &Token) -> Result<TokenLink, JoinError> {
+    TokenLink::connect(token).await
+}

@@ -1,0 +1,169 @@
+//! One task writes everything of a connection: whatever is ready on every lane, in batches, and acknowledgements.
+//!
+//! A lane whose stream is full waits alone. Nothing waits for a batch to fill.
+
+use super::limits::{ACK_BYTES, ACK_DELAY, BATCH_BYTES, LANES};
+use super::session::Session;
+use quinn::{Connection, SendStream};
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use tokio::time::Sleep;
+
+/// Bytes of one acknowledgement: a lane and the number of its last frame.
+pub(crate) const ACK_RECORD_BYTES: usize = 9;
+/// Bytes of buffer that a lane without work may keep.
+const IDLE_BUFFER_BYTES: usize = 2048;
+/// Control and acknowledgements go before what actors send.
+const CONTROL_PRIORITY: i32 = 1;
+
+pub(crate) struct Writer {
+    session: Arc<Session>,
+    generation: u64,
+    connection: Connection,
+    acks: Channel,
+    lanes: [Channel; LANES],
+    ack_timer: Option<Pin<Box<Sleep>>>,
+}
+
+/// A stream and what is still to be written into it.
+#[derive(Default)]
+struct Channel {
+    stream: Option<SendStream>,
+    buffer: Vec<u8>,
+    written: usize,
+}
+
+impl Channel {
+    fn is_empty(&self) -> bool {
+        self.written == self.buffer.len()
+    }
+
+    fn reset(&mut self) {
+        self.buffer.clear();
+        self.written = 0;
+    }
+
+    /// There is nothing to write: an idle connection of ten thousand keeps no large buffer.
+    fn rest(&mut self) {
+        if self.buffer.capacity() > IDLE_BUFFER_BYTES {
+            self.buffer = Vec::new();
+        }
+    }
+
+    /// Writes what the stream takes. Gives whether the buffer was emptied by it.
+    fn write(&mut self, cx: &mut Context<'_>) -> Result<bool, String> {
+        let Some(stream) = &mut self.stream else { return Ok(false) };
+        if self.written == self.buffer.len() {
+            return Ok(false);
+        }
+        while self.written < self.buffer.len() {
+            match Pin::new(&mut *stream).poll_write(cx, &self.buffer[self.written..]) {
+                Poll::Ready(Ok(count)) => self.written += count,
+                Poll::Ready(Err(e)) => return Err(e.to_string()),
+                Poll::Pending => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+}
+
+impl Writer {
+    pub(crate) fn new(session: Arc<Session>, generation: u64, connection: Connection, greeting: SendStream) -> Self {
+        let acks = Channel { stream: Some(greeting), ..Channel::default() };
+        Self { session, generation, connection, acks, lanes: Default::default(), ack_timer: None }
+    }
+
+    /// Writes until the connection fails or another one takes over; gives the reason.
+    pub(crate) async fn run(mut self) -> String {
+        std::future::poll_fn(|cx| self.poll(cx)).await
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<String> {
+        loop {
+            let progress = self.fill(cx).and_then(|filled| Ok(self.write(cx)? || filled));
+            match progress {
+                Ok(true) => {}
+                Ok(false) => return Poll::Pending,
+                Err(reason) => return Poll::Ready(reason),
+            }
+        }
+    }
+
+    /// Takes what is ready into every empty buffer, under one lock. Gives whether there was anything.
+    fn fill(&mut self, cx: &mut Context<'_>) -> Result<bool, String> {
+        let timer_over = self.ack_timer.as_mut().is_some_and(|timer| timer.as_mut().poll(cx).is_ready());
+        let session = self.session.clone();
+        let mut outgoing = session.outgoing.lock();
+        if outgoing.generation != self.generation {
+            return Err("another connection carries the session".into());
+        }
+        let mut filled = false;
+        for (number, lane) in self.lanes.iter_mut().enumerate() {
+            if !lane.is_empty() {
+                continue;
+            }
+            lane.reset();
+            if lane.stream.is_none() {
+                let first = outgoing.next_number(number);
+                outgoing.take(number, &mut lane.buffer, BATCH_BYTES);
+                if !lane.buffer.is_empty() {
+                    lane.stream = Some(open(&self.connection, cx, number == 0)?);
+                    let header = [&[number as u8][..], &first.to_be_bytes()].concat();
+                    lane.buffer.splice(..0, header);
+                }
+            } else {
+                outgoing.take(number, &mut lane.buffer, BATCH_BYTES);
+            }
+            if lane.buffer.is_empty() {
+                lane.rest();
+            }
+            filled |= !lane.buffer.is_empty();
+        }
+        let acks = &mut outgoing.acks;
+        if acks.is_due() && self.acks.is_empty() {
+            if timer_over || acks.bytes >= ACK_BYTES {
+                self.acks.reset();
+                for lane in (0..LANES).filter(|&lane| acks.received[lane] != acks.told[lane]) {
+                    self.acks.buffer.push(lane as u8);
+                    self.acks.buffer.extend_from_slice(&acks.received[lane].to_be_bytes());
+                }
+                acks.told = acks.received;
+                acks.bytes = 0;
+                self.ack_timer = None;
+                filled = true;
+            } else if self.ack_timer.is_none() {
+                self.ack_timer = Some(Box::pin(tokio::time::sleep(ACK_DELAY)));
+                filled = true; // once more, so that the timer is polled
+            }
+        }
+        if !filled {
+            outgoing.writer = Some(cx.waker().clone());
+        }
+        Ok(filled)
+    }
+
+    /// Writes what the streams take. Gives whether any buffer was emptied by it.
+    fn write(&mut self, cx: &mut Context<'_>) -> Result<bool, String> {
+        let mut emptied = self.acks.write(cx)?;
+        for lane in &mut self.lanes {
+            emptied |= lane.write(cx)?;
+        }
+        Ok(emptied)
+    }
+}
+
+/// Opens a stream. The peer allows one for each lane, so there is never anything to wait for.
+fn open(connection: &Connection, cx: &mut Context<'_>, control: bool) -> Result<SendStream, String> {
+    match pin!(connection.open_uni()).poll(cx) {
+        Poll::Ready(Ok(stream)) => {
+            if control {
+                stream.set_priority(CONTROL_PRIORITY).map_err(|e| e.to_string())?;
+            }
+            Ok(stream)
+        }
+        Poll::Ready(Err(e)) => Err(e.to_string()),
+        Poll::Pending => Err("the peer allows fewer streams than there are lanes".into()),
+    }
+}
