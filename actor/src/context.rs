@@ -1,5 +1,6 @@
 //! What an actor can do while it handles a message.
 
+use crate::definition::Definition;
 use crate::host::{CreateRequest, Host, Level};
 use crate::message::AnyMessage;
 use crate::{ActorType, Address, Message};
@@ -58,20 +59,12 @@ impl Context {
 
     /// Creates a child of a type that this program or image has.
     pub fn create_actor<A: ActorType>(&self) -> Create<'_> {
-        self.create_named(A::NAME)
+        Create { linked: Some(Definition::of::<A>), ..self.create_named(A::NAME) }
     }
 
     /// Creates a child by the name of its type, in this actor's image unless another is chosen.
     pub fn create_named(&self, actor: impl Into<String>) -> Create<'_> {
-        Create {
-            host: &*self.host,
-            request: CreateRequest {
-                actor: actor.into(),
-                image: None,
-                requirements: Requirements::none(),
-                global_name: None,
-            },
-        }
+        Create { host: &*self.host, request: CreateRequest::named(actor), linked: None }
     }
 
     /// Sends this actor a `WakeupMessage` after `delay`.
@@ -125,6 +118,8 @@ impl Context {
 pub struct Create<'a> {
     host: &'a dyn Host,
     request: CreateRequest,
+    /// The definition of a type that is known when this is compiled; it never leaves the program.
+    linked: Option<fn() -> Definition>,
 }
 
 impl Create<'_> {
@@ -148,6 +143,10 @@ impl Create<'_> {
 
     /// Starts the creation. The address can be used at once: what is sent to it waits for the actor.
     pub fn start(self) -> Address {
-        self.host.create(self.request)
+        match self.linked {
+            // Another image has its own type of that name.
+            Some(linked) if self.request.image.is_none() => self.host.create_linked(self.request, linked),
+            _ => self.host.create(self.request),
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! The seam between an actor and whatever runs it: a base in this process, or the node outside a wasm instance.
 
-use crate::message::AnyMessage;
 use crate::Address;
+use crate::definition::Definition;
+use crate::message::AnyMessage;
 use odeon_capabilities::{CapabilityMap, Requirements, Value};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -16,6 +17,11 @@ pub trait Host: Send + Sync {
     /// Starts the creation of a child and says at once under which address it will be.
     /// When it cannot be created the actor is told with `ChildActorExited`.
     fn create(&self, request: CreateRequest) -> Address;
+    /// The same for a type that is linked into the creator's program, for a host that can use it.
+    fn create_linked(&self, request: CreateRequest, linked: fn() -> Definition) -> Address {
+        let _ = linked;
+        self.create(request)
+    }
     /// Sends the actor a `WakeupMessage` no sooner than `delay` from now.
     fn wakeup_after(&self, delay: Duration, payload: Option<AnyMessage>);
     /// Makes the actor exit once its current message is handled.
@@ -39,6 +45,25 @@ pub struct CreateRequest {
     pub requirements: Requirements,
     /// A name that is unique in the convention; an actor that has it already is the answer.
     pub global_name: Option<String>,
+}
+
+impl CreateRequest {
+    /// A request for an actor by name, with no requirement.
+    pub fn named(actor: impl Into<String>) -> Self {
+        Self { actor: actor.into(), image: None, requirements: Requirements::none(), global_name: None }
+    }
+
+    /// What the node has to offer.
+    pub fn requirements(mut self, requirements: Requirements) -> Self {
+        self.requirements = requirements;
+        self
+    }
+
+    /// A name unique in the convention.
+    pub fn global_name(mut self, name: impl Into<String>) -> Self {
+        self.global_name = Some(name.into());
+        self
+    }
 }
 
 /// The level of a log line.

@@ -19,20 +19,30 @@ pub const UNTYPED: &str = "value";
 
 /// A message of any type: shared and typed where it was sent, MessagePack once it has crossed a boundary.
 ///
-/// Cloning shares the value.
+/// Cloning shares the value. A typed message is one allocation.
 #[derive(Clone)]
-pub struct AnyMessage(Arc<Inner>);
+pub struct AnyMessage(Arc<dyn Body>);
 
-struct Inner {
-    name: Box<str>,
-    form: Form,
+trait Body: Send + Sync + 'static {
+    fn name(&self) -> &str;
+    fn encode(&self) -> Result<Vec<u8>, EncodeError>;
+    fn as_any(&self) -> &dyn Any;
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }
 
-enum Form {
-    Typed { value: Box<dyn Any + Send + Sync>, encode: fn(&dyn Any) -> Result<Vec<u8>, EncodeError> },
-    /// Decoded at most once per type asked for; the first type that fits is remembered.
-    Encoded { bytes: Vec<u8>, decoded: OnceLock<Box<dyn Any + Send + Sync>> },
+/// A value as it was sent.
+struct Typed<M>(M);
+
+/// What came over a boundary, decoded at most once per type asked for.
+struct Crossed {
+    name: String,
+    bytes: Vec<u8>,
+    decoded: Decoded,
 }
+
+/// A list of decoded forms that only grows: an untyped value may be several types to several actors.
+#[derive(Default)]
+struct Decoded(OnceLock<Box<(Box<dyn Any + Send + Sync>, Decoded)>>);
 
 /// A message's `Serialize` failed, panicked, or made more than the limit.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -54,40 +64,111 @@ pub struct Encoded {
     pub bytes: Vec<u8>,
 }
 
+impl<M: Message> Body for Typed<M> {
+    fn name(&self) -> &str {
+        M::NAME
+    }
+
+    fn encode(&self) -> Result<Vec<u8>, EncodeError> {
+        let fail = |reason: String| EncodeError { name: M::NAME.to_owned(), reason };
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| rmp_serde::to_vec_named(&self.0)))
+            .map_err(|panic| fail(format!("its Serialize panicked: {}", crate::failure::panic_text(&*panic))))?
+            .map_err(|e| fail(e.to_string()))
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        &self.0
+    }
+
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
+        self
+    }
+}
+
+impl Body for Crossed {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn encode(&self) -> Result<Vec<u8>, EncodeError> {
+        Ok(self.bytes.clone())
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
+        self
+    }
+}
+
+impl Crossed {
+    fn get<M: Message>(&self) -> Option<&M> {
+        if self.name != M::NAME && self.name != UNTYPED {
+            return None;
+        }
+        let mut end = &self.decoded;
+        while let Some(entry) = end.0.get() {
+            if let Some(value) = entry.0.downcast_ref() {
+                return Some(value);
+            }
+            end = &entry.1;
+        }
+        let mut value: Option<Box<dyn Any + Send + Sync>> =
+            Some(Box::new(rmp_serde::from_slice::<M>(&self.bytes).ok()?));
+        loop {
+            // Another thread may add its own form first; then this one comes after it.
+            let entry =
+                end.0.get_or_init(|| Box::new((value.take().unwrap_or_else(|| Box::new(())), Decoded::default())));
+            match entry.0.downcast_ref() {
+                Some(value) => return Some(value),
+                None => end = &entry.1,
+            }
+        }
+    }
+}
+
 impl AnyMessage {
     /// Wraps a typed value.
     pub fn new<M: Message>(value: M) -> Self {
-        Self(Arc::new(Inner { name: M::NAME.into(), form: Form::Typed { value: Box::new(value), encode: encode::<M> } }))
+        Self(Arc::new(Typed(value)))
     }
 
     /// Wraps what came over a boundary. Nothing is decoded yet.
     pub fn from_encoded(encoded: Encoded) -> Self {
-        Self(Arc::new(Inner {
-            name: encoded.name.into(),
-            form: Form::Encoded { bytes: encoded.bytes, decoded: OnceLock::new() },
-        }))
+        Self(Arc::new(Crossed { name: encoded.name, bytes: encoded.bytes, decoded: Decoded::default() }))
     }
 
     /// The type's name.
     pub fn name(&self) -> &str {
-        &self.0.name
+        self.0.name()
     }
 
     /// The value as `M`, when it is one. An untyped value is an `M` when it decodes as one.
     pub fn get<M: Message>(&self) -> Option<&M> {
-        match &self.0.form {
-            Form::Typed { value, .. } => value.downcast_ref(),
-            Form::Encoded { bytes, decoded } => {
-                if let Some(value) = decoded.get() {
-                    return value.downcast_ref();
-                }
-                if self.name() != M::NAME && self.name() != UNTYPED {
-                    return None;
-                }
-                let value: M = rmp_serde::from_slice(bytes).ok()?;
-                decoded.get_or_init(|| Box::new(value)).downcast_ref()
-            }
+        let any = self.0.as_any();
+        any.downcast_ref::<M>().or_else(|| any.downcast_ref::<Crossed>()?.get())
+    }
+
+    /// The value itself, when it is an `M`. One that others share is copied by way of its encoding.
+    pub fn take<M: Message>(self) -> Result<M, AnyMessage> {
+        if !self.is::<M>() {
+            return Err(self);
         }
+        match self.0.clone().into_any().downcast::<Typed<M>>() {
+            Ok(typed) => {
+                drop(self);
+                Arc::try_unwrap(typed).map(|Typed(value)| value).or_else(|shared| AnyMessage(shared).decoded())
+            }
+            Err(_) => self.decoded(),
+        }
+    }
+
+    /// A copy made from the encoding.
+    fn decoded<M: Message>(self) -> Result<M, AnyMessage> {
+        let copy = self.encode().ok().and_then(|encoded| rmp_serde::from_slice(&encoded.bytes).ok());
+        copy.ok_or(self)
     }
 
     /// Whether the value is an `M`.
@@ -97,11 +178,7 @@ impl AnyMessage {
 
     /// The form that crosses boundaries. A panic in the message's `Serialize` is an error.
     pub fn encode(&self) -> Result<Encoded, EncodeError> {
-        let bytes = match &self.0.form {
-            Form::Encoded { bytes, .. } => bytes.clone(),
-            Form::Typed { value, encode } => encode(value.as_ref())?,
-        };
-        Ok(Encoded { name: self.name().to_owned(), bytes })
+        Ok(Encoded { bytes: self.0.encode()?, name: self.name().to_owned() })
     }
 
     /// The value without its Rust type, for shells and logs.
@@ -110,14 +187,6 @@ impl AnyMessage {
         rmp_serde::from_slice(&encoded.bytes)
             .map_err(|e| EncodeError { name: encoded.name.clone(), reason: e.to_string() })
     }
-}
-
-fn encode<M: Message>(value: &dyn Any) -> Result<Vec<u8>, EncodeError> {
-    let fail = |reason: String| EncodeError { name: M::NAME.to_owned(), reason };
-    let Some(value) = value.downcast_ref::<M>() else { unreachable!("a typed message holds its own type") };
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| rmp_serde::to_vec_named(value)))
-        .map_err(|panic| fail(format!("its Serialize panicked: {}", crate::failure::panic_text(&*panic))))?
-        .map_err(|e| fail(e.to_string()))
 }
 
 impl fmt::Debug for AnyMessage {
@@ -142,4 +211,28 @@ named! {
     f64 => "float",
     () => "null",
     Address => "address",
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_untyped_value_is_every_type_that_it_decodes_as() {
+        let encoded = Encoded { name: UNTYPED.into(), bytes: rmp_serde::to_vec_named(&5i64).unwrap() };
+        let message = AnyMessage::from_encoded(encoded);
+        assert_eq!(message.get::<f64>(), Some(&5.0));
+        assert_eq!(message.get::<i64>(), Some(&5));
+        assert_eq!(message.get::<f64>(), Some(&5.0));
+        assert_eq!(message.get::<String>(), None);
+        assert_eq!(message.take::<i64>().unwrap(), 5);
+    }
+
+    #[test]
+    fn a_message_is_taken_whether_or_not_it_is_shared() {
+        let message = AnyMessage::new(String::from("text"));
+        let shared = message.clone();
+        assert_eq!(message.take::<String>().unwrap(), "text");
+        assert_eq!(shared.take::<i64>().unwrap_err().take::<String>().unwrap(), "text");
+    }
 }

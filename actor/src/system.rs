@@ -1,8 +1,240 @@
 //! The bases: systems of actors inside this process.
 //!
-//! `simple` runs everything in the thread that asks; `threads` has a pool of workers. A node uses the same pool and
-//! adds what lies [`Outside`]. Not compiled into wasm images.
+//! [`ActorSystem`] is what a program uses: the base `simple` runs everything in the thread that asks, `threads` has a
+//! pool of workers. [`System`] is the engine below it; a node uses the same engine and adds what lies [`Outside`].
+//! It opens no socket and decides no placement. Not compiled into wasm images.
 
+mod activation;
+mod alone;
+mod base;
+mod caught;
+mod cell;
+mod core;
+mod family;
+mod inline;
+pub mod limits;
+mod mailbox;
+mod nonce;
 mod outside;
+mod pool;
+mod pressure;
+mod program;
+mod slots;
+mod status;
+mod timers;
 
+pub use alone::Alone;
+pub use base::{Base, ParseBaseError};
+pub use mailbox::ActorState;
 pub use outside::{Envelope, Exit, Outside, Pressure, Resolution};
+pub use program::{ActorSystem, AskError, Builder, CreateError};
+pub use status::ActorStatus;
+
+use self::core::{Core, Posted, Scheduler};
+use crate::definition::Definition;
+use crate::{Address, NodeRef};
+use mailbox::Mail;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long a shutdown sleeps at most before it looks again for actors that came in between.
+const SWEEP_INTERVAL: Duration = Duration::from_millis(20);
+
+/// An actor to be created.
+pub struct Spawn {
+    /// Its type.
+    pub definition: Definition,
+    /// Its parent, here or elsewhere.
+    pub parent: Option<Address>,
+    /// A name that no other actor of this system may have.
+    pub global_name: Option<String>,
+    /// The promised address under which it is to be known; none mints one.
+    pub address: Option<Address>,
+}
+
+/// Why an actor was not created. Nothing is left of it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs)]
+pub enum SpawnError {
+    #[error("the constructor of {actor} failed: {reason}")]
+    Constructor { actor: String, reason: String },
+    #[error("global name {name:?} belongs to {by}")]
+    NameTaken { name: String, by: Address },
+    #[error("an actor lives at {0} already")]
+    AddressTaken(Address),
+    #[error("the system holds {} actors and no more", limits::SLOTS_MAX)]
+    Full,
+    #[error("the system is shutting down")]
+    Closed,
+}
+
+/// A handle on a system of actors; clones share it. It runs until [`System::shutdown`].
+#[derive(Clone)]
+pub struct System(Arc<Core>);
+
+impl System {
+    /// Starts a system with its own worker threads.
+    ///
+    /// # Panics
+    /// When the operating system starts no thread.
+    pub fn start(node: NodeRef, workers: usize, outside: Arc<dyn Outside>) -> Self {
+        let (pool, starts) = pool::Pool::new(workers);
+        let core = Core::new(node, Scheduler::Pool(pool), outside);
+        if let Some(pool) = core.pool()
+            && let Err(error) = pool.start(&core, starts)
+        {
+            pool.stop(&core);
+            panic!("the operating system starts no thread for a worker: {error}");
+        }
+        Self(core)
+    }
+
+    /// A system without threads: its actors run inside [`System::run`] only.
+    pub fn inline(node: NodeRef, outside: Arc<dyn Outside>) -> Self {
+        Self(Core::new(node, Scheduler::Inline(inline::Inline::default()), outside))
+    }
+
+    /// Creates an actor. Its constructor runs in the caller's thread; a panic there is an error.
+    pub fn spawn(&self, spawn: Spawn) -> Result<Address, SpawnError> {
+        self.0.spawn(spawn)
+    }
+
+    /// Delivers to an actor here; what has no live target goes to [`Outside::dead_letter`]. Never waits.
+    pub fn deliver(&self, envelope: Envelope) {
+        let Envelope { to, sender, message } = envelope;
+        self.0.deliver(to, Mail { sender, message });
+    }
+
+    /// Like [`System::deliver`], but gives the message back where nobody lives at the address.
+    pub fn try_deliver(&self, envelope: Envelope) -> Result<(), Envelope> {
+        let Envelope { to, sender, message } = envelope;
+        match self.0.post(to, Mail { sender, message }) {
+            Posted::Dead(Mail { sender, message }) => Err(Envelope { to, sender, message }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Tells a parent here that a child elsewhere, or one that was promised, is gone or never came to be.
+    /// Only the first call for a child does anything.
+    pub fn child_exited(&self, parent: Address, child: Address, reason: &str) {
+        self.0.child_exited(parent, child, reason);
+    }
+
+    /// Lets the senders go on that were put aside with this ticket.
+    pub fn resume(&self, ticket: u64) {
+        self.0.resume(ticket);
+    }
+
+    /// Gives something that is not an actor an address. The callback runs in the sender's thread and must not block.
+    pub fn endpoint(&self, on_message: Box<dyn Fn(Envelope) + Send + Sync>) -> Result<Endpoint, SpawnError> {
+        let address = self.0.open_line(on_message)?;
+        Ok(Endpoint { core: self.0.clone(), address })
+    }
+
+    /// All actors that are not gone.
+    pub fn actors(&self) -> Vec<ActorStatus> {
+        self.0.cells().iter().map(|cell| cell.status()).collect()
+    }
+
+    /// One actor, when it is here and not gone.
+    pub fn status(&self, actor: Address) -> Option<ActorStatus> {
+        self.0.find(&actor).map(|cell| cell.status())
+    }
+
+    /// How many actors are not gone.
+    pub fn count(&self) -> usize {
+        self.0.count.load(std::sync::atomic::Ordering::SeqCst)
+    }
+
+    /// Who has a global name in this system.
+    pub fn named(&self, name: &str) -> Option<Address> {
+        self.0.named(name)
+    }
+
+    /// Whether the current thread is one of this system's workers.
+    pub fn is_worker_thread(&self) -> bool {
+        self.0.pool().is_some_and(pool::Pool::is_mine)
+    }
+
+    /// Runs the actors of a system without threads until none has mail, `enough` holds, or for so many turns.
+    /// A system with threads runs by itself.
+    pub fn run(&self, turns_max: usize, enough: impl Fn() -> bool) {
+        if let Scheduler::Inline(inline) = &self.0.scheduler {
+            inline.run(&self.0, turns_max, enough);
+        }
+    }
+
+    /// For a system without threads: whether an actor has mail now, and else when the next wakeup is due.
+    pub(crate) fn idle_until(&self) -> (bool, Option<Instant>) {
+        match &self.0.scheduler {
+            Scheduler::Inline(inline) => (inline.has_work(), self.0.timers.next()),
+            Scheduler::Pool(_) => (false, None),
+        }
+    }
+
+    /// Asks all actors to exit, waits for them up to `timeout`, and stops the workers. What is still there then is
+    /// destroyed, but for an actor whose handler does not return. Says whether all exited in time.
+    ///
+    /// Called by an actor it only asks: an actor cannot wait for itself.
+    pub fn shutdown(&self, timeout: Duration) -> bool {
+        let core = &self.0;
+        let deadline = Instant::now().checked_add(timeout);
+        core.close();
+        let waits = !self.is_worker_thread();
+        let lock = parking_lot::Mutex::new(());
+        loop {
+            self.ask_all_to_exit();
+            self.run(limits::TELL_ACTIVATIONS_MAX, || false);
+            let now = Instant::now();
+            if self.count() == 0 || !waits || deadline.is_some_and(|deadline| now >= deadline) {
+                break;
+            }
+            let soon = now + SWEEP_INTERVAL;
+            core.quiet.wait_until(&mut lock.lock(), deadline.map_or(soon, |deadline| deadline.min(soon)));
+        }
+        let all = self.count() == 0;
+        match &core.scheduler {
+            Scheduler::Pool(pool) if waits => {
+                pool.stop(core);
+                core.clear();
+                pool.clear();
+            }
+            Scheduler::Pool(_) => {}
+            Scheduler::Inline(inline) => {
+                core.clear();
+                inline.clear();
+            }
+        }
+        all
+    }
+
+    /// Asks every actor whose parent is not here. Asked twice, an actor that is gone does not mind.
+    fn ask_all_to_exit(&self) {
+        for cell in self.0.cells() {
+            let orphan = cell.parent.is_none_or(|parent| self.0.find(&parent).is_none());
+            if orphan && !cell.asked.swap(true, std::sync::atomic::Ordering::Relaxed) {
+                let message = crate::AnyMessage::new(crate::ActorExitRequest { recursive: true });
+                let _ = self.0.post(cell.address, Mail { sender: cell.address, message });
+            }
+        }
+    }
+}
+
+/// The address of something that is not an actor; dropping it frees the address.
+pub struct Endpoint {
+    core: Arc<Core>,
+    address: Address,
+}
+
+impl Endpoint {
+    /// Its address.
+    pub fn address(&self) -> Address {
+        self.address
+    }
+}
+
+impl Drop for Endpoint {
+    fn drop(&mut self) {
+        self.core.slots.release(self.address.slot());
+    }
+}

@@ -21,6 +21,8 @@ pub struct Envelope {
 pub enum Resolution {
     /// Here, now.
     Here(Definition),
+    /// The actor is there already: the one that has the global name that was asked for. It becomes no child.
+    Exists(Address),
     /// Not here: the system promises an address and hands the request to [`Outside::create`].
     Elsewhere,
     /// Nowhere, for this reason.
@@ -54,6 +56,17 @@ pub struct Exit {
 pub trait Outside: Send + Sync + 'static {
     /// Where a child is to be created. `image` is the image of the parent.
     fn resolve(&self, parent: Option<Address>, image: Option<&str>, request: &CreateRequest) -> Resolution;
+    /// The same for a type that is linked into this program, whether or not it is registered here.
+    fn resolve_linked(
+        &self,
+        parent: Option<Address>,
+        image: Option<&str>,
+        request: &CreateRequest,
+        linked: fn() -> Definition,
+    ) -> Resolution {
+        let _ = linked;
+        self.resolve(parent, image, request)
+    }
     /// Creates a child elsewhere, under an address that this system promised. Its failure is told by
     /// [`super::System::child_exited`].
     fn create(&self, child: Address, parent: Option<Address>, image: Option<&str>, request: CreateRequest);

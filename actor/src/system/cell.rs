@@ -1,0 +1,217 @@
+//! One actor: its mailbox, its state, its children, and what it can do (it is the actor's [`Host`]).
+//!
+//! `activation` runs it, `family` ends it.
+
+use super::caught::caught;
+use super::core::{Core, Posted};
+use super::family::Family;
+use super::mailbox::{Mail, Mailbox};
+use super::outside::{Envelope, Exit, Pressure};
+use super::pressure::Pressed;
+use crate::definition::Definition;
+use crate::host::{CreateRequest, Host, Level};
+use crate::{Actor, Address, AnyMessage, CapabilityMap, Failure, Value};
+use parking_lot::Mutex;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+type Build = Arc<dyn Fn() -> Result<Box<dyn Actor>, Failure> + Send + Sync>;
+
+/// What only the worker that runs the actor touches.
+#[derive(Default)]
+pub(super) struct Body {
+    /// None before the constructor has run and after the actor is destroyed.
+    pub(super) actor: Option<Box<dyn Actor>>,
+    /// Messages taken out of the mailbox and not handled yet.
+    pub(super) batch: VecDeque<Mail>,
+}
+
+pub(super) struct Cell {
+    pub(super) core: Arc<Core>,
+    pub(super) address: Address,
+    pub(super) parent: Option<Address>,
+    pub(super) name: Arc<str>,
+    pub(super) image: Option<Arc<str>>,
+    build: Build,
+    pub(super) global_name: Option<Box<str>>,
+    pub(super) mailbox: Mutex<Mailbox>,
+    pub(super) body: Mutex<Body>,
+    pub(super) family: Mutex<Family>,
+    /// The limit that the actor ran into during its current message.
+    pub(super) pressed: Mutex<Option<Pressed>>,
+    pub(super) is_pressed: AtomicBool,
+    pub(super) exits: AtomicBool,
+    /// A shutdown asked it to exit.
+    pub(super) asked: AtomicBool,
+    pub(super) received: AtomicU64,
+    /// Wakeups that are still to come.
+    pub(super) wakeups: AtomicU32,
+}
+
+impl Cell {
+    pub(super) fn new(
+        core: Arc<Core>,
+        address: Address,
+        parent: Option<Address>,
+        definition: Definition,
+        global_name: Option<Box<str>>,
+    ) -> Self {
+        Self {
+            core,
+            address,
+            parent,
+            name: definition.name,
+            image: definition.image,
+            build: definition.build,
+            global_name,
+            mailbox: Mutex::new(Mailbox::new()),
+            body: Mutex::default(),
+            family: Mutex::default(),
+            pressed: Mutex::new(None),
+            is_pressed: AtomicBool::new(false),
+            exits: AtomicBool::new(false),
+            asked: AtomicBool::new(false),
+            received: AtomicU64::new(0),
+            wakeups: AtomicU32::new(0),
+        }
+    }
+
+    /// Runs the constructor.
+    pub(super) fn build(&self) -> Result<Box<dyn Actor>, Failure> {
+        caught(|| (self.build)()).and_then(|built| built)
+    }
+
+    pub(super) fn exit_of(&self, reason: &str) -> Exit {
+        Exit {
+            actor: self.address,
+            parent: self.parent,
+            global_name: self.global_name.as_deref().map(str::to_owned),
+            reason: reason.to_owned(),
+        }
+    }
+
+    /// Remembers the first limit that the actor runs into during a message.
+    pub(super) fn press(&self, by: Pressed) {
+        self.pressed.lock().get_or_insert(by);
+        self.is_pressed.store(true, Relaxed);
+    }
+
+    /// Tells the actor itself something about a creation that came to nothing.
+    fn refuse(&self, child: Address, reason: &str) {
+        self.core.tell_exited(self.address, child, reason);
+    }
+}
+
+impl Host for Cell {
+    fn address(&self) -> Address {
+        self.address
+    }
+
+    fn send(&self, to: Address, message: AnyMessage) {
+        // An actor whose address another node promised is known here to itself; all others ask the outside.
+        if self.core.is_own(&to) || to == self.address {
+            match self.core.post(to, Mail { sender: self.address, message }) {
+                Posted::Kept => {}
+                Posted::Over(target) => self.press(Pressed::Mailbox(target)),
+                Posted::Dead(mail) => self.core.dead(to, mail),
+            }
+            return;
+        }
+        let seen = self.core.pressure.resumes();
+        let envelope = Envelope { to, sender: self.address, message };
+        if let Pressure::PutAside(ticket) = self.core.outside.send(envelope) {
+            self.press(Pressed::Ticket { ticket, seen });
+        }
+    }
+
+    fn create(&self, request: CreateRequest) -> Address {
+        if let Some(actor) = self.core.has_named(&request) {
+            return actor;
+        }
+        let resolution = self.core.outside.resolve(Some(self.address), self.image.as_deref(), &request);
+        self.core.create_child(self, request, resolution)
+    }
+
+    fn create_linked(&self, request: CreateRequest, linked: fn() -> Definition) -> Address {
+        if let Some(actor) = self.core.has_named(&request) {
+            return actor;
+        }
+        let resolution = self.core.outside.resolve_linked(Some(self.address), self.image.as_deref(), &request, linked);
+        self.core.create_child(self, request, resolution)
+    }
+
+    fn wakeup_after(&self, delay: Duration, payload: Option<AnyMessage>) {
+        let payload = payload.and_then(|payload| match payload.encode() {
+            Ok(encoded) => Some(encoded),
+            Err(error) => {
+                self.log(Level::Error, &format!("a wakeup will arrive without its payload: {error}"));
+                None
+            }
+        });
+        if !self.core.timers.wake(self, delay, payload) {
+            self.log(Level::Error, "a wakeup is dropped: the system has as many as it can hold");
+        }
+    }
+
+    fn exit(&self) {
+        self.exits.store(true, Relaxed);
+    }
+
+    fn capabilities(&self) -> Arc<CapabilityMap> {
+        self.core.outside.capabilities()
+    }
+
+    fn update_capability(&self, key: String, value: Option<Value>) {
+        self.core.outside.update_capability(self.address, key, value);
+    }
+
+    fn log(&self, level: Level, message: &str) {
+        self.core.outside.log(self.address, &self.name, self.image.as_deref(), level, message);
+    }
+}
+
+impl Core {
+    /// The actor here that has the global name that a request asks for.
+    fn has_named(&self, request: &CreateRequest) -> Option<Address> {
+        self.named(request.global_name.as_deref()?)
+    }
+
+    /// Does for a child what was resolved.
+    fn create_child(
+        self: &Arc<Self>,
+        creator: &Cell,
+        request: CreateRequest,
+        resolution: super::Resolution,
+    ) -> Address {
+        use super::{Resolution, Spawn, SpawnError};
+        match resolution {
+            Resolution::Here(definition) => {
+                let parent = Some(creator.address);
+                let spawn = Spawn { definition, parent, global_name: request.global_name, address: None };
+                match self.spawn(spawn) {
+                    Ok(child) => child,
+                    Err(SpawnError::NameTaken { by, .. }) => by,
+                    Err(error) => {
+                        let child = self.nobody();
+                        creator.refuse(child, &error.to_string());
+                        child
+                    }
+                }
+            }
+            Resolution::Exists(actor) => actor,
+            Resolution::Elsewhere => {
+                let child = self.promise();
+                creator.family.lock().add(child);
+                self.outside.create(child, Some(creator.address), creator.image.as_deref(), request);
+                child
+            }
+            Resolution::Refused(reason) => {
+                let child = self.nobody();
+                creator.refuse(child, &reason);
+                child
+            }
+        }
+    }
+}

@@ -1,0 +1,327 @@
+//! The heart that all handles of one system share: the tables of actors, and the way of a message to its mailbox.
+
+use super::caught::{caught, dropped};
+use super::cell::Cell;
+use super::inline::Inline;
+use super::mailbox::{ActorState, Mail, Pushed};
+use super::nonce::nonce;
+use super::outside::{Envelope, Outside};
+use super::pool::Pool;
+use super::pressure::Waits;
+use super::slots::{Entry, Line, NOBODY, Slots};
+use super::timers::Timers;
+use super::{Spawn, SpawnError};
+use crate::{Address, NodeRef};
+use hashbrown::HashMap;
+use parking_lot::{Condvar, Mutex, RwLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
+
+const SHARDS: usize = 16;
+
+/// Who runs the actors.
+pub(super) enum Scheduler {
+    Pool(Pool),
+    Inline(Inline),
+}
+
+/// What became of a message.
+pub(super) enum Posted {
+    Kept,
+    /// Kept, but this actor has more than it should.
+    Over(Arc<Cell>),
+    /// Nobody lives there.
+    Dead(Mail),
+}
+
+pub(super) struct Core {
+    pub(super) node: NodeRef,
+    pub(super) scheduler: Scheduler,
+    pub(super) outside: Arc<dyn Outside>,
+    pub(super) slots: Slots,
+    pub(super) timers: Timers,
+    pub(super) pressure: Waits,
+    /// Actors hosted here under addresses that were promised, by this node or another.
+    adopted: [RwLock<HashMap<Address, Arc<Cell>>>; SHARDS],
+    names: Mutex<HashMap<Box<str>, Address>>,
+    /// Promised addresses have numbers of their own: they take no slot here.
+    promises: AtomicU32,
+    /// Actors that are not gone yet.
+    pub(super) count: AtomicUsize,
+    /// Told when there is no actor any more.
+    pub(super) quiet: Condvar,
+    closing: AtomicBool,
+}
+
+impl Core {
+    pub(super) fn new(node: NodeRef, scheduler: Scheduler, outside: Arc<dyn Outside>) -> Arc<Self> {
+        Arc::new(Self {
+            node,
+            scheduler,
+            outside,
+            slots: Slots::new(),
+            timers: Timers::default(),
+            pressure: Waits::default(),
+            adopted: std::array::from_fn(|_| RwLock::default()),
+            names: Mutex::default(),
+            promises: AtomicU32::new(0),
+            count: AtomicUsize::new(0),
+            quiet: Condvar::new(),
+            closing: AtomicBool::new(false),
+        })
+    }
+
+    pub(super) fn pool(&self) -> Option<&Pool> {
+        match &self.scheduler {
+            Scheduler::Pool(pool) => Some(pool),
+            Scheduler::Inline(_) => None,
+        }
+    }
+
+    pub(super) fn schedule(&self, cell: Arc<Cell>) {
+        match &self.scheduler {
+            Scheduler::Pool(pool) => pool.schedule(cell),
+            Scheduler::Inline(inline) => inline.schedule(cell),
+        }
+    }
+
+    /// Whether this system decides alone what lives at an address.
+    pub(super) fn is_own(&self, address: &Address) -> bool {
+        !address.is_promised() && address.node() == self.node
+    }
+
+    fn shard(&self, address: &Address) -> &RwLock<HashMap<Address, Arc<Cell>>> {
+        &self.adopted[address.nonce() as usize % SHARDS]
+    }
+
+    /// The actor at an address.
+    pub(super) fn find(&self, address: &Address) -> Option<Arc<Cell>> {
+        if !self.is_own(address) {
+            return self.shard(address).read().get(address).cloned();
+        }
+        let actor = |entry: &Entry| match entry {
+            Entry::Actor(cell) => Some(cell.clone()),
+            _ => None,
+        };
+        self.slots.with(address, actor).flatten()
+    }
+
+    /// Puts a message into the mailbox at an address.
+    pub(super) fn post(&self, to: Address, mail: Mail) -> Posted {
+        let mut mail = Some(mail);
+        let found = if self.is_own(&to) {
+            self.slots.with(&to, |entry| match entry {
+                Entry::Actor(cell) => mail.take().map(|mail| Ok(put(cell, mail))),
+                Entry::Line(line) => Some(Err(line.clone())),
+                Entry::Free => None,
+            })
+        } else {
+            self.shard(&to).read().get(&to).map(|cell| mail.take().map(|mail| Ok(put(cell, mail))))
+        };
+        match (found.flatten(), mail) {
+            (Some(Ok(Put::Kept)), _) => Posted::Kept,
+            (Some(Ok(Put::Wake(cell))), _) => {
+                self.schedule(cell);
+                Posted::Kept
+            }
+            (Some(Ok(Put::Over(cell))), _) => Posted::Over(cell),
+            (Some(Ok(Put::Closed(mail))), _) | (None, Some(mail)) => Posted::Dead(mail),
+            (Some(Err(line)), Some(mail)) => {
+                let envelope = Envelope { to, sender: mail.sender, message: mail.message };
+                let _ = caught(|| (line.on_message)(envelope));
+                Posted::Kept
+            }
+            (Some(Err(_)) | None, None) => unreachable!("only a mailbox takes the message"),
+        }
+    }
+
+    /// Delivers to an actor here, or to the dead letters. Never waits.
+    pub(super) fn deliver(&self, to: Address, mail: Mail) {
+        if let Posted::Dead(mail) = self.post(to, mail) {
+            self.dead(to, mail);
+        }
+    }
+
+    pub(super) fn dead(&self, to: Address, mail: Mail) {
+        let envelope = Envelope { to, sender: mail.sender, message: mail.message };
+        let _ = caught(|| self.outside.dead_letter(envelope));
+    }
+
+    /// The address of an actor that never was.
+    pub(super) fn nobody(&self) -> Address {
+        Address::mint(self.node, NOBODY, nonce())
+    }
+
+    /// An address for an actor that may come to live anywhere.
+    pub(super) fn promise(&self) -> Address {
+        let number = self.promises.fetch_add(1, Relaxed) & (u32::MAX >> 1);
+        Address::mint_promised(self.node, number, nonce())
+    }
+
+    pub(super) fn spawn(self: &Arc<Self>, spawn: Spawn) -> Result<Address, SpawnError> {
+        if self.is_closing() {
+            return Err(SpawnError::Closed);
+        }
+        let Spawn { definition, parent, global_name, address } = spawn;
+        let name = definition.name.clone();
+        let (address, slot) = match address {
+            Some(address) => (address, None),
+            None => {
+                let slot = self.slots.reserve().ok_or(SpawnError::Full)?;
+                (Address::mint(self.node, slot, nonce()), Some(slot))
+            }
+        };
+        if let Some(global) = &global_name
+            && let Err(by) = self.claim_name(global, address)
+        {
+            slot.into_iter().for_each(|slot| self.slots.release(slot));
+            return Err(SpawnError::NameTaken { name: global.clone(), by });
+        }
+        let cell =
+            Arc::new(Cell::new(self.clone(), address, parent, definition, global_name.map(String::into_boxed_str)));
+        if !self.place(&cell, slot) {
+            cell.global_name.iter().for_each(|name| self.release_name(name, address));
+            return Err(SpawnError::AddressTaken(address));
+        }
+        self.count.fetch_add(1, SeqCst);
+        match cell.build() {
+            Ok(actor) => {
+                cell.body.lock().actor = Some(actor);
+                if let Some(parent) = parent.and_then(|parent| self.find(&parent)) {
+                    parent.family.lock().add(address);
+                }
+                self.open(cell);
+                Ok(address)
+            }
+            Err(failure) => {
+                self.abort(&cell);
+                Err(SpawnError::Constructor { actor: name.to_string(), reason: failure.reason().to_owned() })
+            }
+        }
+    }
+
+    /// Makes an address lead to its actor. What is sent there waits for the constructor.
+    fn place(&self, cell: &Arc<Cell>, slot: Option<u32>) -> bool {
+        match slot {
+            Some(slot) => {
+                self.slots.fill(slot, Entry::Actor(cell.clone()));
+                true
+            }
+            None => self.shard(&cell.address).write().try_insert(cell.address, cell.clone()).is_ok(),
+        }
+    }
+
+    /// Lets a built actor have its turns.
+    fn open(&self, cell: Arc<Cell>) {
+        let mut mailbox = cell.mailbox.lock();
+        let mail = mailbox.len() > 0;
+        mailbox.state = if mail { ActorState::Queued } else { ActorState::Idle };
+        drop(mailbox);
+        if mail {
+            self.schedule(cell);
+        }
+    }
+
+    /// Undoes the spawn of an actor whose constructor failed.
+    fn abort(&self, cell: &Arc<Cell>) {
+        cell.global_name.iter().for_each(|name| self.release_name(name, cell.address));
+        let (mail, waiters) = cell.mailbox.lock().close();
+        self.forget(cell);
+        waiters.iter().for_each(Cell::go_on);
+        mail.into_iter().for_each(|mail| self.dead(cell.address, mail));
+        if self.count.fetch_sub(1, SeqCst) == 1 {
+            self.quiet.notify_all();
+        }
+    }
+
+    /// Frees the address of an actor that is gone.
+    pub(super) fn forget(&self, cell: &Cell) {
+        if self.is_own(&cell.address) {
+            self.slots.release(cell.address.slot());
+        } else {
+            self.shard(&cell.address).write().remove(&cell.address);
+        }
+    }
+
+    fn claim_name(&self, name: &str, address: Address) -> Result<(), Address> {
+        let mut names = self.names.lock();
+        match names.get(name) {
+            Some(by) => Err(*by),
+            None => {
+                names.insert(name.into(), address);
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) fn release_name(&self, name: &str, address: Address) {
+        let mut names = self.names.lock();
+        if names.get(name) == Some(&address) {
+            names.remove(name);
+        }
+    }
+
+    /// Who has a global name in this system.
+    pub(super) fn named(&self, name: &str) -> Option<Address> {
+        self.names.lock().get(name).copied()
+    }
+
+    /// Gives something that is not an actor an address.
+    pub(super) fn open_line(&self, on_message: Box<dyn Fn(Envelope) + Send + Sync>) -> Result<Address, SpawnError> {
+        let slot = self.slots.reserve().ok_or(SpawnError::Full)?;
+        let nonce = nonce();
+        self.slots.fill(slot, Entry::Line(Arc::new(Line { nonce, on_message })));
+        Ok(Address::mint(self.node, slot, nonce))
+    }
+
+    /// Every actor that is not gone.
+    pub(super) fn cells(&self) -> Vec<Arc<Cell>> {
+        let mut cells = self.slots.actors();
+        for shard in &self.adopted {
+            cells.extend(shard.read().values().cloned());
+        }
+        cells
+    }
+
+    pub(super) fn is_closing(&self) -> bool {
+        self.closing.load(SeqCst)
+    }
+
+    /// No actor is created or put aside from now on.
+    pub(super) fn close(&self) {
+        self.closing.store(true, SeqCst);
+        self.pressure.resume_all();
+        for cell in self.cells() {
+            cell.go_on();
+        }
+    }
+
+    /// Destroys what is left once nothing runs any more.
+    pub(super) fn clear(&self) {
+        for cell in self.cells() {
+            let (mail, _) = cell.mailbox.lock().close();
+            self.forget(&cell);
+            mail.into_iter().for_each(|mail| self.dead(cell.address, mail));
+            // An actor that is still in its handler, on a thread that never came back, keeps its state.
+            if let Some(mut body) = cell.body.try_lock() {
+                dropped(std::mem::take(&mut *body));
+            }
+        }
+    }
+}
+
+enum Put {
+    Kept,
+    Wake(Arc<Cell>),
+    Over(Arc<Cell>),
+    Closed(Mail),
+}
+
+fn put(cell: &Arc<Cell>, mail: Mail) -> Put {
+    match cell.mailbox.lock().push(mail) {
+        Pushed::Kept => Put::Kept,
+        Pushed::Wake => Put::Wake(cell.clone()),
+        Pushed::Over => Put::Over(cell.clone()),
+        Pushed::Closed(mail) => Put::Closed(mail),
+    }
+}

@@ -1,0 +1,45 @@
+//! The scheduler of the base `simple`: one queue, first come first served, run by whoever asks, one message a turn.
+
+use super::cell::Cell;
+use super::core::Core;
+use parking_lot::{Mutex, ReentrantMutex};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+#[derive(Default)]
+pub(super) struct Inline {
+    queue: Mutex<VecDeque<Arc<Cell>>>,
+    /// Held while actors run: two threads that ask at once take turns. An actor that asks does so within its turn.
+    turn: ReentrantMutex<()>,
+}
+
+impl Inline {
+    pub(super) fn schedule(&self, cell: Arc<Cell>) {
+        self.queue.lock().push_back(cell);
+    }
+
+    /// Runs actors until none has mail, until `enough` says so, or for so many turns.
+    pub(super) fn run(&self, core: &Core, turns_max: usize, enough: impl Fn() -> bool) {
+        for _ in 0..turns_max {
+            if enough() {
+                return;
+            }
+            let _turn = self.turn.lock();
+            core.timers.run_due(core);
+            let next = self.queue.lock().pop_front();
+            let Some(cell) = next else { return };
+            if let Ok(true) = super::caught::caught(|| cell.activate(1)) {
+                self.schedule(cell);
+            }
+        }
+    }
+
+    /// Whether an actor waits for its turn.
+    pub(super) fn has_work(&self) -> bool {
+        !self.queue.lock().is_empty()
+    }
+
+    pub(super) fn clear(&self) {
+        self.queue.lock().clear();
+    }
+}

@@ -1,0 +1,136 @@
+//! A mailbox: what waits for an actor, and where the actor stands with the scheduler.
+//!
+//! Each mailbox has a lock of its own, held for a push or for taking everything that is there. No message is
+//! handled and no other lock is taken while it is held.
+
+use super::cell::Cell;
+use super::limits::{IDLE_BUFFER_MESSAGES_MAX, MAILBOX_MESSAGES_HIGH, MAILBOX_MESSAGES_LOW};
+use crate::{Address, AnyMessage};
+use serde::Serialize;
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
+
+/// A message in the mailbox of the actor that it is for.
+pub(super) struct Mail {
+    pub(super) sender: Address,
+    pub(super) message: AnyMessage,
+}
+
+/// Where an actor stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ActorState {
+    /// Its constructor runs.
+    Starting,
+    /// Nothing to do.
+    Idle,
+    /// It has messages and waits for a worker.
+    Queued,
+    /// It handles a message.
+    Running,
+    /// It waits until somebody to whom it sent too much has caught up.
+    PutAside,
+    /// It is destroyed and waits for its children to be gone.
+    Exiting,
+}
+
+impl fmt::Display for ActorState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ActorState::Starting => "starting",
+            ActorState::Idle => "idle",
+            ActorState::Queued => "queued",
+            ActorState::Running => "running",
+            ActorState::PutAside => "put aside",
+            ActorState::Exiting => "exiting",
+        })
+    }
+}
+
+pub(super) struct Mailbox {
+    incoming: VecDeque<Mail>,
+    /// Messages that the running actor has taken out, as of its last look.
+    pub(super) taken: usize,
+    pub(super) state: ActorState,
+    /// Senders that are put aside until this mailbox has drained.
+    waiters: Vec<Arc<Cell>>,
+}
+
+/// What became of a message that was put into a mailbox.
+pub(super) enum Pushed {
+    Kept,
+    /// The actor was idle: it has to be scheduled.
+    Wake,
+    /// Kept, but there is more than there should be.
+    Over,
+    /// The actor is gone.
+    Closed(Mail),
+}
+
+impl Mailbox {
+    pub(super) fn new() -> Self {
+        Self { incoming: VecDeque::new(), taken: 0, state: ActorState::Starting, waiters: Vec::new() }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.incoming.len() + self.taken
+    }
+
+    pub(super) fn push(&mut self, mail: Mail) -> Pushed {
+        match self.state {
+            ActorState::Exiting => return Pushed::Closed(mail),
+            ActorState::Idle => {
+                self.incoming.push_back(mail);
+                self.state = ActorState::Queued;
+                return Pushed::Wake;
+            }
+            _ => self.incoming.push_back(mail),
+        }
+        if self.len() > MAILBOX_MESSAGES_HIGH { Pushed::Over } else { Pushed::Kept }
+    }
+
+    /// The next message; where there are several, `batch` has the others afterwards.
+    pub(super) fn take(&mut self, batch: &mut VecDeque<Mail>) -> Option<Mail> {
+        debug_assert!(batch.is_empty(), "what was taken before comes first");
+        if self.incoming.len() > 1 {
+            std::mem::swap(&mut self.incoming, batch);
+        }
+        let mail = batch.pop_front().or_else(|| self.incoming.pop_front());
+        self.taken = batch.len();
+        mail
+    }
+
+    /// An idle actor keeps small buffers only.
+    pub(super) fn trim(&mut self) {
+        if self.incoming.capacity() > IDLE_BUFFER_MESSAGES_MAX {
+            self.incoming = VecDeque::new();
+        }
+    }
+
+    /// Whether whoever sends here may go on.
+    pub(super) fn is_drained(&self) -> bool {
+        self.len() <= MAILBOX_MESSAGES_LOW
+    }
+
+    /// The senders that may go on now.
+    pub(super) fn released(&mut self) -> Vec<Arc<Cell>> {
+        if self.is_drained() { std::mem::take(&mut self.waiters) } else { Vec::new() }
+    }
+
+    /// Puts a sender on the list of those who wait for this mailbox, unless it must not wait; says which.
+    pub(super) fn admit(&mut self, sender: &Arc<Cell>) -> bool {
+        let waits = !self.is_drained() && !matches!(self.state, ActorState::Exiting | ActorState::PutAside);
+        if waits {
+            self.waiters.push(sender.clone());
+        }
+        waits
+    }
+
+    /// Closes the mailbox: what was in it, and who waited for it.
+    pub(super) fn close(&mut self) -> (VecDeque<Mail>, Vec<Arc<Cell>>) {
+        self.state = ActorState::Exiting;
+        self.taken = 0;
+        (std::mem::take(&mut self.incoming), std::mem::take(&mut self.waiters))
+    }
+}

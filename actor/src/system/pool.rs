@@ -1,0 +1,344 @@
+//! The pool of workers: who runs which actor when.
+//!
+//! An actor that a worker wakes is what this worker runs next, so a conversation stays where its data is warm. What
+//! that displaces goes to the worker's queue, from which idle workers steal. An actor is in at most one of these
+//! places at a time, because only the change of its mailbox from idle to queued puts it there.
+//!
+//! Parking: a worker notes that it sleeps before its last look at all queues; whoever adds work looks for sleepers
+//! after adding. One of the two sees the other. While a worker searches nobody else is woken: the last one that
+//! stops searching looks again (when it parks) or wakes the next (when it found something).
+
+use super::caught::caught;
+use super::cell::Cell;
+use super::core::Core;
+use super::limits::{ACTIVATION_MESSAGES_MAX, IDLE_LOOKS, INJECTOR_TURNS, LIFO_RUNS_MAX, WORKERS_MAX};
+use crossbeam_deque::{Injector, Steal, Stealer, Worker};
+use crossbeam_utils::CachePadded;
+use crossbeam_utils::sync::{Parker, Unparker};
+use parking_lot::Mutex;
+use std::cell::{Cell as Plain, OnceCell};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst, fence};
+use std::thread::JoinHandle;
+
+/// What others see of a worker.
+struct Seat {
+    stealer: Stealer<Arc<Cell>>,
+    /// What this worker runs next. Others take it only when the worker is held up.
+    next: Mutex<Option<Arc<Cell>>>,
+    unparker: Unparker,
+    turns: AtomicU64,
+    /// The worker has been in one turn for long while something waits for it.
+    held_up: AtomicBool,
+}
+
+/// What a worker has for itself.
+struct Local {
+    pool: usize,
+    index: usize,
+    queue: Worker<Arc<Cell>>,
+    /// How often in a row it ran what was woken last.
+    lifo_runs: Plain<u32>,
+    turn: Plain<u32>,
+}
+
+thread_local! {
+    static LOCAL: OnceCell<Local> = const { OnceCell::new() };
+}
+
+/// What one of the pool's threads does.
+type Run = Box<dyn FnOnce(&Arc<Core>, &Pool) + Send>;
+
+static POOLS: AtomicUsize = AtomicUsize::new(0);
+
+pub(super) struct Pool {
+    number: usize,
+    injector: Injector<Arc<Cell>>,
+    seats: Box<[CachePadded<Seat>]>,
+    sleepers: Mutex<Vec<usize>>,
+    asleep: AtomicUsize,
+    searching: AtomicUsize,
+    stopped: AtomicBool,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// What a worker thread needs to begin.
+pub(super) struct Start {
+    queue: Worker<Arc<Cell>>,
+    parker: Parker,
+}
+
+impl Pool {
+    pub(super) fn new(workers: usize) -> (Self, Vec<Start>) {
+        let starts: Vec<_> = (0..workers.clamp(1, WORKERS_MAX))
+            .map(|_| Start { queue: Worker::new_fifo(), parker: Parker::new() })
+            .collect();
+        let seat = |start: &Start| {
+            CachePadded::new(Seat {
+                stealer: start.queue.stealer(),
+                next: Mutex::new(None),
+                unparker: start.parker.unparker().clone(),
+                turns: AtomicU64::new(0),
+                held_up: AtomicBool::new(false),
+            })
+        };
+        let pool = Self {
+            number: POOLS.fetch_add(1, Relaxed),
+            injector: Injector::new(),
+            seats: starts.iter().map(seat).collect(),
+            sleepers: Mutex::new(Vec::new()),
+            asleep: AtomicUsize::new(0),
+            searching: AtomicUsize::new(0),
+            stopped: AtomicBool::new(false),
+            threads: Mutex::new(Vec::new()),
+        };
+        (pool, starts)
+    }
+
+    /// Starts the threads.
+    pub(super) fn start(&self, core: &Arc<Core>, starts: Vec<Start>) -> std::io::Result<()> {
+        let spawn = |name: String, run: Run| {
+            let core = core.clone();
+            let thread = std::thread::Builder::new().name(name).spawn(move || {
+                if let Some(pool) = core.pool() {
+                    run(&core, pool);
+                }
+            })?;
+            self.threads.lock().push(thread);
+            Ok(())
+        };
+        for (index, start) in starts.into_iter().enumerate() {
+            spawn(format!("odeon-worker-{index}"), Box::new(move |core, pool| pool.work(core, index, start)))?;
+        }
+        spawn("odeon-clock".to_owned(), Box::new(|core, pool| core.timers.run_clock(core, pool)))
+    }
+
+    fn with_local<T>(&self, then: impl FnOnce(Option<&Local>) -> T) -> T {
+        LOCAL.with(|local| then(local.get().filter(|local| local.pool == self.number)))
+    }
+
+    /// Whether the current thread is one of the pool's.
+    pub(super) fn is_mine(&self) -> bool {
+        self.with_local(|local| local.is_some())
+    }
+
+    /// Gives an actor that was just woken its turn.
+    pub(super) fn schedule(&self, cell: Arc<Cell>) {
+        self.with_local(|local| match local {
+            Some(local) => {
+                let displaced = self.seats[local.index].next.lock().replace(cell);
+                if let Some(displaced) = displaced {
+                    local.queue.push(displaced);
+                    self.notify();
+                }
+            }
+            None => {
+                self.injector.push(cell);
+                self.notify();
+            }
+        });
+    }
+
+    /// Gives an actor that used its turn up another one, after the others.
+    fn requeue(&self, local: &Local, cell: Arc<Cell>) {
+        let others = !local.queue.is_empty() || self.seats[local.index].next.lock().is_some();
+        local.queue.push(cell);
+        if others {
+            self.notify();
+        }
+    }
+
+    /// Wakes a worker, unless one searches already.
+    fn notify(&self) {
+        fence(SeqCst);
+        while self.asleep.load(SeqCst) > 0 && self.searching.compare_exchange(0, 1, SeqCst, SeqCst).is_ok() {
+            let sleeper = {
+                let mut sleepers = self.sleepers.lock();
+                let sleeper = sleepers.pop();
+                self.asleep.store(sleepers.len(), SeqCst);
+                sleeper
+            };
+            if let Some(sleeper) = sleeper {
+                self.seats[sleeper].unparker.unpark();
+                return;
+            }
+            // Nobody slept after all. Whoever relied on this search in the meantime is looked after here.
+            self.searching.fetch_sub(1, SeqCst);
+            if !self.has_work() {
+                return;
+            }
+        }
+    }
+
+    fn has_work(&self) -> bool {
+        let waits = |seat: &CachePadded<Seat>| {
+            !seat.stealer.is_empty() || (seat.held_up.load(SeqCst) && seat.next.lock().is_some())
+        };
+        !self.injector.is_empty() || self.seats.iter().any(waits)
+    }
+
+    fn work(&self, core: &Core, index: usize, start: Start) {
+        let local = Local {
+            pool: self.number,
+            index,
+            queue: start.queue,
+            lifo_runs: Plain::new(0),
+            turn: Plain::new(index as u32),
+        };
+        LOCAL.with(|place| {
+            let local = place.get_or_init(|| local);
+            self.work_as(core, local, &start.parker);
+        });
+    }
+
+    fn work_as(&self, core: &Core, local: &Local, parker: &Parker) {
+        let seat = &self.seats[local.index];
+        let mut searching = false;
+        while !self.stopped.load(SeqCst) {
+            if let Some(cell) = self.find(local) {
+                if searching {
+                    searching = false;
+                    if self.searching.fetch_sub(1, SeqCst) == 1 {
+                        self.notify();
+                    }
+                }
+                seat.turns.store(seat.turns.load(Relaxed) + 1, Relaxed);
+                // A turn catches the panics of actors by itself; one that comes here is a callback's.
+                if let Ok(true) = caught(|| cell.activate(ACTIVATION_MESSAGES_MAX)) {
+                    self.requeue(local, cell);
+                }
+                continue;
+            }
+            if !searching {
+                searching = true;
+                self.searching.fetch_add(1, SeqCst);
+            }
+            if !self.look_again() {
+                searching = self.sleep(local.index, parker);
+                core.timers.poke();
+            }
+        }
+    }
+
+    /// A few looks at the queues before it is worth while to park.
+    fn look_again(&self) -> bool {
+        (0..IDLE_LOOKS).any(|_| {
+            (0..64).for_each(|_| std::hint::spin_loop());
+            self.has_work()
+        })
+    }
+
+    /// Parks a searching worker until there is work. Says whether it counts as searching afterwards.
+    fn sleep(&self, index: usize, parker: &Parker) -> bool {
+        {
+            let mut sleepers = self.sleepers.lock();
+            sleepers.push(index);
+            self.asleep.store(sleepers.len(), SeqCst);
+        }
+        self.searching.fetch_sub(1, SeqCst);
+        fence(SeqCst);
+        let left = (self.has_work() || self.stopped.load(SeqCst)) && {
+            let mut sleepers = self.sleepers.lock();
+            let before = sleepers.len();
+            sleepers.retain(|sleeper| *sleeper != index);
+            self.asleep.store(sleepers.len(), SeqCst);
+            sleepers.len() < before
+        };
+        if left {
+            self.searching.fetch_add(1, SeqCst);
+        } else {
+            // Whoever takes a worker off the list has counted it as searching, and unparks it.
+            parker.park();
+        }
+        true
+    }
+
+    /// The next actor for a worker.
+    fn find(&self, local: &Local) -> Option<Arc<Cell>> {
+        local.turn.set(local.turn.get().wrapping_add(1));
+        if local.turn.get().is_multiple_of(INJECTOR_TURNS)
+            && let Some(cell) = retried(|| self.injector.steal())
+        {
+            return Some(cell);
+        }
+        if let Some(cell) = self.seats[local.index].next.lock().take() {
+            if local.lifo_runs.get() < LIFO_RUNS_MAX || local.queue.is_empty() {
+                local.lifo_runs.set(local.lifo_runs.get() + 1);
+                return Some(cell);
+            }
+            local.queue.push(cell);
+        }
+        local.lifo_runs.set(0);
+        local
+            .queue
+            .pop()
+            .or_else(|| retried(|| self.injector.steal_batch_and_pop(&local.queue)))
+            .or_else(|| self.steal(local))
+    }
+
+    fn steal(&self, local: &Local) -> Option<Arc<Cell>> {
+        let seats = self.seats.len();
+        let others = (1..seats).map(|distance| &self.seats[(local.index + distance) % seats]);
+        others.into_iter().find_map(|seat| {
+            retried(|| seat.stealer.steal_batch_and_pop(&local.queue))
+                .or_else(|| if seat.held_up.load(SeqCst) { seat.next.lock().take() } else { None })
+        })
+    }
+
+    /// Whether a worker is awake.
+    pub(super) fn is_busy(&self) -> bool {
+        self.asleep.load(SeqCst) < self.seats.len()
+    }
+
+    /// Lets others take what waits for workers that are still in the turn that they were in at the last call.
+    pub(super) fn rescue(&self, turns: &mut Vec<u64>) {
+        turns.resize(self.seats.len(), 0);
+        let mut found = false;
+        for (seat, last) in self.seats.iter().zip(turns) {
+            let now = seat.turns.load(Relaxed);
+            let waits = seat.next.lock().is_some() || !seat.stealer.is_empty();
+            seat.held_up.store(now == *last && waits, SeqCst);
+            found |= now == *last && waits;
+            *last = now;
+        }
+        if found {
+            self.notify();
+        }
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stopped.load(SeqCst)
+    }
+
+    /// Stops the threads once their current turns are over, and waits for them.
+    pub(super) fn stop(&self, core: &Core) {
+        self.stopped.store(true, SeqCst);
+        self.seats.iter().for_each(|seat| seat.unparker.unpark());
+        core.timers.poke_always();
+        let threads = std::mem::take(&mut *self.threads.lock());
+        for thread in threads {
+            if thread.thread().id() != std::thread::current().id() {
+                let _ = thread.join();
+            }
+        }
+    }
+
+    /// Empties the queues of a stopped pool.
+    pub(super) fn clear(&self) {
+        while retried(|| self.injector.steal()).is_some() {}
+        for seat in &self.seats {
+            seat.next.lock().take();
+            while retried(|| seat.stealer.steal()).is_some() {}
+        }
+    }
+}
+
+fn retried(mut steal: impl FnMut() -> Steal<Arc<Cell>>) -> Option<Arc<Cell>> {
+    loop {
+        match steal() {
+            Steal::Success(cell) => return Some(cell),
+            Steal::Empty => return None,
+            Steal::Retry => {}
+        }
+    }
+}

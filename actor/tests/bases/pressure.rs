@@ -1,0 +1,142 @@
+use crate::rig::{Rig, plain};
+use odeon::system::{ActorState, limits};
+use odeon::{Address, NodeRef};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+const HIGH: usize = limits::MAILBOX_MESSAGES_HIGH;
+
+#[test]
+fn a_sender_is_put_aside_while_its_target_has_too_much_and_goes_on_when_it_has_drained() {
+    let rig = Rig::threads(2);
+    let held = Arc::new(AtomicBool::new(true));
+    let most = Arc::new(AtomicUsize::new(0));
+    let handled = Arc::new(AtomicUsize::new(0));
+    let (h, n) = (held.clone(), handled.clone());
+    let slow = rig.root(plain("slow", move |_, _| {
+        while h.load(SeqCst) {
+            std::thread::yield_now();
+        }
+        n.fetch_add(1, SeqCst);
+        Ok(())
+    }));
+    let total = 3 * HIGH;
+    let fast = rig.root(plain("fast", move |message, cx| {
+        let n = *message.get::<i64>().unwrap();
+        cx.send(slow, n);
+        if n as usize + 1 < total {
+            cx.send(cx.my_address(), n + 1);
+        }
+        Ok(())
+    }));
+    rig.tell(fast, 0i64);
+    rig.until("the sender is put aside", || rig.status(fast).unwrap().state == ActorState::PutAside);
+    let queued = rig.status(slow).unwrap().queued;
+    assert!((HIGH..HIGH + 10).contains(&queued), "{queued} are queued, the limit is {HIGH}");
+    // Whoever is put aside is still delivered to.
+    rig.tell(fast, total as i64);
+    held.store(false, SeqCst);
+    rig.until("all were handled", || {
+        most.fetch_max(rig.status(slow).unwrap().queued, SeqCst);
+        handled.load(SeqCst) == total + 1
+    });
+    assert!(most.load(SeqCst) <= HIGH + 10, "{} were queued", most.load(SeqCst));
+    assert!(rig.shutdown(crate::rig::BOUND));
+}
+
+#[test]
+fn a_ring_in_which_everybody_sends_too_much_makes_progress() {
+    Rig::each(|rig| {
+        for actors in [1, 2, 3, 17] {
+            let ring = Arc::new(Mutex::new(Vec::<Address>::new()));
+            let handled = Arc::new(AtomicUsize::new(0));
+            for place in 0..actors {
+                let (ring_, handled) = (ring.clone(), handled.clone());
+                let address = rig.root(plain("ring", move |message, cx| {
+                    handled.fetch_add(1, SeqCst);
+                    let left = *message.get::<i64>().unwrap();
+                    let next = ring_.lock().unwrap()[(place + 1) % actors];
+                    if left > 0 {
+                        // More than the limit at once, to whoever does the same to the next.
+                        (0..HIGH + HIGH / 2).for_each(|_| cx.send(next, 0i64));
+                        cx.send(next, left - 1);
+                    }
+                    Ok(())
+                }));
+                ring.lock().unwrap().push(address);
+            }
+            let rounds = 6;
+            let all = ring.lock().unwrap().clone();
+            all.iter().for_each(|a| rig.tell(*a, rounds));
+            let expected = actors * (1 + rounds as usize * (HIGH + HIGH / 2 + 1));
+            rig.until("all were handled", || handled.load(SeqCst) == expected);
+            rig.until_idle();
+        }
+    });
+}
+
+#[test]
+fn many_senders_to_one_all_get_through() {
+    Rig::each(|rig| {
+        const SENDERS: usize = 64;
+        const EACH: i64 = 1_000;
+        let handled = Arc::new(AtomicUsize::new(0));
+        let h = handled.clone();
+        let sink = rig.root(plain("sink", move |_, _| {
+            h.fetch_add(1, SeqCst);
+            Ok(())
+        }));
+        let sender = plain("sender", move |message, cx| {
+            let n = *message.get::<i64>().unwrap();
+            (0..10).for_each(|_| cx.send(sink, n));
+            if n > 1 {
+                cx.send(cx.my_address(), n - 1);
+            }
+            Ok(())
+        });
+        for _ in 0..SENDERS {
+            rig.tell(rig.root(sender.clone()), EACH / 10);
+        }
+        rig.until("all were handled", || handled.load(SeqCst) == SENDERS * EACH as usize);
+        rig.until_idle();
+    });
+}
+
+#[test]
+fn a_sender_to_the_outside_waits_for_its_ticket() {
+    Rig::each(|rig| {
+        let far = Address::mint(NodeRef { id: odeon::NodeId([1; 16]), ..crate::rig::NODE }, 1, 1);
+        let actor = rig.root(plain("talks", move |message, cx| {
+            cx.send(far, *message.get::<i64>().unwrap());
+            Ok(())
+        }));
+        rig.notes.ticket.store(5, SeqCst);
+        (0..3i64).for_each(|n| rig.tell(actor, n));
+        rig.until("it is put aside", || rig.status(actor).unwrap().state == ActorState::PutAside);
+        assert_eq!(rig.notes.sent.lock().unwrap().len(), 1);
+        rig.resume(4);
+        assert_eq!(rig.status(actor).unwrap().state, ActorState::PutAside, "another ticket is not its own");
+        rig.notes.ticket.store(0, SeqCst);
+        rig.resume(5);
+        rig.until("it goes on", || rig.notes.sent.lock().unwrap().len() == 3);
+        rig.until_idle();
+    });
+}
+
+#[test]
+fn a_sender_whose_ticket_nobody_resumes_goes_on_after_a_while() {
+    Rig::each(|rig| {
+        let far = Address::mint(NodeRef { id: odeon::NodeId([1; 16]), ..crate::rig::NODE }, 1, 1);
+        let actor = rig.root(plain("talks", move |_, cx| {
+            cx.send(far, true);
+            Ok(())
+        }));
+        rig.notes.ticket.store(8, SeqCst);
+        let start = Instant::now();
+        rig.tell(actor, true);
+        rig.tell(actor, true);
+        rig.until("it sent both", || rig.notes.sent.lock().unwrap().len() == 2);
+        assert!(start.elapsed() >= limits::PUT_ASIDE_TIME_MAX - Duration::from_millis(1));
+    });
+}

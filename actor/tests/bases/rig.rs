@@ -1,0 +1,209 @@
+//! A system with an outside that writes everything down, and actors made of closures.
+
+use odeon::host::{CreateRequest, Level};
+use odeon::system::{Envelope, Exit, Outside, Pressure, Resolution, Spawn, System};
+use odeon::{
+    Actor, Address, AnyMessage, CapabilityMap, Context, Definition, Failure, Incarnation, Message, NodeId, NodeRef,
+    Value,
+};
+use std::collections::BTreeMap;
+use std::ops::Deref;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+pub(crate) const NODE: NodeRef = NodeRef { id: NodeId([7; 16]), incarnation: Incarnation(1) };
+/// How long a test waits for a state that must come.
+pub(crate) const BOUND: Duration = Duration::from_secs(60);
+
+type Receive = Box<dyn FnMut(&AnyMessage, &mut Context) -> Result<(), Failure> + Send>;
+
+struct Closure(Receive);
+
+impl Actor for Closure {
+    fn receive(&mut self, message: &AnyMessage, cx: &mut Context) -> Result<(), Failure> {
+        (self.0)(message, cx)
+    }
+}
+
+/// A type of actors whose constructor makes the handler.
+pub(crate) fn define<R>(name: &str, build: impl Fn() -> Result<R, Failure> + Send + Sync + 'static) -> Definition
+where
+    R: FnMut(&AnyMessage, &mut Context) -> Result<(), Failure> + Send + 'static,
+{
+    Definition {
+        name: name.into(),
+        required: Arc::new([]),
+        image: None,
+        build: Arc::new(move || build().map(|receive| Box::new(Closure(Box::new(receive))) as Box<dyn Actor>)),
+        check: Arc::new(|_, _| Ok(true)),
+    }
+}
+
+/// A type of actors without state.
+pub(crate) fn plain(
+    name: &str,
+    receive: impl Fn(&AnyMessage, &mut Context) -> Result<(), Failure> + Send + Sync + 'static,
+) -> Definition {
+    let receive = Arc::new(receive);
+    define(name, move || {
+        let receive = receive.clone();
+        Ok(move |message: &AnyMessage, cx: &mut Context| receive(message, cx))
+    })
+}
+
+/// An outside that writes down what it is told.
+#[derive(Default)]
+pub(crate) struct Notes {
+    pub(crate) definitions: Mutex<BTreeMap<String, Definition>>,
+    /// Actors of these names are elsewhere.
+    pub(crate) elsewhere: Mutex<Vec<String>>,
+    pub(crate) created: Mutex<Vec<(Address, Option<Address>, String)>>,
+    pub(crate) sent: Mutex<Vec<Envelope>>,
+    pub(crate) dead: Mutex<Vec<Envelope>>,
+    pub(crate) exits: Mutex<Vec<Exit>>,
+    pub(crate) logs: Mutex<Vec<(Level, String)>>,
+    /// The ticket that whoever sends to the outside gets; none while it is 0.
+    pub(crate) ticket: AtomicU64,
+}
+
+impl Outside for Notes {
+    fn resolve(&self, _: Option<Address>, _: Option<&str>, request: &CreateRequest) -> Resolution {
+        if self.elsewhere.lock().unwrap().contains(&request.actor) {
+            return Resolution::Elsewhere;
+        }
+        match self.definitions.lock().unwrap().get(&request.actor) {
+            Some(definition) => Resolution::Here(definition.clone()),
+            None => Resolution::Refused(format!("nobody has {}", request.actor)),
+        }
+    }
+
+    fn create(&self, child: Address, parent: Option<Address>, _: Option<&str>, request: CreateRequest) {
+        self.created.lock().unwrap().push((child, parent, request.actor));
+    }
+
+    fn send(&self, envelope: Envelope) -> Pressure {
+        self.sent.lock().unwrap().push(envelope);
+        match self.ticket.load(SeqCst) {
+            0 => Pressure::None,
+            ticket => Pressure::PutAside(ticket),
+        }
+    }
+
+    fn dead_letter(&self, envelope: Envelope) {
+        self.dead.lock().unwrap().push(envelope);
+    }
+
+    fn exited(&self, exit: Exit) {
+        self.exits.lock().unwrap().push(exit);
+    }
+
+    fn capabilities(&self) -> Arc<CapabilityMap> {
+        Arc::default()
+    }
+
+    fn update_capability(&self, _: Address, _: String, _: Option<Value>) {}
+
+    fn log(&self, _: Address, _: &str, _: Option<&str>, level: Level, message: &str) {
+        self.logs.lock().unwrap().push((level, message.to_owned()));
+    }
+}
+
+/// A running system with its notes.
+pub(crate) struct Rig {
+    pub(crate) system: System,
+    pub(crate) notes: Arc<Notes>,
+    /// Everything that was sent to [`Rig::me`].
+    pub(crate) mail: Arc<Mutex<Vec<Envelope>>>,
+    me: odeon::system::Endpoint,
+}
+
+impl Deref for Rig {
+    type Target = System;
+
+    fn deref(&self) -> &System {
+        &self.system
+    }
+}
+
+impl Rig {
+    fn with(make: impl FnOnce(Arc<dyn Outside>) -> System) -> Self {
+        let notes = Arc::new(Notes::default());
+        let system = make(notes.clone());
+        let mail = Arc::new(Mutex::new(Vec::new()));
+        let kept = mail.clone();
+        let me = system.endpoint(Box::new(move |envelope| kept.lock().unwrap().push(envelope))).unwrap();
+        Self { system, notes, mail, me }
+    }
+
+    pub(crate) fn simple() -> Self {
+        Self::with(|outside| System::inline(NODE, outside))
+    }
+
+    pub(crate) fn threads(workers: usize) -> Self {
+        Self::with(|outside| System::start(NODE, workers, outside))
+    }
+
+    /// Runs a test over every base.
+    pub(crate) fn each(test: impl Fn(Rig)) {
+        for rig in [Rig::simple(), Rig::threads(1), Rig::threads(4)] {
+            let system = rig.system.clone();
+            test(rig);
+            assert!(system.shutdown(BOUND), "these did not exit: {:?}", system.actors());
+        }
+    }
+
+    pub(crate) fn me(&self) -> Address {
+        self.me.address()
+    }
+
+    pub(crate) fn offer(&self, definition: Definition) {
+        self.notes.definitions.lock().unwrap().insert(definition.name.to_string(), definition);
+    }
+
+    pub(crate) fn root(&self, definition: Definition) -> Address {
+        self.spawn(Spawn { definition, parent: None, global_name: None, address: None }).unwrap()
+    }
+
+    pub(crate) fn tell(&self, to: Address, message: impl Message) {
+        self.deliver(Envelope { to, sender: self.me(), message: AnyMessage::new(message) });
+    }
+
+    /// Waits for a state, with a bound.
+    #[track_caller]
+    pub(crate) fn until(&self, what: &str, state: impl Fn() -> bool) {
+        let deadline = Instant::now() + BOUND;
+        loop {
+            self.run(1_000, &state);
+            if state() {
+                return;
+            }
+            assert!(Instant::now() < deadline, "waited in vain until {what}; actors: {:?}", self.actors());
+            std::thread::park_timeout(Duration::from_micros(200));
+        }
+    }
+
+    /// Waits until no actor has anything to do.
+    #[track_caller]
+    pub(crate) fn until_idle(&self) {
+        self.until("every actor is idle", || {
+            self.actors().iter().all(|a| a.state == odeon::system::ActorState::Idle && a.queued == 0)
+        });
+    }
+
+    /// What came to [`Rig::me`] of one type.
+    pub(crate) fn got<M: Message + Clone>(&self) -> Vec<M> {
+        self.mail.lock().unwrap().iter().filter_map(|e| e.message.get::<M>().cloned()).collect()
+    }
+
+    /// Waits for so many messages of one type.
+    #[track_caller]
+    pub(crate) fn wait<M: Message + Clone>(&self, count: usize) -> Vec<M> {
+        self.until(&format!("{count} messages {} came", M::NAME), || self.got::<M>().len() >= count);
+        self.got()
+    }
+
+    pub(crate) fn dead(&self) -> Vec<String> {
+        self.notes.dead.lock().unwrap().iter().map(|e| e.message.name().to_owned()).collect()
+    }
+}
