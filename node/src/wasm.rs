@@ -65,8 +65,13 @@ impl WasmRuntime {
             return Err(WasmError::TooLarge { bytes: component.len(), max });
         }
         let component = self.cache.compiled(&self.engine, hash, component)?;
-        let pre = self.linked(&component)?;
-        Image::new(hash, pre, self.limits, self.ticker.clone()).definitions()
+        let loaded = self
+            .linked(&component)
+            .and_then(|pre| Image::new(hash, pre, self.limits, self.ticker.clone()).definitions());
+        if loaded.is_err() {
+            self.cache.forget(hash);
+        }
+        loaded
     }
 
     /// Forgets the compiled code of an image; actors that run go on.

@@ -60,6 +60,8 @@ fn read(arguments: TokenStream, block: &mut ItemImpl) -> Result<Parts> {
         if let ImplItem::Fn(function) = item
             && let Some(method) = Method::read(function)?
         {
+            // A message is behind `&` whatever its type: `&String` is no slip here.
+            function.attrs.push(syn::parse_quote!(#[allow(clippy::ptr_arg)]));
             parts.add(function.sig.ident.clone(), method)?;
         }
     }

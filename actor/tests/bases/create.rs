@@ -36,10 +36,12 @@ fn a_child_that_cannot_be_created_is_an_address_of_nobody_and_its_creator_is_tol
 fn what_is_sent_to_a_child_elsewhere_goes_outside_in_order() {
     Rig::each(|rig| {
         rig.notes.elsewhere.lock().unwrap().push("far".into());
-        let creator = rig.root(plain("creator", |_, cx| {
-            let child = cx.create_named("far").start();
-            (0..10i64).for_each(|n| cx.send(child, n));
-            cx.reply(child);
+        let creator = rig.root(plain("creator", |message, cx| {
+            if message.is::<bool>() {
+                let child = cx.create_named("far").start();
+                (0..10i64).for_each(|n| cx.send(child, n));
+                cx.reply(child);
+            }
             Ok(())
         }));
         rig.tell(creator, true);

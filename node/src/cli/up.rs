@@ -136,7 +136,8 @@ impl UpArguments {
             listen: self.listen,
             http: None,
             capabilities,
-            join: self.join,
+            // A variable that a Compose file leaves empty is no token.
+            join: self.join.filter(|token| !token.is_empty()),
             authority,
             allow_remote_images: self.allow_remote_images,
             json,

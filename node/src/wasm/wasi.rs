@@ -11,11 +11,15 @@ use wasmtime::{Result, StoreContextMut};
 /// Serves components that import any 0.2 version.
 const VERSION: &str = "0.2.6";
 
-/// The resource types of WASI that occur here. Only output streams ever exist.
+// The resource types of WASI that occur here. Only streams ever exist.
+enum InputStream {}
 enum OutputStream {}
 enum StreamFault {}
-enum Terminal {}
+enum Pollable {}
+enum TerminalInput {}
+enum TerminalOutput {}
 enum Descriptor {}
+enum DirectoryEntryStream {}
 
 #[derive(ComponentType, Lower)]
 #[component(variant)]
@@ -38,13 +42,13 @@ type Call<'a> = StoreContextMut<'a, Guest>;
 
 /// Adds the interfaces to a linker.
 pub(super) fn link(linker: &mut Linker<Guest>) -> Result<()> {
-    resource::<StreamFault>(&mut interface(linker, "io/error")?, "error")?;
+    resources(linker)?;
     streams(&mut interface(linker, "io/streams")?)?;
+    poll(&mut interface(linker, "io/poll")?)?;
     process(linker)?;
     terminals(linker)?;
     clocks(linker)?;
     random(linker)?;
-    resource::<Descriptor>(&mut interface(linker, "filesystem/types")?, "descriptor")?;
     interface(linker, "filesystem/preopens")?
         .func_wrap("get-directories", |_: Call<'_>, ()| Ok((Vec::<(Resource<Descriptor>, String)>::new(),)))
 }
@@ -53,8 +57,23 @@ fn interface<'a>(linker: &'a mut Linker<Guest>, name: &str) -> Result<LinkerInst
     linker.instance(&format!("wasi:{name}@{VERSION}"))
 }
 
-fn resource<T: 'static>(interface: &mut LinkerInstance<'_, Guest>, name: &str) -> Result<()> {
-    interface.resource(name, ResourceType::host::<T>(), |_, _| Ok(()))
+/// The resource types, in the interfaces that define them and in those that use them.
+fn resources(linker: &mut Linker<Guest>) -> Result<()> {
+    fn in_each<T: 'static>(linker: &mut Linker<Guest>, name: &str, interfaces: &[&str]) -> Result<()> {
+        interfaces
+            .iter()
+            .try_for_each(|i| interface(linker, i)?.resource(name, ResourceType::host::<T>(), |_, _| Ok(())))
+    }
+    in_each::<StreamFault>(linker, "error", &["io/error", "io/streams", "filesystem/types"])?;
+    in_each::<Pollable>(linker, "pollable", &["io/poll", "io/streams", "clocks/monotonic-clock"])?;
+    in_each::<InputStream>(linker, "input-stream", &["io/streams", "cli/stdin", "filesystem/types"])?;
+    let outputs = ["io/streams", "cli/stdout", "cli/stderr", "filesystem/types"];
+    in_each::<OutputStream>(linker, "output-stream", &outputs)?;
+    in_each::<TerminalInput>(linker, "terminal-input", &["cli/terminal-input", "cli/terminal-stdin"])?;
+    let terminals = ["cli/terminal-output", "cli/terminal-stdout", "cli/terminal-stderr"];
+    in_each::<TerminalOutput>(linker, "terminal-output", &terminals)?;
+    in_each::<Descriptor>(linker, "descriptor", &["filesystem/types", "filesystem/preopens"])?;
+    in_each::<DirectoryEntryStream>(linker, "directory-entry-stream", &["filesystem/types"])
 }
 
 /// The environment, the arguments, the streams, and the end of a program, which an actor is not.
@@ -66,6 +85,8 @@ fn process(linker: &mut Linker<Guest>) -> Result<()> {
     interface(linker, "cli/exit")?.func_wrap("exit", |_: Call<'_>, (_,): (Result<(), ()>,)| {
         Err::<(), _>(Breach("ended its process, expected `exit` of its context".into()).into())
     })?;
+    interface(linker, "cli/stdin")?
+        .func_wrap("get-stdin", |_: Call<'_>, ()| Ok((Resource::<InputStream>::new_own(0),)))?;
     for (name, function, stream) in
         [("cli/stdout", "get-stdout", Stream::Output), ("cli/stderr", "get-stderr", Stream::Error)]
     {
@@ -77,15 +98,16 @@ fn process(linker: &mut Linker<Guest>) -> Result<()> {
 
 /// No stream is a terminal.
 fn terminals(linker: &mut Linker<Guest>) -> Result<()> {
-    resource::<Terminal>(&mut interface(linker, "cli/terminal-output")?, "terminal-output")?;
+    interface(linker, "cli/terminal-stdin")?
+        .func_wrap("get-terminal-stdin", |_: Call<'_>, ()| Ok((None::<Resource<TerminalInput>>,)))?;
     for stream in ["stdout", "stderr"] {
         interface(linker, &format!("cli/terminal-{stream}"))?
-            .func_wrap(&format!("get-terminal-{stream}"), |_: Call<'_>, ()| Ok((None::<Resource<Terminal>>,)))?;
+            .func_wrap(&format!("get-terminal-{stream}"), |_: Call<'_>, ()| Ok((None::<Resource<TerminalOutput>>,)))?;
     }
     Ok(())
 }
 
-/// Writing: at once, and never more than the bounds of a message's log lines.
+/// Reading finds the end at once. Writing is at once too, within the bounds of what a message may hand to the node.
 fn streams(streams: &mut LinkerInstance<'_, Guest>) -> Result<()> {
     const WRITABLE_BYTES: u64 = 64 << 10;
     type Written = (Result<(), StreamError>,);
@@ -103,14 +125,30 @@ fn streams(streams: &mut LinkerInstance<'_, Guest>) -> Result<()> {
         Ok((Ok(()),))
     }
 
-    resource::<OutputStream>(streams, "output-stream")?;
+    for read in ["[method]input-stream.read", "[method]input-stream.blocking-read"] {
+        streams.func_wrap(read, |_: Call<'_>, _: (Resource<InputStream>, u64)| {
+            Ok((Err::<Vec<u8>, _>(StreamError::Closed),))
+        })?;
+    }
     streams.func_wrap("[method]output-stream.check-write", |_: Call<'_>, _: (Resource<OutputStream>,)| {
         Ok((Ok::<u64, StreamError>(WRITABLE_BYTES),))
+    })?;
+    streams.func_wrap("[method]output-stream.subscribe", |_: Call<'_>, _: (Resource<OutputStream>,)| {
+        Ok((Resource::<Pollable>::new_own(0),))
     })?;
     streams.func_wrap("[method]output-stream.write", write)?;
     streams.func_wrap("[method]output-stream.blocking-write-and-flush", write)?;
     streams.func_wrap("[method]output-stream.flush", flush)?;
     streams.func_wrap("[method]output-stream.blocking-flush", flush)
+}
+
+/// What can be waited for, which is only that a stream takes more, is there already.
+fn poll(poll: &mut LinkerInstance<'_, Guest>) -> Result<()> {
+    poll.func_wrap("[method]pollable.ready", |_: Call<'_>, _: (Resource<Pollable>,)| Ok((true,)))?;
+    poll.func_wrap("[method]pollable.block", |_: Call<'_>, _: (Resource<Pollable>,)| Ok(()))?;
+    poll.func_wrap("poll", |_: Call<'_>, (all,): (Vec<Resource<Pollable>>,)| {
+        Ok(((0..all.len() as u32).collect::<Vec<u32>>(),))
+    })
 }
 
 /// Clocks can be read. Sleeping is not there: an actor asks for a wakeup.

@@ -28,7 +28,7 @@ struct Node {
     name: String,
     process: Child,
     /// Kept open: a node whose output nobody holds could fail to write.
-    _output: Option<BufReader<ChildStdout>>,
+    output: Option<BufReader<ChildStdout>>,
 }
 
 /// Everything that a demo leaves in the system while it runs.
@@ -157,8 +157,8 @@ impl Stage {
         let log = fs::File::create(self.folder.path().join(format!("{name}.log"))).map_err(failed)?;
         let mut process = self.command(arguments).stderr(log).stdout(Stdio::piped()).spawn().map_err(failed)?;
         let output = process.stdout.take().map(BufReader::new);
-        self.nodes.push(Node { name: name.to_owned(), process, _output: output });
-        let Some(output) = self.nodes.last_mut().and_then(|n| n._output.as_mut()) else { return Ok(String::new()) };
+        self.nodes.push(Node { name: name.to_owned(), process, output });
+        let Some(output) = self.nodes.last_mut().and_then(|n| n.output.as_mut()) else { return Ok(String::new()) };
         let mut line = String::new();
         match timeout(NODE_WAIT_MAX, output.read_line(&mut line)).await {
             Ok(Ok(1..)) => Ok(line),

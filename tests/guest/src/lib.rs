@@ -1,0 +1,36 @@
+//! Actors that misbehave inside an image: what the wasm runtime has to bound, and say so.
+
+mod checks;
+mod constructors;
+mod rogue;
+
+pub use checks::{CheckAllocates, CheckLoops, CheckPanics, CheckReads};
+pub use constructors::{ConstructorFails, ConstructorLoops, ConstructorPanics};
+pub use rogue::{Many, Rogue};
+
+odeon::export!(
+    Rogue,
+    CheckReads,
+    CheckPanics,
+    CheckLoops,
+    CheckAllocates,
+    ConstructorPanics,
+    ConstructorLoops,
+    ConstructorFails,
+);
+
+/// Never returns, and cannot be proved not to.
+pub(crate) fn run_for_ever() -> ! {
+    let mut n = 0_u64;
+    loop {
+        n = std::hint::black_box(n.wrapping_add(1));
+    }
+}
+
+/// Takes memory until there is none left.
+pub(crate) fn allocate_for_ever() -> ! {
+    let mut taken: Vec<Vec<u8>> = Vec::new();
+    loop {
+        taken.push(std::hint::black_box(vec![1; 1 << 20]));
+    }
+}
