@@ -109,8 +109,8 @@ impl NodeBackend {
         }
     }
 
-    /// Hands a request to another node and its replies to `each`; gives the last one.
-    async fn hand_on(&self, to: NodeRef, request: &Request, mut each: impl AsyncFnMut(Reply)) -> Outcome {
+    /// Hands a request to another node, and its replies but the last to `on_the_way`; gives the last one.
+    async fn hand_on(&self, to: NodeRef, request: &Request, on_the_way: Option<&Replies>) -> Outcome {
         let unreachable = |e: &dyn std::fmt::Display| failed(codes::NODE_UNREACHABLE, format!("node {to}: {e}"));
         let opened = tokio::time::timeout(PEER_TIME_MAX, self.links.open(to, purpose::ADMIN)).await;
         let (mut send, mut recv) =
@@ -118,9 +118,14 @@ impl NodeBackend {
         write_frame(&mut send, request).await.map_err(|e| unreachable(&e))?;
         loop {
             match read_frame(&mut recv).await.map_err(|e| unreachable(&e))? {
-                Some(reply @ (Reply::Item(_) | Reply::Progress { .. })) => each(reply).await,
                 Some(Reply::Failed(failed)) => return Err(failed),
-                Some(last) => return Ok(last),
+                Some(last) if last.is_last() => return Ok(last),
+                Some(reply) => {
+                    if let Some(replies) = on_the_way {
+                        // A client that went away ends the request elsewhere.
+                        let _ = replies.send(reply).await;
+                    }
+                }
                 None => return Err(unreachable(&"it ended the stream without an answer")),
             }
         }
@@ -131,7 +136,7 @@ impl NodeBackend {
         let leader = view.leader.ok_or_else(|| {
             failed(codes::LEADER_UNREACHABLE, format!("node {} has no link to its leader", self.name))
         })?;
-        let answer = self.hand_on(leader, request, async |_| {});
+        let answer = self.hand_on(leader, request, None);
         tokio::time::timeout(PEER_TIME_MAX, answer)
             .await
             .map_err(|_| failed(codes::LEADER_UNREACHABLE, "the leader does not answer"))?

@@ -45,7 +45,7 @@ const LEAVE_MAX: Duration = Duration::from_secs(3);
 const IO_THREADS: usize = 2;
 
 /// Runs a node until SIGINT, SIGTERM or `odeon shutdown`.
-pub fn run(options: UpOptions, registry: Registry) -> Result<(), Failed> {
+pub(crate) fn run(options: UpOptions, registry: Registry) -> Result<(), Failed> {
     let registry = registry.with::<TestActor>();
     let logging = logs::init(options.json).map_err(internal)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -48,7 +48,7 @@ impl NodeBackend {
                 Some(led) => {
                     let member = nodes::find(led, &node)?;
                     let request = Request::Actors { node: Some(member.name.clone()) };
-                    self.hand_on(member.node, &request, async |_| {}).await
+                    self.hand_on(member.node, &request, None).await
                 }
                 None => self.ask_leader(view, &Request::Actors { node: Some(node) }).await,
             },
@@ -63,7 +63,7 @@ impl NodeBackend {
         let Ok(led) = led(view) else { return all };
         for member in led.members.iter().filter(|m| m.state == MemberState::Alive && m.node != self.me) {
             let request = Request::Actors { node: Some(member.name.clone()) };
-            match self.hand_on(member.node, &request, async |_| {}).await {
+            match self.hand_on(member.node, &request, None).await {
                 Ok(Reply::Actors(actors)) => all.extend(actors),
                 Ok(_) => tracing::warn!(node = %member.node, "a node answers something else than actors"),
                 Err(error) => tracing::warn!(node = %member.node, error = error.message, "a node does not list its actors"),
@@ -101,7 +101,7 @@ impl NodeBackend {
             let request = Request::Status { of: Some(of) };
             return match &view.led {
                 Some(led) if led.members.iter().any(|m| m.node == address.node() && m.state == MemberState::Alive) => {
-                    self.hand_on(address.node(), &request, async |_| {}).await
+                    self.hand_on(address.node(), &request, None).await
                 }
                 Some(_) => Err(gone(address)),
                 None => self.ask_leader(view, &request).await,
@@ -111,7 +111,7 @@ impl NodeBackend {
             Some(led) => {
                 let member = nodes::find(led, &of)?;
                 let request = Request::Status { of: Some(member.name.clone()) };
-                self.hand_on(member.node, &request, async |_| {}).await
+                self.hand_on(member.node, &request, None).await
             }
             None => self.ask_leader(view, &Request::Status { of: Some(of) }).await,
         }

@@ -16,12 +16,8 @@ impl NodeBackend {
         let Some(store) = &self.log_store else {
             let leader = view.leader.ok_or_else(|| failed(codes::LEADER_UNREACHABLE, "no link to the leader"))?;
             let request = Request::Logs(query);
-            let handed_on = self.hand_on(leader, &request, async |reply| {
-                // A client that went away is noticed below.
-                let _ = replies.send(reply).await;
-            });
             return tokio::select! {
-                outcome = handed_on => outcome,
+                outcome = self.hand_on(leader, &request, Some(replies)) => outcome,
                 () = replies.client_gone() => Ok(Reply::Done),
             };
         };

@@ -84,7 +84,7 @@ impl NodeBackend {
         if !matches!(member.state, MemberState::Alive | MemberState::Suspect) {
             return Err(failed(codes::NODE_UNREACHABLE, format!("node {on} is {:?}", member.state).to_lowercase()));
         }
-        self.hand_on(member.node, &Request::Shutdown { on: None }, async |_| {}).await
+        self.hand_on(member.node, &Request::Shutdown { on: None }, None).await
     }
 
     pub(super) async fn create_token(
