@@ -1,6 +1,8 @@
 //! The wasm runtime with real components: what they may do, what bounds them, and what is refused.
 #![allow(clippy::unwrap_used)]
 
+#[path = "wasm/engine.rs"]
+mod engine;
 #[path = "wasm/recorder.rs"]
 mod recorder;
 
@@ -157,7 +159,7 @@ fn a_message_that_takes_too_long_is_cut_off_at_the_limit() {
 fn memory_and_stack_are_bounded() {
     assert_eq!(failure_of("allocate"), "asked for more than 8 MiB of memory");
     let reason = failure_of("recurse");
-    assert!(reason.starts_with("trapped: "), "{reason}");
+    assert!(reason.starts_with("used up its stack"), "{reason}");
 }
 
 #[test]
@@ -296,11 +298,9 @@ fn a_flipped_byte_anywhere_in_compiled_code_is_noticed_and_the_file_replaced() {
         assert_eq!(runtime.load(HASH, HELLO).unwrap().len(), 3);
         assert_ne!(fs::read(&file).unwrap(), bytes, "the damaged file at {at} is still there");
     }
-    for length in [whole.len() - 1] {
-        fs::write(&file, &whole[..length]).unwrap();
-        assert_eq!(runtime.load(HASH, HELLO).unwrap().len(), 3);
-        assert!(fs::read(&file).unwrap().len() > 100_000, "the file cut to {length} is still there");
-    }
+    fs::write(&file, &whole[..whole.len() - 1]).unwrap();
+    assert_eq!(runtime.load(HASH, HELLO).unwrap().len(), 3);
+    assert!(fs::read(&file).unwrap().len() > 100_000, "the file that was cut short is still there");
 }
 
 #[test]

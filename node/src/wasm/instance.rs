@@ -91,8 +91,12 @@ fn explained(guest: &mut Guest, call_ms: u64, error: &wasmtime::Error) -> Failur
     if let Some(breach) = error.downcast_ref::<Breach>() {
         return Failure::new(reason(&breach.0));
     }
-    if error.downcast_ref::<Trap>() == Some(&Trap::Interrupt) {
-        return Failure::new(format!("took longer than {call_ms} ms"));
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::Interrupt) => return Failure::new(format!("took longer than {call_ms} ms")),
+        Some(Trap::StackOverflow) => return Failure::new("used up its stack"),
+        // A component's own stack lies at the start of its memory, so that running over its end is a trap.
+        Some(Trap::MemoryOutOfBounds) => return Failure::new("used up its stack, or reached outside of its memory"),
+        _ => {}
     }
     if guest.memory_refused {
         return Failure::new(format!("asked for more than {} of memory", size(guest.limits.memory_bytes_max)));
