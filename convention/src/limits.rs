@@ -59,12 +59,12 @@ pub const SOURCES_MAX: usize = 4;
 /// Changes of members' capabilities that operators wait for at once.
 pub const CHANGES_WAITING_MAX: usize = 1_024;
 
-/// Actor types with requirements whose checks are remembered.
-pub const MEMO_KEYS_MAX: usize = 4_096;
-/// Different answers that are remembered of one check.
-pub const MEMO_ANSWERS_MAX: usize = 1_024;
-/// Nearest misses in an explanation.
-pub const NEAREST_MAX: usize = 5;
+/// Answers of actors' own checks that are remembered.
+pub const MEMO_ENTRIES_MAX: usize = 65_536;
+/// Bytes of the keys and values that these answers depend on; many times the largest capability map.
+pub const MEMO_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Different requirements whose fitting nodes are remembered.
+pub const SELECTIONS_MAX: usize = 1_024;
 
 /// Log batches that are on their way to the leader without an acknowledgement.
 pub const LOG_BATCHES_IN_FLIGHT_MAX: usize = 4;
