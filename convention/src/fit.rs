@@ -1,36 +1,34 @@
-//! Whether a capability map fits what an actor needs: the one place where the machines meet the matcher.
+//! Whether a capability map fits what an actor needs: the creator's requirements and what the actor's type requires.
 
-use odeon_capabilities::{CapabilityMap, Requirements, RequirementsError, Value};
+use odeon_capabilities::{CapabilityMap, Matcher, Refusal, Requirements, RequirementsError, Value};
 
 /// Requirements that were understood.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Wish {
-    requirements: Requirements,
+    matcher: Matcher,
 }
 
 impl Wish {
     pub(crate) fn parse(requirements: &Requirements) -> Result<Self, RequirementsError> {
-        Ok(Self { requirements: requirements.clone() })
+        Ok(Self { matcher: Matcher::new(requirements)? })
     }
 
-    /// Everything that `map` lacks, of what the creator asks and of what the actor's type requires.
+    /// Everything that `map` lacks, of what the type requires and of what the creator asks.
     pub(crate) fn lacks(&self, map: &CapabilityMap, required: &[String]) -> Vec<String> {
-        let mut lacks = Vec::new();
-        for key in required.iter().chain(&self.requirements.require) {
-            if !map.value(key).is_some_and(Value::is_true) {
-                lacks.push(format!("lacks capability {key:?}"));
-            }
-        }
-        for (key, value) in &self.requirements.equal {
-            if map.value(key) != Some(value) {
-                lacks.push(format!("capability {key:?} is not as required"));
-            }
-        }
+        let refusals = self.matcher.refusals(map).into_iter();
+        let mut lacks: Vec<String> = missing(map, required).chain(refusals).map(|r| r.to_string()).collect();
+        lacks.dedup();
         lacks
     }
 
     /// What the preferences that hold in `map` add up to.
-    pub(crate) fn score(&self, _map: &CapabilityMap) -> u64 {
-        0
+    pub(crate) fn score(&self, map: &CapabilityMap) -> u32 {
+        self.matcher.score(map)
     }
+}
+
+/// What of the type's own requirements is not true in `map`.
+pub(crate) fn missing<'a>(map: &'a CapabilityMap, required: &'a [String]) -> impl Iterator<Item = Refusal> + 'a {
+    let lacking = required.iter().filter(|key| !map.value(key).is_some_and(Value::is_true));
+    lacking.map(|key| Refusal::Lacks { capability: key.clone() })
 }

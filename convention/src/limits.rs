@@ -8,6 +8,8 @@ pub const LEASE_MS: Millis = 4_000;
 pub const RENEW_EVERY_MS: Millis = 1_000;
 /// How long a member keeps what needs the leader while it has no link to one.
 pub const LEADER_ABSENT_MS: Millis = 30_000;
+/// How often a leader looks at the time, to notice when its own process was held up.
+pub const TICK_EVERY_MS: Millis = 500;
 /// A timer that comes later than this was held up by its own process: nobody is declared dead for that.
 pub const STALL_MIN_MS: Millis = 250;
 
@@ -59,12 +61,12 @@ pub const SOURCES_MAX: usize = 4;
 /// Changes of members' capabilities that operators wait for at once.
 pub const CHANGES_WAITING_MAX: usize = 1_024;
 
-/// Actor types with requirements whose checks are remembered.
-pub const MEMO_KEYS_MAX: usize = 4_096;
-/// Different answers that are remembered of one check.
-pub const MEMO_ANSWERS_MAX: usize = 1_024;
-/// Nearest misses in an explanation.
-pub const NEAREST_MAX: usize = 5;
+/// Answers of actors' own checks that are remembered.
+pub const MEMO_ENTRIES_MAX: usize = 65_536;
+/// Bytes of the keys and values that these answers depend on; many times the largest capability map.
+pub const MEMO_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Different requirements whose fitting nodes are remembered.
+pub const SELECTIONS_MAX: usize = 1_024;
 
 /// Log batches that are on their way to the leader without an acknowledgement.
 pub const LOG_BATCHES_IN_FLIGHT_MAX: usize = 4;

@@ -12,6 +12,9 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) struct Leases {
     lease_ms: Millis,
     grace_ms: Millis,
+    /// When the process proves to itself that it runs: a lease that ends shortly before a stall does would look like
+    /// silence otherwise.
+    tick_at: Millis,
     queue: BTreeSet<(Millis, NodeId)>,
     held: BTreeMap<NodeId, Lease>,
 }
@@ -28,7 +31,7 @@ struct Lease {
 impl Leases {
     pub(crate) fn new(lease_ms: Millis, renew_every_ms: Millis) -> Self {
         let grace_ms = lease_ms.min(renew_every_ms.saturating_mul(2));
-        Self { lease_ms, grace_ms, queue: BTreeSet::new(), held: BTreeMap::new() }
+        Self { lease_ms, grace_ms, tick_at: 0, queue: BTreeSet::new(), held: BTreeMap::new() }
     }
 
     /// The node said something.
@@ -40,6 +43,9 @@ impl Leases {
                 lease.extended = false;
             }
             None => {
+                if self.held.is_empty() {
+                    self.tick_at = now.saturating_add(limits::TICK_EVERY_MS);
+                }
                 self.held.insert(id, Lease { ends, queued: ends, extended: false });
                 self.queue.insert((ends, id));
             }
@@ -55,7 +61,7 @@ impl Leases {
 
     /// When to look again.
     pub(crate) fn next(&self) -> Option<Millis> {
-        self.queue.first().map(|(at, _)| *at)
+        self.queue.first().map(|(at, _)| self.tick_at.min(*at))
     }
 
     /// The nodes whose lease has run out; they are forgotten.
@@ -64,6 +70,7 @@ impl Leases {
         if late > limits::STALL_MIN_MS {
             self.forgive(late, now);
         }
+        self.tick_at = now.saturating_add(limits::TICK_EVERY_MS);
         let mut expired = Vec::new();
         while let Some(&(at, id)) = self.queue.first()
             && at <= now
@@ -106,14 +113,21 @@ mod tests {
         leases
     }
 
+    /// Looks in time whenever it asks to, until `until`.
+    fn expired_until(leases: &mut Leases, until: Millis) -> Vec<(Millis, NodeId)> {
+        let mut expired = Vec::new();
+        while let Some(at) = leases.next().filter(|at| *at <= until) {
+            expired.extend(leases.expired(at).into_iter().map(|id| (at, id)));
+        }
+        expired
+    }
+
     #[test]
     fn a_silent_node_expires_and_a_speaking_one_does_not() {
         let mut leases = leases();
+        assert_eq!(expired_until(&mut leases, 3_000), []);
         leases.renew(B, 3_000);
-        assert_eq!(leases.next(), Some(4_000));
-        assert_eq!(leases.expired(4_000), [A]);
-        assert_eq!(leases.next(), Some(7_000));
-        assert_eq!(leases.expired(7_000), [B]);
+        assert_eq!(expired_until(&mut leases, 9_000), [(4_000, A), (7_000, B)]);
         assert_eq!(leases.next(), None);
     }
 
@@ -122,29 +136,31 @@ mod tests {
         let mut leases = leases();
         assert_eq!(leases.expired(20_000), []);
         leases.renew(B, 20_001);
-        assert_eq!(leases.next(), Some(22_000));
-        assert_eq!(leases.expired(22_000), [A]);
-        assert_eq!(leases.expired(24_001), [B]);
+        assert_eq!(expired_until(&mut leases, 30_000), [(23_500, A), (24_001, B)]);
+    }
+
+    #[test]
+    fn a_stall_that_ends_just_after_a_lease_is_noticed_too() {
+        let mut leases = leases();
+        assert_eq!(expired_until(&mut leases, 500), []);
+        assert_eq!(leases.expired(4_010), []);
     }
 
     #[test]
     fn a_leader_that_is_always_late_still_notices_its_dead() {
         let mut leases = leases();
-        let mut now = 0;
         let mut expired = Vec::new();
-        for _ in 0..4 {
-            if let Some(next) = leases.next() {
-                now = next + 1_000;
-                expired.extend(leases.expired(now));
-            }
+        while let Some(next) = leases.next() {
+            assert!(next < 20_000, "nobody died");
+            expired.extend(leases.expired(next + 1_000));
         }
-        assert_eq!(expired, [A, B], "by {now} ms");
+        assert_eq!(expired, [A, B]);
     }
 
     #[test]
     fn a_forgotten_node_never_expires() {
         let mut leases = leases();
         leases.forget(A);
-        assert_eq!(leases.expired(4_000), [B]);
+        assert_eq!(expired_until(&mut leases, 9_000), [(4_000, B)]);
     }
 }

@@ -11,7 +11,7 @@ pub struct Candidate {
     /// Actors that live there, with those that are on their way.
     pub actors: u32,
     /// The weights of the preferences that hold there.
-    pub score: u64,
+    pub score: u32,
     /// Whether its link is up; another one is chosen only when none of these is left.
     pub reachable: bool,
 }

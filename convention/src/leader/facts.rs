@@ -4,7 +4,7 @@ use crate::limits;
 use crate::record::{AuthoritySetting, Record, TokenFact};
 use crate::types::{ImageInfo, RequestId, Role, SourceHash};
 use odeon::{Address, Incarnation, NodeId, NodeRef};
-use odeon_capabilities::CapabilityMap;
+use odeon_capabilities::{CapabilityMap, Index};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 #[derive(Debug, Default)]
@@ -13,6 +13,8 @@ pub(crate) struct Facts {
     pub(crate) tokens: BTreeMap<[u8; 32], Token>,
     pub(crate) admitted: BTreeMap<NodeId, Admission>,
     pub(crate) registered: BTreeMap<NodeId, Registration>,
+    /// The capabilities of `registered`, by what they are.
+    pub(crate) index: Index<NodeId>,
     pub(crate) gone: VecDeque<NodeRef>,
     pub(crate) images: BTreeMap<SourceHash, Judged>,
     rejected: VecDeque<SourceHash>,
@@ -84,6 +86,7 @@ impl Facts {
             Record::NodeAdmitted { node, role, claims } => self.admit(node, role, claims),
             Record::NodeRegistered { node, name, listen, capabilities } => {
                 self.see(node.id, node.incarnation);
+                self.index.insert(node.id, capabilities.clone());
                 self.registered.insert(node.id, Registration { node, name, listen, capabilities, index });
             }
             Record::NodeGone { node, left: _ } => self.bury(node),
@@ -120,6 +123,7 @@ impl Facts {
         }
         if self.registered.get(&node.id).is_some_and(|r| r.node == node) {
             self.registered.remove(&node.id);
+            self.index.remove(node.id);
         }
         for name in self.names_on.remove(&node).unwrap_or_default() {
             self.names.remove(&name);

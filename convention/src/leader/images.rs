@@ -26,7 +26,6 @@ impl Leader {
             return Answer::Refused { code: codes::IMAGE_UNKNOWN, reason };
         }
         self.persist(Record::ImageUnloaded { hash });
-        self.memo.forget_image(hash);
         for peer in self.peers.live.values_mut() {
             peer.images.remove(&hash);
         }

@@ -3,7 +3,7 @@
 use super::changes::Changes;
 use super::creations::{Asker, Creations};
 use super::facts::Facts;
-use super::memo::Memo;
+use super::memo::Verdicts;
 use super::outbox::Outbox;
 use super::peers::{Peer, Peers};
 use super::survey::Checks;
@@ -15,6 +15,7 @@ use crate::record::Record;
 use crate::types::{Millis, RequestId, Role};
 use crate::wire::{ToLeader, ToMember};
 use odeon::{NodeId, NodeRef};
+use odeon_capabilities::Selector;
 use std::collections::BTreeSet;
 
 /// What an operator can tune, and the seed of every choice that is left to chance.
@@ -51,7 +52,8 @@ pub struct Leader {
     pub(super) awaited: BTreeSet<NodeId>,
     pub(super) creations: Creations,
     pub(super) checks: Checks,
-    pub(super) memo: Memo,
+    pub(super) verdicts: Verdicts,
+    pub(super) selector: Selector,
     pub(super) changes: Changes,
     pub(super) dropped: u64,
 }
@@ -70,7 +72,8 @@ impl Leader {
             awaited: BTreeSet::new(),
             creations: Creations::default(),
             checks: Checks::default(),
-            memo: Memo::default(),
+            verdicts: Verdicts::default(),
+            selector: Selector::new(limits::SELECTIONS_MAX),
             changes: Changes::default(),
             dropped: 0,
         }

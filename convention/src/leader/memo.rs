@@ -2,8 +2,7 @@
 
 use crate::limits;
 use crate::types::{CheckOutcome, CheckVerdict, CreateSpec, SourceHash};
-use hashbrown::HashMap;
-use odeon_capabilities::{CapabilityMap, Reads, Requirements};
+use odeon_capabilities::{CapabilityMap, Memo, MemoLimits, Reads, Requirements};
 
 /// What a check's answer depends on besides the capabilities.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -19,30 +18,27 @@ impl CheckKey {
     }
 }
 
-#[derive(Debug, Default)]
-pub(crate) struct Memo {
-    answers: HashMap<CheckKey, Vec<(Reads, CheckVerdict)>>,
+#[derive(Debug)]
+pub(crate) struct Verdicts(Memo<CheckKey, CheckVerdict>);
+
+impl Default for Verdicts {
+    fn default() -> Self {
+        Self(Memo::new(MemoLimits { entries_max: limits::MEMO_ENTRIES_MAX, bytes_max: limits::MEMO_BYTES_MAX }))
+    }
 }
 
-impl Memo {
-    pub(crate) fn verdict(&self, key: &CheckKey, map: &CapabilityMap) -> Option<&CheckVerdict> {
-        self.answers.get(key)?.iter().find(|(reads, _)| reads.agree(map)).map(|(_, verdict)| verdict)
+impl Verdicts {
+    pub(crate) fn of(&self, key: &CheckKey, map: &CapabilityMap) -> Option<&CheckVerdict> {
+        self.0.find(key, map)
     }
 
-    /// Remembers an answer. A full memo starts again: asking twice costs a call, never a wrong answer.
-    pub(crate) fn remember(&mut self, key: CheckKey, outcome: CheckOutcome) {
-        if self.answers.len() >= limits::MEMO_KEYS_MAX && !self.answers.contains_key(&key) {
-            self.answers.clear();
+    /// Remembers the answer that was given for `asked`. It holds at least for that very map: whoever waits for it can
+    /// go on, whatever the check says that it read.
+    pub(crate) fn remember(&mut self, key: CheckKey, asked: &CapabilityMap, outcome: CheckOutcome) {
+        let CheckOutcome { verdict, read } = outcome;
+        if !(read.agree(asked) && self.0.remember(key.clone(), read, verdict.clone())) {
+            let all = asked.iter().map(|(key, value)| (key.to_owned(), Some(value.clone())));
+            self.0.remember(key, Reads(all.collect()), verdict);
         }
-        let answers = self.answers.entry(key).or_default();
-        if answers.len() >= limits::MEMO_ANSWERS_MAX {
-            answers.clear();
-        }
-        answers.push((outcome.read, outcome.verdict));
-    }
-
-    /// The code of an image is not there any more.
-    pub(crate) fn forget_image(&mut self, hash: SourceHash) {
-        self.answers.retain(|key, _| key.image != Some(hash));
     }
 }

@@ -12,8 +12,8 @@ use crate::placement;
 use crate::record::Record;
 use crate::types::{CreateOutcome, Hosted, Millis, RequestId};
 use crate::wire::{PlaceOutcome, ToMember};
-use odeon::{Address, NodeId, NodeRef};
-use std::collections::{BTreeMap, BTreeSet};
+use odeon::{Address, NodeRef};
+use std::collections::BTreeSet;
 
 /// Where a creation stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +41,8 @@ impl Leader {
                 return self.finish(request, outcome, now);
             }
         };
-        let accepting = self.accepting(&plan, &creation.tried);
+        let tried = creation.tried.clone();
+        let accepting = self.accepting(&plan, &tried);
         if let Some(map) = accepting.unchecked {
             self.stage(request, Stage::Checking);
             return self.ask_check(&plan, map, Waiter::Creation(request));
@@ -52,14 +53,10 @@ impl Leader {
             Some(node) => self.place(request, node),
             None if self.recovering() => self.hold(request),
             None => {
-                let explanation = self.explanation(&plan, &self.tried(request), request.node);
+                let explanation = self.explanation(&plan, &tried, request.node);
                 self.finish(request, CreateOutcome::NoCompatibleNode(explanation), now);
             }
         }
-    }
-
-    fn tried(&self, request: RequestId) -> BTreeMap<NodeId, Tried> {
-        self.creations.open.get(&request).map(|c| c.tried.clone()).unwrap_or_default()
     }
 
     fn stage(&mut self, request: RequestId, stage: Stage) {

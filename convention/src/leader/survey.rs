@@ -7,13 +7,12 @@ use super::peers::Peer;
 use super::placing::Refusal;
 use super::{Answer, Effect, MemberState};
 use crate::codes;
-use crate::fit::Wish;
-use crate::limits;
+use crate::fit::{self, Wish};
 use crate::placement::{self, Candidate};
 use crate::types::{CheckOutcome, CheckVerdict, CreateSpec, Explanation, Millis, NearMiss, Rejection, RequestId};
 use crate::wire::ToMember;
 use odeon::{NodeId, NodeRef};
-use odeon_capabilities::{CapabilityMap, Reads};
+use odeon_capabilities::{CapabilityMap, Tally};
 use std::collections::{BTreeMap, HashMap};
 
 /// A creation that was understood.
@@ -109,23 +108,27 @@ impl Leader {
             .filter_map(|p| self.facts.registered.get(&p.node.id).map(|r| (p, r)))
     }
 
-    pub(super) fn accepting(&self, plan: &Plan, tried: &BTreeMap<NodeId, Tried>) -> Accepting {
+    /// The nodes that fit, class by class of equal capabilities: what is asked is asked once per class.
+    pub(super) fn accepting(&mut self, plan: &Plan, tried: &BTreeMap<NodeId, Tried>) -> Accepting {
         let mut accepting = Accepting { candidates: Vec::new(), unchecked: None };
-        for (peer, registration) in self.considered(plan) {
-            let map = &registration.capabilities;
-            if tried.contains_key(&peer.node.id) || !self.lacks(plan, peer, map).is_empty() {
+        let index = &self.facts.index;
+        // The plan was made from the same requirements: they parse.
+        let Ok(selection) = self.selector.select(index, &plan.spec.requirements) else { return accepting };
+        for found in selection.accepted() {
+            let Some(class) = index.class(found.class) else { continue };
+            let verdict = self.verdicts.of(&plan.key, class.map());
+            if matches!(verdict, Some(CheckVerdict::Refused | CheckVerdict::Failed(_))) {
                 continue;
             }
-            match self.memo.verdict(&plan.key, map) {
-                None => {
-                    accepting.unchecked.get_or_insert_with(|| map.clone());
-                }
-                // Without the code nobody can tell here: the node itself is asked.
-                Some(CheckVerdict::Accepted | CheckVerdict::Unknown) => {
-                    accepting.candidates.push(candidate(peer, plan.wish.score(map)));
-                }
-                Some(CheckVerdict::Refused | CheckVerdict::Failed(_)) => {}
+            let fits = class.nodes().iter().filter(|id| plan.spec.on.is_none_or(|on| on == **id));
+            let fits = fits.filter(|id| !tried.contains_key(*id)).filter_map(|id| self.peers.live.get(id));
+            let mut fits = fits.filter(|peer| plan.type_fits(peer, class.map())).peekable();
+            if fits.peek().is_some() && verdict.is_none() {
+                accepting.unchecked.get_or_insert_with(|| class.map().clone());
+                continue;
             }
+            // Without the code nobody can tell here: then the node itself is asked.
+            accepting.candidates.extend(fits.map(|peer| candidate(peer, found.score)));
         }
         accepting
     }
@@ -141,44 +144,42 @@ impl Leader {
 
     /// Why each node accepts or does not, counted.
     pub(super) fn explanation(&self, plan: &Plan, tried: &BTreeMap<NodeId, Tried>, asker: NodeRef) -> Explanation {
-        let mut reasons: BTreeMap<String, Rejection> = BTreeMap::new();
-        let mut nearest: Vec<NearMiss> = Vec::new();
         let mut candidates = Vec::new();
-        let mut nodes = 0;
+        let mut judged: Vec<(String, Vec<String>)> = Vec::new();
         for (peer, registration) in self.considered(plan) {
-            nodes += 1;
             let lacks = match tried.get(&peer.node.id) {
                 Some(tried) => vec![tried.reason.clone()],
                 None => self.reasons(plan, peer, &registration.capabilities),
             };
             if lacks.is_empty() {
                 candidates.push(candidate(peer, plan.wish.score(&registration.capabilities)));
-                continue;
             }
-            for reason in &lacks {
-                count(&mut reasons, reason, &registration.name);
-            }
-            nearest.push(NearMiss { node: registration.name.clone(), lacks });
+            judged.push((registration.name.clone(), lacks));
         }
-        for (_, gone) in tried.iter().filter(|(id, _)| !self.peers.live.contains_key(*id)) {
-            count(&mut reasons, &gone.reason, &gone.name);
-        }
-        let mut rejected: Vec<Rejection> = reasons.into_values().collect();
-        rejected.sort_by(|a, b| b.nodes.cmp(&a.nodes).then_with(|| a.reason.cmp(&b.reason)));
-        nearest.sort_by(|a, b| (a.lacks.len(), &a.node).cmp(&(b.lacks.len(), &b.node)));
-        nearest.truncate(limits::NEAREST_MAX);
+        let nodes = u32::try_from(judged.len()).unwrap_or(u32::MAX);
+        let went = tried.iter().filter(|(id, _)| !self.peers.live.contains_key(*id));
+        judged.extend(went.map(|(_, tried)| (tried.name.clone(), vec![tried.reason.clone()])));
+        let tally = Tally::of(judged);
+        // A copy of the generator: to explain changes nothing, not even the next draw.
         let mut random = self.random.clone();
-        let chosen = placement::decide(&candidates, plan.spec.placement, asker, |bound| random.below(bound))
-            .and_then(|node| self.facts.registered.get(&node.id))
-            .map(|r| r.name.clone());
-        let accepted = u32::try_from(candidates.len()).unwrap_or(u32::MAX);
-        Explanation { nodes, accepted, chosen, rejected, nearest }
+        let chosen = placement::decide(&candidates, plan.spec.placement, asker, |bound| random.below(bound));
+        Explanation {
+            nodes,
+            accepted: tally.accepted,
+            chosen: chosen.and_then(|node| self.facts.registered.get(&node.id)).map(|r| r.name.clone()),
+            rejected: tally
+                .rejected
+                .into_iter()
+                .map(|r| Rejection { reason: r.reason, nodes: r.nodes, example: r.example })
+                .collect(),
+            nearest: tally.nearest.into_iter().map(|n| NearMiss { node: n.node, lacks: n.lacks }).collect(),
+        }
     }
 
     fn reasons(&self, plan: &Plan, peer: &Peer, map: &CapabilityMap) -> Vec<String> {
         let mut reasons = self.lacks(plan, peer, map);
         if reasons.is_empty() {
-            match self.memo.verdict(&plan.key, map) {
+            match self.verdicts.of(&plan.key, map) {
                 Some(CheckVerdict::Refused) => reasons.push("the actor's own check refuses".to_owned()),
                 Some(CheckVerdict::Failed(why)) => reasons.push(format!("the actor's own check failed: {why}")),
                 Some(CheckVerdict::Accepted | CheckVerdict::Unknown) | None => {}
@@ -206,15 +207,10 @@ impl Leader {
         });
     }
 
-    pub(super) fn checked(&mut self, ticket: u64, mut outcome: CheckOutcome, now: Millis) {
+    pub(super) fn checked(&mut self, ticket: u64, outcome: CheckOutcome, now: Millis) {
         let Some(open) = self.checks.open.remove(&ticket) else { return };
         self.checks.by_key.remove(&open.key);
-        if !outcome.read.agree(&open.capabilities) {
-            // An answer for other capabilities than those that were asked about holds for exactly these.
-            let all = open.capabilities.iter().map(|(key, value)| (key.to_owned(), Some(value.clone())));
-            outcome.read = Reads(all.collect());
-        }
-        self.memo.remember(open.key, outcome);
+        self.verdicts.remember(open.key, &open.capabilities, outcome);
         for waiter in open.waiters {
             match waiter {
                 Waiter::Creation(request) => {
@@ -258,7 +254,7 @@ impl Leader {
     }
 }
 
-fn candidate(peer: &Peer, score: u64) -> Candidate {
+fn candidate(peer: &Peer, score: u32) -> Candidate {
     Candidate {
         node: peer.node,
         actors: peer.actors.saturating_add(peer.placing),
@@ -267,11 +263,10 @@ fn candidate(peer: &Peer, score: u64) -> Candidate {
     }
 }
 
-fn count(reasons: &mut BTreeMap<String, Rejection>, reason: &str, example: &str) {
-    let entry = reasons.entry(reason.to_owned()).or_insert_with(|| Rejection {
-        reason: reason.to_owned(),
-        nodes: 0,
-        example: example.to_owned(),
-    });
-    entry.nodes += 1;
+impl Plan {
+    /// Whether the node has the actor's type and what that requires.
+    fn type_fits(&self, peer: &Peer, map: &CapabilityMap) -> bool {
+        let required = self.required.as_ref().or_else(|| peer.native(&self.spec.actor).map(|n| &n.required));
+        required.is_some_and(|required| fit::missing(map, required).next().is_none())
+    }
 }

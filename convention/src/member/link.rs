@@ -135,7 +135,6 @@ impl Member {
 
     pub(super) fn member_gone(&mut self, node: NodeRef, reason: String) {
         if node != self.me && self.gone.learn(node) {
-            self.placements.asker_gone(node);
             self.effects.push_back(Effect::MemberGone { node, reason });
         }
     }

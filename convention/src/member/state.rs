@@ -158,19 +158,6 @@ impl Placements {
         }
     }
 
-    /// A node is gone: nobody asks again for what it asked for.
-    pub(super) fn asker_gone(&mut self, node: NodeRef) {
-        let requests: Vec<RequestId> =
-            self.done.iter().filter(|(r, d)| r.node == node && d.global_name.is_none()).map(|(r, _)| *r).collect();
-        if requests.is_empty() {
-            return;
-        }
-        for request in requests {
-            self.forget(request);
-        }
-        self.order.retain(|request| self.done.contains_key(request));
-    }
-
     pub(super) fn list(&self) -> Vec<Hosted> {
         let hosted = |(request, done): (&RequestId, &Done)| Hosted {
             request: *request,

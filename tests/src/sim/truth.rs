@@ -21,7 +21,7 @@ pub(super) fn natives(node: u32) -> Vec<NativeActor> {
         required: required.iter().map(|r| (*r).to_owned()).collect(),
     };
     let mut natives = vec![native(ANY, &[]), native(DATABASE, &["db"]), native(ZONED, &[])];
-    if node % 3 == 0 {
+    if node.is_multiple_of(3) {
         natives.push(native(RARE, &[]));
     }
     natives

@@ -34,7 +34,7 @@ impl World {
         let mut set = |key: &str, value: Value| map.set(key, value).expect("a small map");
         set("zone", zone.into());
         set("gpu", gpu.into());
-        set("db", (node % 4 == 0).into());
+        set("db", node.is_multiple_of(4).into());
         map
     }
 

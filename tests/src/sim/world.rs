@@ -553,12 +553,12 @@ impl World {
                 let mut outcome = truth::check(&spec.actor, &process.capabilities, false);
                 self.spoil(&mut outcome);
                 let delay = self.random.within(0, 30);
-                self.to_member_later(delay, node, me, member::Input::Checked { ticket, outcome });
+                self.later_at_member(delay, node, me, member::Input::Checked { ticket, outcome });
             }
             member::Effect::Fetch { image, .. } => {
                 let failure = self.random.chance(4).then(|| "the source went away".to_owned());
                 let (hash, delay) = (image.hash, self.random.within(5, 400));
-                self.to_member_later(delay, node, me, member::Input::Fetched { hash, failure });
+                self.later_at_member(delay, node, me, member::Input::Fetched { hash, failure });
             }
             member::Effect::Launch { request, spec } => self.launch(node, me, request, &spec),
             member::Effect::Created { ticket, spec, outcome } => self.created(node, me, ticket, spec, *outcome),
@@ -601,7 +601,7 @@ impl World {
         }
     }
 
-    fn to_member_later(&mut self, delay: u64, node: usize, me: NodeRef, input: member::Input) {
+    fn later_at_member(&mut self, delay: u64, node: usize, me: NodeRef, input: member::Input) {
         if let member::Input::Fetched { hash, failure: None } = &input {
             let hash: SourceHash = *hash;
             if let Some(process) = self.running(node, me) {
@@ -640,7 +640,7 @@ impl World {
             let name = spec.global_name.clone();
             self.saw(&Seen::ActorBorn { host: me, address, request, name });
         }
-        self.to_member_later(delay, node, me, member::Input::Launched { request, result });
+        self.later_at_member(delay, node, me, member::Input::Launched { request, result });
     }
 
     fn created(

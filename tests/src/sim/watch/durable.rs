@@ -14,6 +14,8 @@ pub(super) struct AnswersAreDurable {
     admitted: BTreeSet<NodeId>,
     registered: BTreeSet<NodeRef>,
     names: BTreeSet<(String, Address)>,
+    /// An actor that has exited needs no name.
+    ended: BTreeSet<Address>,
 }
 
 impl AnswersAreDurable {
@@ -72,9 +74,13 @@ impl Checker for AnswersAreDurable {
             Seen::Answered { spec, outcome: CreateOutcome::Created { address, .. }, .. } => {
                 if let Some(name) = &spec.global_name
                     && !self.names.contains(&(name.clone(), *address))
+                    && !self.ended.contains(address)
                 {
                     return Err(format!("{address} was answered as {name:?}, and that is not in the ledger"));
                 }
+            }
+            Seen::ActorEnded { address, .. } => {
+                self.ended.insert(*address);
             }
             Seen::LeaderStarted { images, tokens } => {
                 let (images, tokens): (BTreeMap<_, _>, BTreeMap<_, _>) =
