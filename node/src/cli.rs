@@ -113,7 +113,6 @@ enum Command {
         on: Option<String>,
     },
     /// Starts four nodes on this machine, shows what they do, and stops them
-    #[command(hide = demo::HELLO_IMAGE.is_none())]
     Demo,
     /// Prints the page of an error (OD-NNN), or the help of a command
     Help {

@@ -16,9 +16,14 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-const HELLO: &[u8] = include_bytes!("../../examples/hello/hello.wasm");
-const ROGUES: &[u8] = include_bytes!("../../tests/guest/guest.wasm");
+/// The components inside the kept images.
+static HELLO: LazyLock<Vec<u8>> = LazyLock::new(|| component(include_bytes!("../../examples/hello/hello.zip")));
+static ROGUES: LazyLock<Vec<u8>> = LazyLock::new(|| component(include_bytes!("../../tests/guest/guest.zip")));
 const HASH: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+
+fn component(image: &[u8]) -> Vec<u8> {
+    odeon_sourceauth::Image::open(image.to_vec()).unwrap().code().unwrap()
+}
 
 fn limits() -> WasmLimits {
     WasmLimits { message_ms: 300, check_ms: 300, memory_bytes_max: 8 << 20, ..WasmLimits::default() }
@@ -36,7 +41,7 @@ fn find(definitions: &[Definition], name: &str) -> Definition {
 }
 
 fn rogue(name: &str) -> Definition {
-    find(&CODE.load(HASH, ROGUES).unwrap(), name)
+    find(&CODE.load(HASH, &ROGUES).unwrap(), name)
 }
 
 fn told(what: &str) -> AnyMessage {
@@ -51,7 +56,7 @@ fn failure_of(what: &str) -> String {
 
 #[test]
 fn the_hello_of_the_example_greets_by_way_of_its_world() {
-    let definitions = CODE.load(&HASH.replace('0', "f"), HELLO).unwrap();
+    let definitions = CODE.load(&HASH.replace('0', "f"), &HELLO).unwrap();
     let names: Vec<_> = definitions.iter().map(|d| &*d.name).collect();
     assert_eq!(names, ["Goodbye", "Hello", "World"]);
     assert!(definitions.iter().all(|d| d.image.as_deref() == Some(&*HASH.replace('0', "f"))));
@@ -177,7 +182,7 @@ fn what_is_sent_for_one_message_is_bounded_in_size_count_and_total() {
         ..limits()
     };
     let runtime = WasmRuntime::new(&kept_code(), tight).unwrap();
-    let definition = find(&runtime.load(HASH, ROGUES).unwrap(), "Rogue");
+    let definition = find(&runtime.load(HASH, &ROGUES).unwrap(), "Rogue");
     let refused = |message: &AnyMessage| {
         let mut actor = (definition.build)().unwrap();
         recorder.give(&mut *actor, message).unwrap_err().reason().to_owned()
@@ -269,16 +274,16 @@ fn compiled_code_is_taken_from_the_cache_in_a_folder_of_ours_alone() {
     let folder = TempDir::new().unwrap();
     let code = folder.path().join("compiled");
     let fresh = |component: &[u8]| WasmRuntime::new(&code, limits()).unwrap().load(HASH, component);
-    fresh(HELLO).unwrap();
+    fresh(&HELLO).unwrap();
     assert_eq!(fs::metadata(&code).unwrap().permissions().mode() & 0o777, 0o700);
     let file = only_file(&code);
     let (first, length) = (fs::metadata(&file).unwrap().modified().unwrap(), fs::metadata(&file).unwrap().len());
     assert!(length > 100_000);
-    assert_eq!(fresh(HELLO).unwrap().len(), 3);
+    assert_eq!(fresh(&HELLO).unwrap().len(), 3);
     assert_eq!(fs::metadata(&file).unwrap().modified().unwrap(), first, "it was compiled again");
     // The same name with other code never yields the first code's actors.
-    assert_eq!(fresh(ROGUES).unwrap().len(), 8);
-    assert_eq!(fresh(HELLO).unwrap().len(), 3);
+    assert_eq!(fresh(&ROGUES).unwrap().len(), 8);
+    assert_eq!(fresh(&HELLO).unwrap().len(), 3);
     let runtime = WasmRuntime::new(&code, limits()).unwrap();
     runtime.forget(HASH);
     assert_eq!(fs::read_dir(&code).unwrap().count(), 0);
@@ -288,18 +293,18 @@ fn compiled_code_is_taken_from_the_cache_in_a_folder_of_ours_alone() {
 fn a_flipped_byte_anywhere_in_compiled_code_is_noticed_and_the_file_replaced() {
     let folder = TempDir::new().unwrap();
     let runtime = WasmRuntime::new(folder.path(), limits()).unwrap();
-    runtime.load(HASH, HELLO).unwrap();
+    runtime.load(HASH, &HELLO).unwrap();
     let file = only_file(folder.path());
     let whole = fs::read(&file).unwrap();
     for at in [0, 40, whole.len() / 2] {
         let mut bytes = whole.clone();
         bytes[at] ^= 0x10;
         fs::write(&file, &bytes).unwrap();
-        assert_eq!(runtime.load(HASH, HELLO).unwrap().len(), 3);
+        assert_eq!(runtime.load(HASH, &HELLO).unwrap().len(), 3);
         assert_ne!(fs::read(&file).unwrap(), bytes, "the damaged file at {at} is still there");
     }
     fs::write(&file, &whole[..whole.len() - 1]).unwrap();
-    assert_eq!(runtime.load(HASH, HELLO).unwrap().len(), 3);
+    assert_eq!(runtime.load(HASH, &HELLO).unwrap().len(), 3);
     assert!(fs::read(&file).unwrap().len() > 100_000, "the file that was cut short is still there");
 }
 
@@ -309,7 +314,7 @@ fn foreign_bytes_and_bad_hashes_are_refused() {
     let runtime = WasmRuntime::new(folder.path(), limits()).unwrap();
     let module = [b"\0asm".as_slice(), &[1, 0, 0, 0]].concat();
     let compiled = {
-        CODE.load(&HASH.replace('0', "e"), HELLO).unwrap();
+        CODE.load(&HASH.replace('0', "e"), &HELLO).unwrap();
         let mut files = fs::read_dir(kept_code()).unwrap().map(|f| f.unwrap().path());
         let file = files.find(|f| f.file_name().unwrap().to_str().unwrap().starts_with("ee")).unwrap();
         fs::read(file).unwrap()[64..].to_vec()
@@ -319,11 +324,11 @@ fn foreign_bytes_and_bad_hashes_are_refused() {
         assert!(matches!(error, WasmError::Malformed { .. }), "{error}");
     }
     for hash in ["", "../../etc/passwd", &HASH[1..], &HASH.to_uppercase()] {
-        assert!(matches!(runtime.load(hash, HELLO), Err(WasmError::Hash { .. })), "{hash:?} was accepted");
+        assert!(matches!(runtime.load(hash, &HELLO), Err(WasmError::Hash { .. })), "{hash:?} was accepted");
     }
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "a refusal leaves nothing behind");
     let small = WasmRuntime::new(folder.path(), WasmLimits { component_bytes_max: 1000, ..limits() }).unwrap();
-    assert!(matches!(small.load(HASH, HELLO), Err(WasmError::TooLarge { max: 1000, .. })));
+    assert!(matches!(small.load(HASH, &HELLO), Err(WasmError::TooLarge { max: 1000, .. })));
 }
 
 /// The hello component with a name in it replaced by one of the same length.
@@ -335,7 +340,7 @@ fn renamed(from: &str, to: &str) -> Vec<u8> {
         at += found;
         bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
     }
-    assert_ne!(bytes, HELLO);
+    assert_ne!(bytes, *HELLO);
     bytes
 }
 

@@ -141,7 +141,7 @@ pub(crate) fn reasons(explanation: &Explanation) -> String {
         line(format_args!("  {} {nodes}: {} (such as {})", r.nodes, plain(&r.reason), plain(&r.example)));
     }
     for n in &explanation.nearest {
-        line(format_args!("  nearest: {} lacks {}", plain(&n.node), plain(&n.lacks.join("; "))));
+        line(format_args!("  nearest: {}: {}", plain(&n.node), plain(&n.lacks.join("; "))));
     }
     text
 }

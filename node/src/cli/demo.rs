@@ -13,8 +13,7 @@ use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// The image that is pushed: `hello` of examples/hello, as it is packed there.
-/// With the file in place: `Some(include_bytes!("../../../examples/hello/hello.zip"))`.
-pub(crate) const HELLO_IMAGE: Option<&[u8]> = None;
+pub(crate) const HELLO_IMAGE: &[u8] = include_bytes!("../../../examples/hello/hello.zip");
 
 /// The whole demo takes no longer.
 const DEMO_WAIT_MAX: Duration = Duration::from_secs(58);
@@ -72,7 +71,6 @@ async fn play(stage: &mut Stage, out: &mut Output<'_>) -> Result<(), CommandErro
 
 async fn push(stage: &mut Stage, out: &mut Output<'_>) -> Result<(), CommandError> {
     tell(out, "The code of actors travels as an image, which goes to the leader only.")?;
-    let image = HELLO_IMAGE.ok_or_else(|| CommandError::internal("no image was built into this binary"))?;
     stage.put("hello.zip", image)?;
     let pushed = json(&stage.show(out, &["image", "push", "hello.zip", "--json"]).await?)?;
     expect("the image's state", &pushed["state"], "approved")
