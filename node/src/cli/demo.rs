@@ -71,7 +71,7 @@ async fn play(stage: &mut Stage, out: &mut Output<'_>) -> Result<(), CommandErro
 
 async fn push(stage: &mut Stage, out: &mut Output<'_>) -> Result<(), CommandError> {
     tell(out, "The code of actors travels as an image, which goes to the leader only.")?;
-    stage.put("hello.zip", image)?;
+    stage.put("hello.zip", HELLO_IMAGE)?;
     let pushed = json(&stage.show(out, &["image", "push", "hello.zip", "--json"]).await?)?;
     expect("the image's state", &pushed["state"], "approved")
 }
