@@ -57,8 +57,6 @@ pub(crate) enum Event {
 /// What the driver knows, for reads.
 #[derive(Debug, Clone)]
 pub(crate) struct View {
-    /// This node.
-    pub(crate) me: NodeRef,
     /// The leader that this node is registered with.
     pub(crate) leader: Option<NodeRef>,
     /// What the leader knows; none on other nodes.
@@ -329,7 +327,7 @@ impl Driver {
             images: leader.images(),
             authority: leader.authority().clone(),
         });
-        View { me: self.me, leader: self.joined, led }
+        View { leader: self.joined, led }
     }
 
     fn leave(&mut self) {

@@ -150,10 +150,6 @@ impl Hosting {
         self.images.read().contains_key(hash)
     }
 
-    pub(crate) fn registry(&self) -> &Registry {
-        &self.registry
-    }
-
     /// A type by its image and name.
     pub(crate) fn definition(&self, image: Option<&str>, actor: &str) -> Option<Definition> {
         match image {
@@ -514,7 +510,7 @@ impl Hosting {
                 }
                 self.system().child_exited(parent, child, &reason);
             }
-            Frame::Undeliverable { to: _, sender } => {
+            Frame::Undeliverable { sender } => {
                 if let Some(end) = self.asks.lock().remove(&sender) {
                     let _ = end.send(AskOutcome::Undeliverable);
                 }

@@ -159,8 +159,9 @@ fn a_keyring_takes_what_an_allowed_key_signed_and_refuses_the_rest() {
         std::fs::copy(hello(), &image).unwrap();
         let signature = image.with_extension("zip.sig");
         let _ = std::fs::remove_file(&signature);
-        let signed = Command::new("ssh-keygen").args(["-q", "-Y", "sign", "-n", "odeon-image", "-f"]).arg(key).arg(&image);
-        assert!({ signed }.status().unwrap().success());
+        let mut sign = Command::new("ssh-keygen");
+        sign.args(["-q", "-Y", "sign", "-n", "odeon-image", "-f"]).arg(key).arg(&image);
+        assert!(sign.status().unwrap().success());
         let kept = key.with_extension("sig");
         std::fs::rename(signature, &kept).unwrap();
         kept.display().to_string()

@@ -22,8 +22,8 @@ pub(crate) enum Frame {
     Message(Envelope),
     /// A child of `to` is gone.
     ChildExited { parent: Address, child: Address, reason: String },
-    /// A message of `sender` to `to` could not be delivered.
-    Undeliverable { to: Address, sender: Address },
+    /// A message of `sender` could not be delivered.
+    Undeliverable { sender: Address },
     /// Where does the actor of this promised address live? Asked of the node that promised it.
     WhereIs { promised: Address },
     /// It lives there, under that address; or nowhere.
@@ -114,7 +114,7 @@ impl Frame {
                 child: second,
                 reason: String::from_utf8_lossy(&rest.0[..rest.0.len().min(REASON_BYTES_MAX)]).into_owned(),
             }),
-            UNDELIVERABLE => Ok(Frame::Undeliverable { to: first, sender: second }),
+            UNDELIVERABLE => Ok(Frame::Undeliverable { sender: second }),
             WHERE_IS => Ok(Frame::WhereIs { promised: first }),
             SETTLED if rest.0.is_empty() => Ok(Frame::Settled { promised: first, at: None }),
             SETTLED => {
