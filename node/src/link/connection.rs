@@ -2,7 +2,7 @@
 
 use super::error::{CLOSE_DONE, Close};
 use super::greeting::{Hello, receive_hello, receive_resume, send_hello, send_resume};
-use super::limits::{ACCEPT_TIMEOUT, BI_STREAMS_MAX};
+use super::limits::ACCEPT_TIMEOUT;
 use super::reader::{ReaderEnd, read_acks, read_lane};
 use super::refusals::Refusal;
 use super::session::{NotAttached, Session};
@@ -131,7 +131,7 @@ impl Carrier {
                     },
                     stream = connection.accept_bi() => match stream {
                         Ok((send, receive)) => {
-                            shared.runtime.spawn(serve(shared.clone(), Caller::Node(peer.clone()), send, receive));
+                            shared.runtime.spawn(serve(shared.clone(), peer.clone(), send, receive));
                         }
                         Err(e) => break Close::new(CLOSE_DONE, e.to_string()),
                     },
@@ -152,11 +152,16 @@ impl Carrier {
     }
 }
 
-/// Hands a stream that a peer opened to the driver, once its purpose is known.
-pub(crate) async fn serve(shared: Arc<Shared>, caller: Caller, send: SendStream, mut receive: RecvStream) {
-    const { assert!(BI_STREAMS_MAX > 0, "the streams that wait here are bounded by what a peer may open") };
-    let mut purpose = [0];
-    if let Ok(Ok(())) = tokio::time::timeout(ACCEPT_TIMEOUT, receive.read_exact(&mut purpose)).await {
-        shared.events.stream(caller, purpose[0], send, receive);
+/// Hands a stream that a node opened to the driver. How many wait here is bounded by what a peer may open.
+async fn serve(shared: Arc<Shared>, peer: Peer, send: SendStream, mut receive: RecvStream) {
+    if let Some(purpose) = purpose(&mut receive).await {
+        shared.events.stream(Caller::Node(peer), purpose, send, receive);
     }
+}
+
+/// What a stream is for: its first byte, if it comes in time.
+pub(crate) async fn purpose(receive: &mut RecvStream) -> Option<u8> {
+    let mut purpose = [0];
+    let read = tokio::time::timeout(ACCEPT_TIMEOUT, receive.read_exact(&mut purpose)).await;
+    matches!(read, Ok(Ok(()))).then_some(purpose[0])
 }

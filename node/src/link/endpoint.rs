@@ -98,7 +98,7 @@ fn server(identity: &Identity, tokens: &Tokens) -> Result<quinn::ServerConfig, L
     Ok(config)
 }
 
-fn client(
+pub(crate) fn client(
     expect: Expect,
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
@@ -123,7 +123,10 @@ fn client(
 }
 
 /// How a node dials another.
-pub(crate) fn node_client(identity: &Identity, expect: Option<odeon::NodeId>) -> Result<quinn::ClientConfig, LinkError> {
+pub(crate) fn node_client(
+    identity: &Identity,
+    expect: Option<odeon::NodeId>,
+) -> Result<quinn::ClientConfig, LinkError> {
     let expect = Expect::Node(identity.trust().clone(), expect);
     client(expect, identity.chain(), identity.private_key(), true)
 }

@@ -127,7 +127,12 @@ impl Session {
         if link.current.as_ref().is_some_and(|c| c.generation == generation) {
             link.current = None;
             self.outgoing.lock().attached = false;
-            self.attached.send_if_modified(|a| *a == Attached::Yes && { *a = Attached::No; true });
+            self.attached.send_if_modified(|a| {
+                *a == Attached::Yes && {
+                    *a = Attached::No;
+                    true
+                }
+            });
         }
     }
 
