@@ -21,6 +21,7 @@ use tokio::task::JoinSet;
 pub(crate) struct Carrier {
     pub(crate) session: Arc<Session>,
     generation: u64,
+    dialled_here: bool,
     connection: Connection,
     peer: Peer,
     greeting: SendStream,
@@ -91,7 +92,8 @@ async fn greet_now(
             if let Some(ticket) = ticket {
                 shared.events.drained(ticket);
             }
-            Ok(Carrier { session, generation, connection: connection.clone(), peer, greeting, acks })
+            let connection = connection.clone();
+            Ok(Carrier { session, generation, dialled_here, connection, peer, greeting, acks })
         }
         Err(NotAttached::Connection(close)) => Err(close),
         Err(NotAttached::Session(close)) => {
@@ -106,7 +108,7 @@ async fn greet_now(
 impl Carrier {
     /// Carries the session until the connection is gone.
     pub(crate) async fn run(self, shared: Arc<Shared>) {
-        let Self { session, generation, connection, peer, greeting, mut acks } = self;
+        let Self { session, generation, dialled_here, connection, peer, greeting, mut acks } = self;
         let _ = greeting.set_priority(1);
         let mut readers = JoinSet::new();
         let close = {
@@ -146,7 +148,8 @@ impl Carrier {
         while readers.join_next().await.is_some() {}
         session.detach(generation);
         session.tell(&*shared.events);
-        if session.wants_connection() {
+        // The side that dialled tries again even if it has nothing to say: the other may not be able to dial.
+        if dialled_here || session.wants_connection() {
             dial::ensure(&shared, &session);
         }
     }

@@ -3,6 +3,17 @@
 use super::*;
 use crate::identity::JoinError;
 
+/// What a token's bearer is told once the leader has looked at it.
+async fn refusal_of(link: &TokenLink) -> JoinError {
+    match link.open(42).await {
+        Err(e) => e,
+        Ok((_send, mut receive)) => {
+            receive.read_to_end(1).await.expect_err("refused");
+            link.why_lost()
+        }
+    }
+}
+
 async fn try_join(token: &Token) -> JoinError {
     let dir = tempfile::tempdir().expect("a folder");
     let folder = DataFolder::open(dir.path()).expect("a folder");
@@ -92,11 +103,7 @@ async fn an_operator_is_served_once_for_each_use_of_the_token() {
     assert_eq!(receive.read_to_end(100).await.expect("all of it"), b"answer");
     let second = match connect_operator(Some(&leader.address()), &token).await {
         Err(e) => e,
-        Ok(link) => {
-            let (_send, mut receive) = link.open(42).await.expect("not refused yet");
-            receive.read_to_end(1).await.expect_err("refused");
-            link.why_lost()
-        }
+        Ok(link) => refusal_of(&link).await,
     };
     assert_eq!(second.code(), codes::TOKEN_USED_UP, "{second}");
 }
@@ -106,8 +113,6 @@ async fn an_operator_s_token_lets_no_node_in() {
     let leader = leader();
     assert_eq!(try_join(&leader.token(Role::Operator, None, 60)).await.code(), codes::ROLE);
     let link = connect_operator(None, &leader.token(Role::Member, None, 60)).await.expect("the handshake is fine");
-    let (_send, mut receive) = link.open(1).await.expect("not refused yet");
-    receive.read_to_end(1).await.expect_err("refused");
-    assert_eq!(link.why_lost().code(), codes::ROLE);
+    assert_eq!(refusal_of(&link).await.code(), codes::ROLE);
     assert_eq!(leader.links.stats().connected, 0);
 }
