@@ -13,6 +13,10 @@ pub const TICK_EVERY_MS: Millis = 500;
 /// A timer that comes later than this was held up by its own process: nobody is declared dead for that.
 pub const STALL_MIN_MS: Millis = 250;
 
+/// Stalls of the leader's own process that are forgiven to one silence, so that a leader that is always late still
+/// notices its dead.
+pub const STALLS_FORGIVEN_MAX: u32 = 3;
+
 /// Bytes of one encoded message between a member and its leader.
 pub const MESSAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Values inside each other in one encoded message.

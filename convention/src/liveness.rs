@@ -23,9 +23,8 @@ pub(crate) struct Leases {
 struct Lease {
     ends: Millis,
     queued: Millis,
-    /// Set by a stall, cleared by a word: one silence is forgiven one stall, so that a leader that is always
-    /// late still notices its dead.
-    extended: bool,
+    /// Stalls since the last word.
+    forgiven: u32,
 }
 
 impl Leases {
@@ -40,13 +39,13 @@ impl Leases {
         match self.held.get_mut(&id) {
             Some(lease) => {
                 lease.ends = ends;
-                lease.extended = false;
+                lease.forgiven = 0;
             }
             None => {
                 if self.held.is_empty() {
                     self.tick_at = now.saturating_add(limits::TICK_EVERY_MS);
                 }
-                self.held.insert(id, Lease { ends, queued: ends, extended: false });
+                self.held.insert(id, Lease { ends, queued: ends, forgiven: 0 });
                 self.queue.insert((ends, id));
             }
         }
@@ -92,9 +91,9 @@ impl Leases {
 
     /// This process slept: what the nodes said meanwhile is still in a queue before us.
     fn forgive(&mut self, late: Millis, now: Millis) {
-        for lease in self.held.values_mut().filter(|l| !l.extended) {
+        for lease in self.held.values_mut().filter(|l| l.forgiven < limits::STALLS_FORGIVEN_MAX) {
             lease.ends = lease.ends.saturating_add(late).max(now.saturating_add(self.grace_ms));
-            lease.extended = true;
+            lease.forgiven += 1;
         }
     }
 }

@@ -161,7 +161,11 @@ impl Identity {
     }
 
     /// Issues the certificate of a node that was admitted.
-    pub(crate) fn issue(&self, spki: &rcgen::SubjectPublicKeyInfo, name: &NodeName) -> Result<CertificateDer<'static>, IdentityError> {
+    pub(crate) fn issue(
+        &self,
+        spki: &rcgen::SubjectPublicKeyInfo,
+        name: &NodeName,
+    ) -> Result<CertificateDer<'static>, IdentityError> {
         match &self.ca {
             Some(ca) => ca.issue(spki, name),
             None => Err(IdentityError::Certificate("this node does not hold the key of the CA".into())),

@@ -5,7 +5,7 @@
 use odeon_tests::sim::{Broken, Options, run};
 
 const FIRST_SEED: u64 = 1;
-const SEEDS: u64 = 12;
+const SEEDS: u64 = 80;
 
 fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{variable} is not a number")))

@@ -153,7 +153,8 @@ impl DataFolder {
         let path = self.path_of(INCARNATION);
         let text = read(&path)?;
         let corrupt = || IdentityError::corrupt(&path, format!("{:.20?}", text), "a count of starts below 2^32 - 1");
-        let last: u32 = text.trim().parse().map_err(|_| corrupt())?;
+        // The end of the line shows that the number is whole.
+        let last: u32 = text.strip_suffix('\n').and_then(|n| n.parse().ok()).ok_or_else(corrupt)?;
         let next = last.checked_add(1).ok_or_else(corrupt)?;
         write(&path, format!("{next}\n").as_bytes())?;
         Ok(Incarnation(next))

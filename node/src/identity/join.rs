@@ -1,7 +1,7 @@
 //! The joiner's side: from a token to an identity.
 
 use super::folder::{Leaders, Stored};
-use super::join_wire::{self, Admitted, JOIN_VERSION, JoinReply, JoinRequest};
+use super::join_wire::{self, Admitted, JOIN_PURPOSE, JOIN_VERSION, JoinReply, JoinRequest};
 use super::keys::NodeKey;
 use super::{DataFolder, Identity, IdentityError, JoinError, Token, Trust};
 use crate::link::token_link::TokenLink;
@@ -74,6 +74,7 @@ async fn ask(token: &Token, key: &NodeKey, name: &str) -> Result<Admitted, JoinE
 
 async fn exchange(link: &TokenLink, request: &JoinRequest) -> Result<JoinReply, String> {
     let (mut send, mut receive) = link.connection().open_bi().await.map_err(|e| e.to_string())?;
+    send.write_all(&[JOIN_PURPOSE]).await.map_err(|e| e.to_string())?;
     join_wire::send(&mut send, request).await?;
     join_wire::receive(&mut receive).await
 }

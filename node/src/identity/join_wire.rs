@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 /// Counted up when the two shapes below change.
 pub(crate) const JOIN_VERSION: u16 = 1;
+/// The first byte of a joiner's stream. An operator's streams have other purposes.
+pub(crate) const JOIN_PURPOSE: u8 = 0xff;
 /// Bytes of either of them at most.
 pub(crate) const JOIN_BYTES_MAX: usize = 32 * 1024;
 

@@ -65,7 +65,13 @@ impl NodeKey {
 
     /// Bytes that only the holder of this key can compute, one set for each label.
     pub(crate) fn derived(&self, label: &str) -> [u8; 32] {
-        Sha256::new().chain_update(b"odeon ").chain_update(label).chain_update([0]).chain_update(self.pair.serialized_der()).finalize().into()
+        Sha256::new()
+            .chain_update(b"odeon ")
+            .chain_update(label)
+            .chain_update([0])
+            .chain_update(self.pair.serialized_der())
+            .finalize()
+            .into()
     }
 }
 

@@ -16,8 +16,7 @@ const OTHERS: u32 = 0o077;
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), IdentityError> {
     let temporary = path.with_extension("new");
     let written = (|| {
-        let mut file =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(PRIVATE).open(&temporary)?;
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(PRIVATE).open(&temporary)?;
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&temporary, path)

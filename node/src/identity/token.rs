@@ -109,8 +109,7 @@ impl FromStr for Token {
         let encoded = text
             .strip_prefix(PREFIX)
             .ok_or_else(|| TokenError::Prefix { found: text.chars().take(PREFIX.len()).collect() })?;
-        let bytes =
-            BASE64URL_NOPAD.decode(encoded.as_bytes()).map_err(|e| TokenError::Encoding(e.to_string()))?;
+        let bytes = BASE64URL_NOPAD.decode(encoded.as_bytes()).map_err(|e| TokenError::Encoding(e.to_string()))?;
         let (content, found) = bytes.split_last_chunk::<CHECKSUM_BYTES>().ok_or(TokenError::Checksum)?;
         if checksum(content) != *found {
             return Err(TokenError::Checksum);

@@ -1,6 +1,6 @@
 //! Those who come with a token: a node that wants in, or an operator.
 
-use super::connection::serve as serve_stream;
+use super::connection::purpose;
 use super::error::{CLOSE_DONE, Close};
 use super::gate::Place;
 use super::limits::{ACCEPT_TIMEOUT, NAME_BYTES_MAX};
@@ -8,7 +8,7 @@ use super::refusals::Refusal;
 use super::shared::Shared;
 use super::{Caller, NotAdmitted};
 use crate::identity::NodeName;
-use crate::identity::join_wire::{self, Admitted, JOIN_VERSION, JoinReply, JoinRequest};
+use crate::identity::join_wire::{self, Admitted, JOIN_PURPOSE, JOIN_VERSION, JoinReply, JoinRequest};
 use odeon::NodeId;
 use odeon_convention::codes;
 use odeon_convention::types::Role;
@@ -48,23 +48,33 @@ async fn operator(
     admission.use_token(token).await?;
     drop(place);
     let caller = Caller::Operator { token, address: connection.remote_address() };
-    while let Ok((send, receive)) = connection.accept_bi().await {
-        shared.runtime.spawn(serve_stream(shared.clone(), caller.clone(), send, receive));
+    while let Ok((send, mut receive)) = connection.accept_bi().await {
+        let (shared, caller, connection) = (shared.clone(), caller.clone(), connection.clone());
+        shared.runtime.clone().spawn(async move {
+            match purpose(&mut receive).await {
+                Some(JOIN_PURPOSE) => {
+                    Close::new(codes::ROLE, "an operator's token does not let a node in").apply(&connection);
+                }
+                Some(purpose) => shared.events.stream(caller, purpose, send, receive),
+                None => {}
+            }
+        });
     }
     Ok(())
 }
 
 async fn joiner(shared: &Arc<Shared>, connection: &Connection, token: [u8; 32]) -> Result<(), NotAdmitted> {
     let request = async {
-        let (send, mut receive) = connection.accept_bi().await.map_err(|e| e.to_string())?;
-        let request: JoinRequest = join_wire::receive(&mut receive).await?;
-        Ok::<_, String>((send, request))
+        let bad = |e: String| not(codes::BAD_REQUEST, format!("a request to join that cannot be understood: {e}"));
+        let (send, mut receive) = connection.accept_bi().await.map_err(|e| bad(e.to_string()))?;
+        if purpose(&mut receive).await != Some(JOIN_PURPOSE) {
+            return Err(not(codes::ROLE, "the token is for a node to join with, not for an operator"));
+        }
+        let request: JoinRequest = join_wire::receive(&mut receive).await.map_err(bad)?;
+        Ok((send, request))
     };
     let late = || not(codes::TIMED_OUT, "the request to join did not come in time");
-    let (mut send, request) = tokio::time::timeout(ACCEPT_TIMEOUT, request)
-        .await
-        .map_err(|_| late())?
-        .map_err(|e| not(codes::BAD_REQUEST, format!("a request to join that cannot be understood: {e}")))?;
+    let (mut send, request) = tokio::time::timeout(ACCEPT_TIMEOUT, request).await.map_err(|_| late())??;
     let (reply, result) = match admit(shared, token, &request).await {
         Ok(admitted) => (JoinReply::Admitted(admitted), Ok(())),
         Err(e) => (JoinReply::Refused { code: e.code, reason: e.reason.clone() }, Err(e)),

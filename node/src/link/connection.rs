@@ -2,7 +2,7 @@
 
 use super::error::{CLOSE_DONE, Close};
 use super::greeting::{Hello, receive_hello, receive_resume, send_hello, send_resume};
-use super::limits::{ACCEPT_TIMEOUT, BI_STREAMS_MAX};
+use super::limits::ACCEPT_TIMEOUT;
 use super::reader::{ReaderEnd, read_acks, read_lane};
 use super::refusals::Refusal;
 use super::session::{NotAttached, Session};
@@ -21,6 +21,7 @@ use tokio::task::JoinSet;
 pub(crate) struct Carrier {
     pub(crate) session: Arc<Session>,
     generation: u64,
+    dialled_here: bool,
     connection: Connection,
     peer: Peer,
     greeting: SendStream,
@@ -91,7 +92,8 @@ async fn greet_now(
             if let Some(ticket) = ticket {
                 shared.events.drained(ticket);
             }
-            Ok(Carrier { session, generation, connection: connection.clone(), peer, greeting, acks })
+            let connection = connection.clone();
+            Ok(Carrier { session, generation, dialled_here, connection, peer, greeting, acks })
         }
         Err(NotAttached::Connection(close)) => Err(close),
         Err(NotAttached::Session(close)) => {
@@ -106,7 +108,7 @@ async fn greet_now(
 impl Carrier {
     /// Carries the session until the connection is gone.
     pub(crate) async fn run(self, shared: Arc<Shared>) {
-        let Self { session, generation, connection, peer, greeting, mut acks } = self;
+        let Self { session, generation, dialled_here, connection, peer, greeting, mut acks } = self;
         let _ = greeting.set_priority(1);
         let mut readers = JoinSet::new();
         let close = {
@@ -131,7 +133,7 @@ impl Carrier {
                     },
                     stream = connection.accept_bi() => match stream {
                         Ok((send, receive)) => {
-                            shared.runtime.spawn(serve(shared.clone(), Caller::Node(peer.clone()), send, receive));
+                            shared.runtime.spawn(serve(shared.clone(), peer.clone(), send, receive));
                         }
                         Err(e) => break Close::new(CLOSE_DONE, e.to_string()),
                     },
@@ -146,17 +148,23 @@ impl Carrier {
         while readers.join_next().await.is_some() {}
         session.detach(generation);
         session.tell(&*shared.events);
-        if session.wants_connection() {
+        // The side that dialled tries again even if it has nothing to say: the other may not be able to dial.
+        if dialled_here || session.wants_connection() {
             dial::ensure(&shared, &session);
         }
     }
 }
 
-/// Hands a stream that a peer opened to the driver, once its purpose is known.
-pub(crate) async fn serve(shared: Arc<Shared>, caller: Caller, send: SendStream, mut receive: RecvStream) {
-    const { assert!(BI_STREAMS_MAX > 0, "the streams that wait here are bounded by what a peer may open") };
-    let mut purpose = [0];
-    if let Ok(Ok(())) = tokio::time::timeout(ACCEPT_TIMEOUT, receive.read_exact(&mut purpose)).await {
-        shared.events.stream(caller, purpose[0], send, receive);
+/// Hands a stream that a node opened to the driver. How many wait here is bounded by what a peer may open.
+async fn serve(shared: Arc<Shared>, peer: Peer, send: SendStream, mut receive: RecvStream) {
+    if let Some(purpose) = purpose(&mut receive).await {
+        shared.events.stream(Caller::Node(peer), purpose, send, receive);
     }
+}
+
+/// What a stream is for: its first byte, if it comes in time.
+pub(crate) async fn purpose(receive: &mut RecvStream) -> Option<u8> {
+    let mut purpose = [0];
+    let read = tokio::time::timeout(ACCEPT_TIMEOUT, receive.read_exact(&mut purpose)).await;
+    matches!(read, Ok(Ok(()))).then_some(purpose[0])
 }

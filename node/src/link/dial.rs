@@ -153,7 +153,10 @@ fn failed(error: &ConnectionError) -> Option<LinkError> {
         }
         e => {
             let close = closed_by_peer(e)?;
-            Some(LinkError::Refused { code: codes::IDENTITY, reason: format!("it does not let this node in: {}", close.reason) })
+            Some(LinkError::Refused {
+                code: codes::IDENTITY,
+                reason: format!("it does not let this node in: {}", close.reason),
+            })
         }
     }
 }

@@ -70,6 +70,8 @@ pub(crate) fn node(
     // Both keys outlive this start, so that a peer of the last one is told at once that its connection is gone.
     config.cid_generator(move || Box::new(HashedConnectionIdGenerator::from_key(cid_key)));
     config.min_reset_interval(Duration::ZERO);
+    // A peer then never clears the fixed bit, and a datagram without it is garbage.
+    config.grease_quic_bit(false);
     let failed = |e: std::io::Error| LinkError::Listen { address: listen, reason: e.to_string() };
     let socket = TokioRuntime.wrap_udp_socket(socket).map_err(failed)?;
     let socket = Arc::new(Watched::new(socket, cid_key, on_garbage));
@@ -98,7 +100,7 @@ fn server(identity: &Identity, tokens: &Tokens) -> Result<quinn::ServerConfig, L
     Ok(config)
 }
 
-fn client(
+pub(crate) fn client(
     expect: Expect,
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
@@ -123,7 +125,10 @@ fn client(
 }
 
 /// How a node dials another.
-pub(crate) fn node_client(identity: &Identity, expect: Option<odeon::NodeId>) -> Result<quinn::ClientConfig, LinkError> {
+pub(crate) fn node_client(
+    identity: &Identity,
+    expect: Option<odeon::NodeId>,
+) -> Result<quinn::ClientConfig, LinkError> {
     let expect = Expect::Node(identity.trust().clone(), expect);
     client(expect, identity.chain(), identity.private_key(), true)
 }

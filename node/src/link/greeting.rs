@@ -50,7 +50,9 @@ async fn read<T: DeserializeOwned>(stream: &mut RecvStream) -> Result<T, Close> 
     read_exact(stream, &mut length).await?;
     let length = usize::from(u16::from_be_bytes(length));
     if length > GREETING_BYTES_MAX {
-        return Err(Close::violation(format!("a greeting of {length} bytes, at most {GREETING_BYTES_MAX} are allowed")));
+        return Err(Close::violation(format!(
+            "a greeting of {length} bytes, at most {GREETING_BYTES_MAX} are allowed"
+        )));
     }
     let mut body = vec![0; length];
     read_exact(stream, &mut body).await?;
@@ -76,7 +78,10 @@ pub(crate) async fn receive_hello(stream: &mut RecvStream) -> Result<Hello, Clos
     }
     let hello: Hello = read(stream).await?;
     if hello.name.len() > NAME_BYTES_MAX {
-        return Err(Close::violation(format!("a name of {} bytes, at most {NAME_BYTES_MAX} are allowed", hello.name.len())));
+        return Err(Close::violation(format!(
+            "a name of {} bytes, at most {NAME_BYTES_MAX} are allowed",
+            hello.name.len()
+        )));
     }
     Ok(hello)
 }

@@ -49,7 +49,7 @@ pub(crate) const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) const BACKOFF_MIN: Duration = Duration::from_millis(100);
 pub(crate) const BACKOFF_MAX: Duration = Duration::from_secs(3);
 /// Tries of a member-to-member dial while there is nothing to deliver.
-pub(crate) const IDLE_DIAL_TRIES: u32 = 3;
+pub(crate) const IDLE_DIAL_TRIES: u32 = 6;
 
 /// A dialler shows that it lives this often.
 pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(1);

@@ -10,6 +10,7 @@ use odeon::NodeRef;
 use odeon_convention::codes;
 use parking_lot::Mutex;
 use quinn::Connection;
+use std::net::SocketAddr;
 use std::time::Instant;
 use tokio::sync::watch;
 
@@ -38,8 +39,10 @@ struct Link {
     /// The peer's number of the session; 0 until it is known.
     peer_number: u64,
     current: Option<Current>,
-    /// Where the peer can be dialled.
+    /// Where the peer can be dialled, as the driver says.
     address: Option<String>,
+    /// Where it was seen last. A node dials from the socket that it listens on, so this will do without an address.
+    seen_at: Option<SocketAddr>,
     dialling: bool,
 }
 
@@ -112,6 +115,7 @@ impl Session {
         let generation = outgoing.generation;
         drop(outgoing);
         link.peer_number = resume.session;
+        link.seen_at = Some(peer.address);
         let connection = connection.clone();
         let current = Current { connection, peer: peer.clone(), generation, dialled_here, since: Instant::now() };
         if let Some(old) = link.current.replace(current) {
@@ -127,7 +131,12 @@ impl Session {
         if link.current.as_ref().is_some_and(|c| c.generation == generation) {
             link.current = None;
             self.outgoing.lock().attached = false;
-            self.attached.send_if_modified(|a| *a == Attached::Yes && { *a = Attached::No; true });
+            self.attached.send_if_modified(|a| {
+                *a == Attached::Yes && {
+                    *a = Attached::No;
+                    true
+                }
+            });
         }
     }
 
@@ -195,7 +204,7 @@ impl Session {
         if link.dialling || link.current.is_some() {
             return None;
         }
-        let address = link.address.clone()?;
+        let address = link.address.clone().or_else(|| link.seen_at.map(|at| at.to_string()))?;
         link.dialling = true;
         Some(address)
     }

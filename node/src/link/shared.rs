@@ -35,7 +35,7 @@ impl Shared {
         let refusals = Arc::new(Refusals::default());
         let noted = refusals.clone();
         let on_garbage = Box::new(move |source| {
-            noted.note(source, Refusal::NotQuic, "a datagram that no peer would send");
+            noted.note(source, Refusal::NotQuic, "a datagram that belongs to no connection and opens none");
         });
         let leads = config.identity.role() == Role::Leader;
         let receive_bytes = if leads { SOCKET_RECEIVE_BYTES_LEADER } else { SOCKET_RECEIVE_BYTES };

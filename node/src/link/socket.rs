@@ -13,7 +13,6 @@ use std::task::{Context, Poll};
 /// A first flight is padded to this many bytes (RFC 9000, 14.1).
 const INITIAL_BYTES_MIN: usize = 1200;
 const LONG_HEADER: u8 = 0x80;
-const FIXED_BIT: u8 = 0x40;
 const INITIAL_TYPE_MASK: u8 = 0x30;
 
 pub(crate) struct Watched {
@@ -32,11 +31,9 @@ impl Watched {
     }
 
     /// Whether a datagram starts like one of a peer: an opening of a supported version, or an id that we gave out.
+    /// The bit that other protocols hold fixed says nothing: peers change it at will (RFC 9287).
     fn is_plausible(&self, datagram: &[u8]) -> bool {
         let Some(first) = datagram.first() else { return false };
-        if first & FIXED_BIT == 0 {
-            return false;
-        }
         if first & LONG_HEADER != 0 {
             let version = datagram.get(1..5).map(|v| [v[0], v[1], v[2], v[3]]);
             let initial = first & INITIAL_TYPE_MASK == 0;

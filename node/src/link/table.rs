@@ -1,9 +1,9 @@
 //! The sessions of a node, by peer and its start.
 
+use super::LinkError;
 use super::error::Close;
 use super::limits::SESSIONS_MAX;
 use super::session::Session;
-use super::LinkError;
 use hashbrown::HashMap;
 use odeon::{Incarnation, NodeId, NodeRef};
 use odeon_convention::codes;

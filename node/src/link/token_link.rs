@@ -46,8 +46,7 @@ impl TokenLink {
         let endpoint = dialler(remote).map_err(|e| unreachable(e.to_string()))?;
         let tls = |e: super::LinkError| IdentityError::Certificate(e.to_string());
         let config = token_client(token.ca_digest, key.certificate()?, key.private_key()).map_err(tls)?;
-        let connecting =
-            endpoint.connect_with(config, remote, SERVER_NAME).map_err(|e| unreachable(e.to_string()))?;
+        let connecting = endpoint.connect_with(config, remote, SERVER_NAME).map_err(|e| unreachable(e.to_string()))?;
         match tokio::time::timeout(DIAL_TIMEOUT, connecting).await {
             Ok(Ok(connection)) => Ok(Self { endpoint, connection, address: address.to_owned() }),
             Ok(Err(e)) => Err(failure(address, &e).unwrap_or_else(|| unreachable(e.to_string()))),
@@ -108,10 +107,15 @@ fn failure(address: &str, error: &ConnectionError) -> Option<JoinError> {
     }
 }
 
-/// Connects as an operator. The leader counts the use of the token before it serves the first stream.
+/// Connects as an operator, to the leaders that the token names or to another `host:port`. The leader counts the
+/// use of the token before it serves the first stream. A token that is unknown, expired or used up may be told
+/// only by the first stream, which then fails: see [`TokenLink::why_lost`].
 ///
 /// # Errors
 /// When no leader of the token's convention answers, or the token is refused.
-pub async fn connect_operator(token: &Token) -> Result<TokenLink, JoinError> {
-    TokenLink::connect(token).await
+pub async fn connect_operator(address: Option<&str>, token: &Token) -> Result<TokenLink, JoinError> {
+    match address {
+        Some(address) => TokenLink::connect(&Token { addresses: vec![address.to_owned()], ..token.clone() }).await,
+        None => TokenLink::connect(token).await,
+    }
 }

@@ -1,0 +1,21 @@
+//! Exact-effect tests of the two machines: inputs in, exact effects out. One file a rule.
+
+#[path = "machines/scene.rs"]
+mod scene;
+
+#[path = "machines/liveness.rs"]
+mod liveness;
+#[path = "machines/member.rs"]
+mod member;
+#[path = "machines/names.rs"]
+mod names;
+#[path = "machines/operators.rs"]
+mod operators;
+#[path = "machines/placing.rs"]
+mod placing;
+#[path = "machines/registering.rs"]
+mod registering;
+#[path = "machines/restart.rs"]
+mod restart;
+#[path = "machines/wire.rs"]
+mod wire;

@@ -1,0 +1,73 @@
+//! Leases: who is taken for dead, when, and who hears of it.
+
+use crate::scene::{Scene, facts, node, refused, send};
+use odeon_convention::codes;
+use odeon_convention::leader::{Effect, Input, MemberState};
+use odeon_convention::record::Record;
+use odeon_convention::types::Role;
+use odeon_convention::wire::{ToLeader, ToMember};
+
+fn gone(to: u8, of: u8, reason: &str) -> Effect {
+    send(node(to), ToMember::MemberGone { node: node(of), reason: reason.to_owned() })
+}
+
+#[test]
+fn a_silent_member_is_gone_when_its_lease_is_over_and_everyone_hears_of_it_once() {
+    let mut scene = Scene::of(3);
+    let others = [node(2), node(3)];
+    assert_eq!(scene.pass(3_900, &others), []);
+    let effects = scene.pass(2_000, &others);
+    let reason = "its lease ran out";
+    let close = Effect::Close { node: node(1), reason: reason.to_owned() };
+    assert_eq!(effects, [close, gone(2, 1, reason), gone(3, 1, reason)]);
+    assert!(scene.ledger.contains(&Record::NodeGone { node: node(1), left: false }));
+    let shown = scene.leader.member_by_name_or_id("n1", scene.now).unwrap();
+    assert_eq!(shown.state, MemberState::Dead);
+}
+
+#[test]
+fn who_missed_it_is_told_when_it_registers() {
+    let mut scene = Scene::of(2);
+    scene.give(Input::Disconnected { node: node(2) });
+    assert_eq!(scene.say(node(1), ToLeader::Leave), []);
+    let effects = scene.join(node(2), facts(2, &[]));
+    let [Effect::Send { message: ToMember::Registered { gone, .. }, .. }] = effects.as_slice() else {
+        panic!("{effects:?}")
+    };
+    assert_eq!(*gone, [node(1)]);
+}
+
+#[test]
+fn the_end_of_a_start_is_final() {
+    let mut scene = Scene::of(1);
+    scene.pass(5_000, &[]);
+    assert_eq!(refused(&scene.join(node(1), facts(1, &[]))), Some(codes::DECLARED_GONE));
+    let next = crate::scene::next_start(node(1));
+    assert_eq!(refused(&scene.join(next, facts(1, &[]))), None);
+}
+
+#[test]
+fn a_link_that_comes_back_within_the_lease_changes_nothing_for_the_others() {
+    let mut scene = Scene::of(2);
+    assert_eq!(scene.give(Input::Disconnected { node: node(1) }), []);
+    assert_eq!(scene.pass(3_000, &[node(2)]), []);
+    assert_eq!(scene.give(Input::Connected { node: node(1), role: Role::Member }), []);
+    assert_eq!(scene.pass(3_000, &[node(2)]), []);
+}
+
+#[test]
+fn a_leader_that_slept_declares_nobody_dead() {
+    let mut scene = Scene::of(2);
+    scene.now += 60_000;
+    assert_eq!(scene.give(Input::Timer), []);
+    assert_eq!(scene.pass(1_500, &[node(1), node(2)]), []);
+    assert_eq!(scene.leader.members(scene.now).iter().filter(|m| m.state == MemberState::Alive).count(), 2);
+}
+
+#[test]
+fn who_leaves_is_shown_as_left() {
+    let mut scene = Scene::of(2);
+    assert_eq!(scene.say(node(1), ToLeader::Leave), [gone(2, 1, "it left")]);
+    assert!(scene.ledger.contains(&Record::NodeGone { node: node(1), left: true }));
+    assert_eq!(scene.leader.member_by_name_or_id("n1", scene.now).unwrap().state, MemberState::Left);
+}

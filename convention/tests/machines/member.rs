@@ -1,0 +1,283 @@
+//! The member: registers, renews, hosts once, asks until it is answered.
+
+use crate::scene::{LEADER, address, capabilities, facts, image, named, node, outcome, request, spec};
+use odeon::{Incarnation, NodeRef};
+use odeon_capabilities::{Delta, Requirements};
+use odeon_convention::codes;
+use odeon_convention::member::{Effect, Input, Member, MemberConfig};
+use odeon_convention::types::{CheckVerdict, CreateOutcome, CreateSpec, Hosted, Load, Placement, RequestId};
+use odeon_convention::wire::{PlaceOutcome, ToLeader, ToMember};
+
+struct Node {
+    member: Member,
+    now: u64,
+}
+
+impl Node {
+    /// Node 1, without a link.
+    fn new() -> Self {
+        Self { member: Member::new(MemberConfig::default(), node(1), facts(1, &[]), 1), now: 1_000 }
+    }
+
+    fn joined() -> Self {
+        let mut node = Self::new();
+        node.give(Input::Connected { leader: LEADER });
+        node.hear(welcome(1));
+        node
+    }
+
+    fn give(&mut self, input: Input) -> Vec<Effect> {
+        self.member.handle(self.now, input);
+        std::iter::from_fn(|| self.member.next_effect()).collect()
+    }
+
+    fn hear(&mut self, message: ToMember) -> Vec<Effect> {
+        self.give(Input::Received { from: LEADER, message })
+    }
+
+    fn place(&mut self, number: u64, spec: CreateSpec) -> Vec<Effect> {
+        self.hear(ToMember::Place { request: request(2, number), spec: Box::new(spec), image: None, sources: vec![] })
+    }
+
+    fn checked(&mut self, ticket: u64, verdict: CheckVerdict) -> Vec<Effect> {
+        self.give(Input::Checked { ticket, outcome: outcome(verdict) })
+    }
+
+    /// Hosts a creation of node 2 to its end.
+    fn host(&mut self, number: u64, spec: CreateSpec) -> Vec<Effect> {
+        let effects = self.place(number, spec);
+        let [Effect::Check { ticket, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+        self.checked(*ticket, CheckVerdict::Accepted);
+        self.give(Input::Launched { request: request(2, number), result: Ok(address(node(1), 1)) })
+    }
+
+    /// Another link, to the same leader or another.
+    fn reconnect(&mut self, leader: NodeRef) -> Vec<Effect> {
+        self.give(Input::Disconnected);
+        self.give(Input::Connected { leader })
+    }
+}
+
+fn welcome(term: u64) -> ToMember {
+    ToMember::Registered { term, lease_ms: 4_000, renew_every_ms: 1_000, images: vec![], gone: vec![] }
+}
+
+fn say(message: ToLeader) -> Effect {
+    Effect::Send { to: LEADER, message }
+}
+
+fn placed(number: u64, outcome: PlaceOutcome) -> Effect {
+    say(ToLeader::Placed { request: request(2, number), outcome })
+}
+
+fn here(number: u64) -> RequestId {
+    request(1, number)
+}
+
+fn hosted(effects: &[Effect]) -> Vec<Hosted> {
+    match effects {
+        [Effect::Send { message: ToLeader::Register(facts), .. }] => facts.hosted.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_link_makes_it_register_and_the_answer_makes_it_renew() {
+    let mut node = Node::new();
+    assert_eq!(node.member.next_deadline(), None);
+    let registration = node.give(Input::Connected { leader: LEADER });
+    assert_eq!(registration, [say(ToLeader::Register(Box::new(facts(1, &[]))))]);
+    assert_eq!(node.hear(welcome(1)), [Effect::Joined { leader: LEADER, term: 1 }]);
+    let renew_at = node.member.next_deadline().unwrap();
+    assert!((1_750..=2_000).contains(&renew_at), "{renew_at}");
+    node.now = renew_at;
+    assert_eq!(node.give(Input::Timer), [say(ToLeader::Renew { load: Load::default() })]);
+    assert!(node.member.next_deadline().unwrap() > renew_at);
+}
+
+#[test]
+fn a_local_creation_needs_no_leader() {
+    let mut node = Node::new();
+    let spec = Box::new(CreateSpec { placement: Placement::Local, ..spec() });
+    let effects = node.give(Input::Create { ticket: 9, spec: spec.clone() });
+    assert_eq!(effects, [Effect::Check { ticket: 1, spec: spec.clone() }]);
+    let launch = Effect::Launch { request: here(1), spec: spec.clone() };
+    assert_eq!(node.checked(1, CheckVerdict::Accepted), [launch]);
+    let at = address(crate::scene::node(1), 1);
+    let created = CreateOutcome::Created { address: at, node: crate::scene::node(1), existing: false };
+    let effects = node.give(Input::Launched { request: here(1), result: Ok(at) });
+    assert_eq!(effects, [Effect::Created { ticket: 9, spec, outcome: Box::new(created) }]);
+}
+
+#[test]
+fn what_it_cannot_or_may_not_host_alone_goes_to_the_leader() {
+    let local = CreateSpec { placement: Placement::Local, ..spec() };
+    let wanted = [
+        spec(),
+        CreateSpec { global_name: Some("clock".to_owned()), ..local.clone() },
+        CreateSpec { requirements: Requirements::none().require("db"), ..local.clone() },
+        CreateSpec { requirements: Requirements::none().prefer("true", 1), ..local.clone() },
+        CreateSpec { on: Some(node(2).id), ..local.clone() },
+        CreateSpec { image: Some(image(1, "1").hash), ..local },
+    ];
+    for spec in wanted {
+        let effects = Node::joined().give(Input::Create { ticket: 9, spec: Box::new(spec.clone()) });
+        assert_eq!(effects, [say(ToLeader::Create { request: here(1), again: false, spec: Box::new(spec) })]);
+    }
+}
+
+#[test]
+fn a_refused_local_check_goes_to_the_leader_under_the_same_number() {
+    let mut node = Node::joined();
+    let spec = Box::new(CreateSpec { placement: Placement::Local, ..spec() });
+    node.give(Input::Create { ticket: 9, spec: spec.clone() });
+    let effects = node.checked(1, CheckVerdict::Refused);
+    assert_eq!(effects, [say(ToLeader::Create { request: here(1), again: false, spec })]);
+}
+
+#[test]
+fn an_unanswered_creation_is_asked_again_on_a_new_link_and_answered_once() {
+    let mut node = Node::new();
+    assert_eq!(node.give(Input::Create { ticket: 9, spec: Box::new(spec()) }), []);
+    node.give(Input::Connected { leader: LEADER });
+    let ask = |again| say(ToLeader::Create { request: here(1), again, spec: Box::new(spec()) });
+    assert_eq!(node.hear(welcome(1)).last(), Some(&ask(false)));
+    node.reconnect(LEADER);
+    assert_eq!(node.hear(welcome(1)).last(), Some(&ask(true)));
+    let refusal = CreateOutcome::Refused { code: codes::IMAGE_UNKNOWN, reason: "none".to_owned() };
+    let answer = ToMember::Created { request: here(1), outcome: Box::new(refusal.clone()) };
+    let created = Effect::Created { ticket: 9, spec: Box::new(spec()), outcome: Box::new(refusal) };
+    assert_eq!(node.hear(answer.clone()), [created]);
+    assert_eq!(node.hear(answer), []);
+}
+
+#[test]
+fn without_a_leader_a_creation_is_refused_in_the_end() {
+    let mut node = Node::new();
+    node.give(Input::Create { ticket: 9, spec: Box::new(spec()) });
+    assert_eq!(node.member.next_deadline(), Some(31_000));
+    node.now = 31_000;
+    let effects = node.give(Input::Timer);
+    let [Effect::Created { ticket: 9, outcome, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    assert!(matches!(**outcome, CreateOutcome::Refused { code: codes::LEADER_UNREACHABLE, .. }));
+}
+
+#[test]
+fn a_placement_is_hosted_once_however_often_it_is_asked() {
+    let mut node = Node::joined();
+    let done = placed(1, PlaceOutcome::Placed { address: address(crate::scene::node(1), 1) });
+    assert_eq!(node.host(1, spec()), [done.clone()]);
+    assert_eq!(node.place(1, spec()), [done.clone()]);
+    node.give(Input::Exited { address: address(crate::scene::node(1), 1), global_name: None });
+    assert_eq!(node.place(1, spec()), [done], "it was created, that it is gone is another matter");
+    let wanting = CreateSpec { requirements: Requirements::none().require("db"), ..spec() };
+    let reason = "lacks capability \"db\"".to_owned();
+    let refused = placed(2, PlaceOutcome::Refused { reason });
+    assert_eq!(node.place(2, wanting.clone()), [refused.clone()]);
+    let db = Delta([("db".to_owned(), Some(true.into()))].into());
+    node.give(Input::ChangeCapabilities { delta: db });
+    assert_eq!(node.place(2, wanting), [refused], "another node may have it by now");
+}
+
+#[test]
+fn capabilities_that_change_during_a_check_are_checked_again() {
+    let mut node = Node::joined();
+    node.place(1, spec());
+    let delta = Delta([("gpu".to_owned(), Some(1.into()))].into());
+    let effects = node.give(Input::ChangeCapabilities { delta: delta.clone() });
+    let told = say(ToLeader::CapabilitiesChanged { version: 1, delta });
+    assert_eq!(effects, [Effect::CapabilitiesChanged(capabilities(&[("gpu", 1.into())])), told]);
+    let again = Effect::Check { ticket: 2, spec: Box::new(spec()) };
+    assert_eq!(node.checked(1, CheckVerdict::Accepted), [again]);
+    let launch = Effect::Launch { request: request(2, 1), spec: Box::new(spec()) };
+    assert_eq!(node.checked(2, CheckVerdict::Accepted), [launch]);
+}
+
+#[test]
+fn a_registration_tells_what_is_hosted_and_waits_for_launches_under_way() {
+    let mut node = Node::joined();
+    node.host(1, named("clock"));
+    node.place(2, spec());
+    node.checked(2, CheckVerdict::Accepted);
+    node.place(3, spec());
+    assert_eq!(node.reconnect(LEADER), [], "number 2 is being launched");
+    let at = address(crate::scene::node(1), 2);
+    let effects = node.give(Input::Launched { request: request(2, 2), result: Ok(at) });
+    let clock = Some("clock".to_owned());
+    let expected = [
+        Hosted { request: request(2, 1), address: address(crate::scene::node(1), 1), global_name: clock },
+        Hosted { request: request(2, 2), address: at, global_name: None },
+    ];
+    assert_eq!(hosted(&effects), expected);
+    assert_eq!(node.checked(3, CheckVerdict::Accepted), [], "number 3 was given up with its link");
+}
+
+#[test]
+fn a_word_of_an_earlier_leader_counts_for_nothing() {
+    let mut node = Node::joined();
+    let later = NodeRef { incarnation: Incarnation(2), ..LEADER };
+    node.reconnect(later);
+    assert_eq!(node.place(1, spec()), []);
+}
+
+#[test]
+fn an_image_is_fetched_once_checked_and_held_until_it_is_unloaded() {
+    let mut node = Node::joined();
+    let db = Delta([("db".to_owned(), Some(true.into()))].into());
+    node.give(Input::ChangeCapabilities { delta: db });
+    let info = image(1, "1.0.0");
+    let hash = info.hash;
+    let hello = CreateSpec { actor: "Hello".to_owned(), image: Some(hash), ..spec() };
+    let place = |number| ToMember::Place {
+        request: request(2, number),
+        spec: Box::new(hello.clone()),
+        image: Some(Box::new(info.clone())),
+        sources: vec![LEADER],
+    };
+    let fetch = Effect::Fetch { image: Box::new(info.clone()), sources: vec![LEADER] };
+    assert_eq!(node.hear(place(1)), [fetch]);
+    assert_eq!(node.hear(place(2)), [], "it is on its way");
+    let check = |ticket| Effect::Check { ticket, spec: Box::new(hello.clone()) };
+    let held = say(ToLeader::ImageHeld { hash, held: true });
+    assert_eq!(node.give(Input::Fetched { hash, failure: None }), [held, check(1), check(2)]);
+    let local = Box::new(CreateSpec { placement: Placement::Local, ..hello.clone() });
+    let alone = node.give(Input::Create { ticket: 9, spec: local.clone() });
+    assert_eq!(alone, [Effect::Check { ticket: 3, spec: local }], "what it knows it hosts alone");
+    let dropped = say(ToLeader::ImageHeld { hash, held: false });
+    assert_eq!(node.hear(ToMember::ImageUnloaded { hash }), [dropped, Effect::ImageUnloaded { hash }]);
+    let refused = node.checked(1, CheckVerdict::Accepted);
+    assert_eq!(refused, [placed(1, PlaceOutcome::Refused { reason: format!("image {hash} was unloaded") })]);
+}
+
+#[test]
+fn a_node_that_is_gone_is_told_of_once() {
+    let mut node = Node::joined();
+    let gone = ToMember::MemberGone { node: crate::scene::node(2), reason: "it left".to_owned() };
+    let told = Effect::MemberGone { node: crate::scene::node(2), reason: "it left".to_owned() };
+    assert_eq!(node.hear(gone.clone()), [told]);
+    assert_eq!(node.hear(gone), []);
+    node.reconnect(LEADER);
+    let gone = vec![crate::scene::node(2)];
+    let welcome = ToMember::Registered { term: 1, lease_ms: 4_000, renew_every_ms: 1_000, images: vec![], gone };
+    assert_eq!(node.hear(welcome), [Effect::Joined { leader: LEADER, term: 1 }]);
+}
+
+#[test]
+fn a_refused_start_falls_silent_and_a_refused_claim_is_cured_by_a_change() {
+    let mut node = Node::joined();
+    let refuse = |code| ToMember::RegistrationRefused { code, reason: "so".to_owned() };
+    let rejected = |code| Effect::Rejected { code, reason: "so".to_owned() };
+    assert_eq!(node.hear(refuse(codes::CLAIM)), [rejected(codes::CLAIM)]);
+    assert!(node.member.next_deadline().is_some(), "it lives, and says so");
+    let delta = Delta([("gpu".to_owned(), Some(true.into()))].into());
+    let effects = node.give(Input::ChangeCapabilities { delta });
+    assert!(matches!(effects.last(), Some(Effect::Send { message: ToLeader::Register(_), .. })), "{effects:?}");
+    assert_eq!(node.hear(refuse(codes::DECLARED_GONE)), [rejected(codes::DECLARED_GONE)]);
+    assert_eq!(node.member.next_deadline(), None);
+}
+
+#[test]
+fn leaving_says_so_and_ends() {
+    assert_eq!(Node::joined().give(Input::Leave), [say(ToLeader::Leave), Effect::Left]);
+    assert_eq!(Node::new().give(Input::Leave), [Effect::Left]);
+}

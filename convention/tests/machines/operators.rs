@@ -1,0 +1,97 @@
+//! Tokens and images: what operators ask of a leader.
+
+use crate::scene::{
+    LEADER, Scene, address, answer, asked_to_host, facts, image, node, refused, request, send, spec, token,
+};
+use odeon_convention::codes;
+use odeon_convention::leader::{Answer, Effect, ImageLookupError, Input, Operation};
+use odeon_convention::types::{CreateOutcome, CreateSpec, Role, SourceHash};
+use odeon_convention::wire::{ToLeader, ToMember};
+
+fn judge(scene: &mut Scene, n: u8, version: &str, approved: bool) -> Vec<Effect> {
+    scene.operate(Operation::JudgeImage { image: image(n, version), approved, by: "keyring".to_owned() })
+}
+
+#[test]
+fn a_token_lets_in_as_often_as_it_may_and_the_same_node_again() {
+    let mut scene = Scene::of(0);
+    let one_use = token(1, Some(1), Some(&["db"]));
+    let created = scene.give_uncommitted(Input::Operation { ticket: 1, operation: Operation::CreateToken(one_use) });
+    assert_eq!(created, []);
+    assert_eq!(scene.leader.tokens().count(), 0, "it is not shown before it is durable");
+    assert_eq!(scene.commit(), [Effect::TokensChanged, answer(Answer::Done)]);
+    let admit = |n: u8, now_unix_s| Operation::Admit { token: [1; 32], node: node(n).id, now_unix_s };
+    let claims = Some(vec!["db".to_owned()]);
+    let admitted = answer(Answer::Admitted { role: Role::Member, claims });
+    assert_eq!(scene.operate(admit(1, 99)), [Effect::TokensChanged, admitted.clone()]);
+    assert_eq!(refused(&scene.operate(admit(2, 99))), Some(codes::TOKEN_USED_UP));
+    assert_eq!(scene.operate(admit(1, 99)), [admitted], "its first answer may have been lost");
+    assert_eq!(refused(&scene.operate(admit(1, 101))), Some(codes::TOKEN_EXPIRED));
+    let unknown = Operation::UseToken { token: [9; 32], now_unix_s: 1 };
+    assert_eq!(refused(&scene.operate(unknown)), Some(codes::TOKEN_UNKNOWN));
+}
+
+#[test]
+fn an_image_is_found_by_name_by_version_and_by_the_start_of_its_hash() {
+    let mut scene = Scene::of(0);
+    for (n, version) in [(1, "1.2.0"), (2, "1.10.0"), (3, "1.10.0-rc1")] {
+        assert_eq!(judge(&mut scene, n, version, true), [answer(Answer::Done)]);
+    }
+    let find = |text: &str| scene.leader.find_image(text).map(|i| i.hash.0[0]);
+    assert_eq!(find("hello"), Ok(2), "the newest");
+    assert_eq!(find("hello@1.2.0"), Ok(1));
+    assert_eq!(find("0303"), Ok(3));
+    assert_eq!(find("nothing").map_err(|e| e.code()), Err(codes::IMAGE_UNKNOWN));
+    judge(&mut scene, 4, "1.10.0", true);
+    let twice = scene.leader.find_image("hello");
+    assert!(matches!(twice, Err(ImageLookupError::Ambiguous { found: 2, .. })), "{twice:?}");
+}
+
+#[test]
+fn an_image_is_placed_with_its_sources_and_unloaded_everywhere() {
+    let db = [("db", true.into())];
+    let mut scene = Scene::with(&[facts(1, &[]), facts(2, &db), facts(3, &[])]);
+    judge(&mut scene, 1, "1.0.0", true);
+    let hash = SourceHash([1; 32]);
+    scene.say(node(3), ToLeader::ImageHeld { hash, held: true });
+    assert_eq!(scene.leader.images()[0].nodes, 1);
+    let hello = CreateSpec { actor: "Hello".to_owned(), image: Some(hash), ..spec() };
+    let place = ToMember::Place {
+        request: request(1, 1),
+        spec: Box::new(hello.clone()),
+        image: Some(Box::new(image(1, "1.0.0"))),
+        sources: vec![node(3), LEADER],
+    };
+    assert_eq!(scene.create(request(1, 1), hello.clone()), [send(node(2), place)]);
+    scene.placed(node(2), request(1, 1), address(node(2), 1));
+    let mut expected: Vec<Effect> = (1..=3).map(|n| send(node(n), ToMember::ImageUnloaded { hash })).collect();
+    expected.extend([Effect::DropImage { hash }, answer(Answer::Done)]);
+    assert_eq!(scene.operate(Operation::UnloadImage { hash }), expected);
+    let effects = scene.create(request(1, 2), hello);
+    let unknown = matches!(effects.as_slice(), [Effect::Send { message: ToMember::Created { outcome, .. }, .. }]
+        if matches!(**outcome, CreateOutcome::Refused { code: codes::IMAGE_UNKNOWN, .. }));
+    assert!(unknown, "{effects:?}");
+}
+
+#[test]
+fn nothing_is_created_from_a_rejected_image() {
+    let mut scene = Scene::with(&[facts(1, &[("db", true.into())])]);
+    judge(&mut scene, 1, "1.0.0", false);
+    let hello = CreateSpec { actor: "Hello".to_owned(), image: Some(SourceHash([1; 32])), ..spec() };
+    let effects = scene.create(request(1, 1), hello);
+    assert_eq!(asked_to_host(&effects), None);
+    assert!(format!("{effects:?}").contains(&format!("code: {}", codes::IMAGE_NOT_APPROVED)), "{effects:?}");
+    assert!(scene.leader.find_image("hello").is_err());
+}
+
+#[test]
+fn an_operators_creation_is_answered_to_the_operator() {
+    let mut scene = Scene::of(1);
+    let effects = scene.operate(Operation::Create(Box::new(spec())));
+    let [Effect::Send { to, message: ToMember::Place { request, .. } }] = effects.as_slice() else {
+        panic!("{effects:?}")
+    };
+    let (to, request) = (*to, *request);
+    let outcome = CreateOutcome::Created { address: address(to, 1), node: to, existing: false };
+    assert_eq!(scene.placed(to, request, address(to, 1)), [answer(Answer::Created(outcome))]);
+}

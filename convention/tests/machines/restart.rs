@@ -1,0 +1,68 @@
+//! A leader that starts again from its ledger.
+
+use crate::scene::{Scene, address, asked_to_host, facts, image, named, node, request, send, spec, token};
+use odeon_convention::leader::{MemberState, Operation};
+use odeon_convention::record::AuthoritySetting;
+use odeon_convention::types::{CreateOutcome, Hosted};
+use odeon_convention::wire::{ToLeader, ToMember};
+
+fn again(scene: &mut Scene, of: u8, number: u64) -> Vec<odeon_convention::leader::Effect> {
+    let spec = Box::new(spec());
+    scene.say(node(of), ToLeader::Create { request: request(of, number), again: true, spec })
+}
+
+#[test]
+fn facts_are_back_and_members_are_suspect_until_they_speak() {
+    let mut scene = Scene::of(2);
+    scene.operate(Operation::JudgeImage { image: image(1, "1.0.0"), approved: true, by: "all".to_owned() });
+    scene.operate(Operation::SetAuthority(AuthoritySetting::AcceptAll));
+    scene.operate(Operation::CreateToken(token(9, Some(3), None)));
+    scene.operate(Operation::UseToken { token: [9; 32], now_unix_s: 1 });
+    let before = (scene.leader.images(), scene.leader.authority().clone());
+    let scene = scene.crash();
+    assert_eq!((scene.leader.images(), scene.leader.authority().clone()), before);
+    assert_eq!(scene.leader.tokens().find(|(fact, _)| fact.id == [9; 32]).map(|(_, used)| used), Some(1));
+    assert_eq!(scene.leader.term(), 2);
+    let states: Vec<MemberState> = scene.leader.members(scene.now).iter().map(|m| m.state).collect();
+    assert_eq!(states, [MemberState::Suspect; 2]);
+}
+
+#[test]
+fn a_creation_that_may_exist_waits_for_every_node_that_could_host_it() {
+    let mut scene = Scene::of(2).crash();
+    scene.join(node(1), facts(1, &[]));
+    assert_eq!(again(&mut scene, 1, 1), [], "node 2 may host it");
+    assert_eq!(asked_to_host(&scene.create(request(1, 2), spec())), Some(node(1)), "a new one cannot exist");
+    assert_eq!(scene.create(request(1, 3), named("clock")), [], "node 2 may host the name");
+    let mut hosting = facts(2, &[]);
+    let hosted = Hosted { request: request(1, 1), address: address(node(2), 5), global_name: None };
+    hosting.hosted.push(hosted);
+    let effects = scene.join(node(2), hosting);
+    let outcome = CreateOutcome::Created { address: address(node(2), 5), node: node(2), existing: false };
+    let told = send(node(1), ToMember::Created { request: request(1, 1), outcome: Box::new(outcome) });
+    assert!(effects.contains(&told), "{effects:?}");
+    assert_eq!(asked_to_host(&effects), Some(node(2)), "the name is free after all");
+}
+
+#[test]
+fn a_creation_that_may_exist_goes_on_when_who_could_host_it_is_gone() {
+    let mut scene = Scene::of(2).crash();
+    scene.join(node(1), facts(1, &[]));
+    assert_eq!(again(&mut scene, 1, 1), []);
+    let effects = scene.pass(5_000, &[node(1)]);
+    assert_eq!(asked_to_host(&effects), Some(node(1)));
+}
+
+#[test]
+fn a_name_that_was_not_durable_is_back_with_its_host() {
+    let mut scene = Scene::of(2).crash();
+    scene.join(node(2), facts(2, &[]));
+    let mut hosting = facts(1, &[]);
+    let hosted = Hosted { request: request(2, 1), address: address(node(1), 1), global_name: Some("clock".to_owned()) };
+    hosting.hosted.push(hosted);
+    assert_eq!(scene.create(request(2, 2), named("clock")), []);
+    let effects = scene.join(node(1), hosting);
+    let outcome = CreateOutcome::Created { address: address(node(1), 1), node: node(1), existing: true };
+    let told = send(node(2), ToMember::Created { request: request(2, 2), outcome: Box::new(outcome) });
+    assert!(effects.contains(&told), "{effects:?}");
+}

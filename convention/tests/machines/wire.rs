@@ -1,0 +1,73 @@
+//! The codec: what is written is read back, and nothing else panics.
+
+use crate::scene::{address, facts, image, named, node, request};
+use odeon_convention::limits;
+use odeon_convention::types::{Hosted, Load};
+use odeon_convention::wire::{CodecError, PlaceOutcome, ToLeader, ToMember, decode, encode};
+use proptest::prelude::*;
+
+fn some_message() -> impl Strategy<Value = ToLeader> {
+    prop_oneof![
+        any::<u32>().prop_map(|actors| ToLeader::Renew { load: Load { actors } }),
+        (any::<u8>(), any::<i64>(), any::<bool>()).prop_map(|(n, v, hosts)| {
+            let mut facts = facts(n, &[("db", true.into()), ("ram", v.into()), ("zone", "ä".into())]);
+            if hosts {
+                let global_name = Some(format!("name-{n}"));
+                facts.hosted.push(Hosted { request: request(n, 1), address: address(node(n), 1), global_name });
+            }
+            ToLeader::Register(Box::new(facts))
+        }),
+        (any::<u8>(), any::<u64>(), any::<bool>(), ".{0,20}").prop_map(|(n, number, again, name)| {
+            let mut spec = named(&name);
+            spec.requirements = spec.requirements.require("db").equal("zone", "a").expression("a > 1").prefer("b", 3);
+            spec.image = Some(image(n, "1").hash);
+            ToLeader::Create { request: request(n, number), again, spec: Box::new(spec) }
+        }),
+        ".{0,40}"
+            .prop_map(|reason| ToLeader::Placed { request: request(1, 2), outcome: PlaceOutcome::Refused { reason } }),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn a_message_is_read_back_as_it_was(message in some_message()) {
+        let bytes = encode(&message).unwrap();
+        prop_assert_eq!(decode::<ToLeader>(&bytes), Ok(message));
+    }
+
+    #[test]
+    fn bytes_after_a_message_are_refused(message in some_message(), more in 1usize..9) {
+        let mut bytes = encode(&message).unwrap();
+        bytes.extend(std::iter::repeat_n(0xc0, more));
+        let refused = matches!(decode::<ToLeader>(&bytes), Err(CodecError::Trailing { trailing, .. }) if trailing == more);
+        prop_assert!(refused);
+    }
+
+    #[test]
+    fn no_bytes_make_the_decoder_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        let _ = decode::<ToLeader>(&bytes);
+        let _ = decode::<ToMember>(&bytes);
+    }
+
+    #[test]
+    fn a_damaged_message_does_not_make_the_decoder_panic(message in some_message(), at: usize, with: u8) {
+        let mut bytes = encode(&message).unwrap();
+        let at = at % bytes.len();
+        bytes[at] ^= with;
+        let _ = decode::<ToLeader>(&bytes);
+    }
+}
+
+#[test]
+fn a_frame_longer_than_the_limit_is_refused_before_it_is_read() {
+    let bytes = vec![0xc0; limits::MESSAGE_BYTES_MAX + 1];
+    assert_eq!(decode::<ToMember>(&bytes), Err(CodecError::TooLong { bytes: bytes.len() }));
+}
+
+#[test]
+fn values_inside_each_other_without_end_are_refused() {
+    let bytes = vec![0x91; 100_000];
+    assert!(matches!(decode::<ToMember>(&bytes), Err(CodecError::Malformed { .. })));
+    let value = vec![0x91; 100_000];
+    assert!(rmp_serde::from_slice::<odeon_capabilities::Value>(&value).is_err());
+}

@@ -1,0 +1,118 @@
+//! From a token to a link, and what a bad token is told.
+
+use super::*;
+use crate::identity::JoinError;
+
+/// What a token's bearer is told once the leader has looked at it.
+async fn refusal_of(link: &TokenLink) -> JoinError {
+    match link.open(42).await {
+        Err(e) => e,
+        Ok((_send, mut receive)) => {
+            receive.read_to_end(1).await.expect_err("refused");
+            link.why_lost()
+        }
+    }
+}
+
+async fn try_join(token: &Token) -> JoinError {
+    let dir = tempfile::tempdir().expect("a folder");
+    let folder = DataFolder::open(dir.path()).expect("a folder");
+    let error = join(folder.clone(), token, "m").await.expect_err("a bad token");
+    assert!(!folder.has_identity(), "a refused join leaves no identity");
+    error
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_joins_with_a_token_links_to_its_leader() {
+    let leader = leader();
+    let member = leader.member().await;
+    let found = member.identity.leaders().expect("what the leader said");
+    assert_eq!(found, (leader.node().id, vec![leader.address()]));
+    let _keep = member.links.keep(leader.address(), Some(leader.node().id));
+    member.up_with(&leader).await;
+    leader.up_with(&member).await;
+    assert_eq!(leader.seen.seen.lock().up[0].role, Role::Member);
+    assert_eq!(member.seen.seen.lock().up[0].role, Role::Leader);
+    member.links.send_control(leader.node(), b"hello".to_vec()).expect("a session");
+    leader.seen.until("a control frame", |s| s.control == [b"hello"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_of_another_ca_does_not_join_here() {
+    let leader = leader();
+    let token = Token { ca_digest: [9; 32], ..leader.token(Role::Member, None, 60) };
+    assert_eq!(try_join(&token).await.code(), codes::IDENTITY);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn unknown_expired_and_used_up_tokens_are_told_so_and_counted() {
+    let leader = leader();
+    let unknown = Token::create(vec![leader.address()], leader.identity.ca_digest()).expect("a token");
+    assert_eq!(try_join(&unknown).await.code(), codes::TOKEN_UNKNOWN);
+    assert_eq!(try_join(&leader.token(Role::Member, None, -1)).await.code(), codes::TOKEN_EXPIRED);
+    let once = leader.token(Role::Member, Some(1), 60);
+    let dir = tempfile::tempdir().expect("a folder");
+    join(DataFolder::open(dir.path()).expect("a folder"), &once, "m").await.expect("its first use");
+    assert_eq!(try_join(&once).await.code(), codes::TOKEN_USED_UP);
+    for refusal in [Refusal::UnknownCertificate, Refusal::Expired, Refusal::TokenUsedUp] {
+        assert_eq!(leader.links.stats().refused.get(&refusal), Some(&1), "{refusal:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_who_use_a_one_time_token_at_once_one_gets_in() {
+    let leader = leader();
+    let token = leader.token(Role::Member, Some(1), 60);
+    let tries = (0..8).map(|_| {
+        let token = token.clone();
+        tokio::spawn(async move {
+            let dir = tempfile::tempdir().expect("a folder");
+            join(DataFolder::open(dir.path()).expect("a folder"), &token, "m").await.map(|_| ()).map_err(|e| e.code())
+        })
+    });
+    let mut results = Vec::new();
+    for each in tries.collect::<Vec<_>>() {
+        results.push(each.await.expect("no panic"));
+    }
+    results.sort();
+    assert_eq!(results[0], Ok(()));
+    assert_eq!(results[1..], [Err(codes::TOKEN_USED_UP); 7]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_there_is_told_as_such() {
+    let free = std::net::UdpSocket::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
+    let token = Token::create(vec![free.to_string()], [0; 32]).expect("a token");
+    assert_eq!(try_join(&token).await.code(), codes::LEADER_UNREACHABLE);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operator_is_served_once_for_each_use_of_the_token() {
+    let leader = leader();
+    let token = leader.token(Role::Operator, Some(1), 60);
+    let link = connect_operator(None, &token).await.expect("its first use");
+    let (mut send, mut receive) = link.open(42).await.expect("a stream");
+    send.write_all(b"question").await.expect("the leader reads");
+    send.finish().expect("once");
+    leader.seen.until("a stream", |s| s.streams.len() == 1).await;
+    let (from, purpose, mut answer, mut question) = leader.seen.seen.lock().streams.remove(0);
+    assert!(matches!(from, Caller::Operator { token: id, .. } if id == token.id().expect("an id")));
+    assert_eq!((purpose, question.read_to_end(100).await.expect("all of it")), (42, b"question".to_vec()));
+    answer.write_all(b"answer").await.expect("the operator reads");
+    answer.finish().expect("once");
+    assert_eq!(receive.read_to_end(100).await.expect("all of it"), b"answer");
+    let second = match connect_operator(Some(&leader.address()), &token).await {
+        Err(e) => e,
+        Ok(link) => refusal_of(&link).await,
+    };
+    assert_eq!(second.code(), codes::TOKEN_USED_UP, "{second}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operator_s_token_lets_no_node_in() {
+    let leader = leader();
+    assert_eq!(try_join(&leader.token(Role::Operator, None, 60)).await.code(), codes::ROLE);
+    let link = connect_operator(None, &leader.token(Role::Member, None, 60)).await.expect("the handshake is fine");
+    assert_eq!(refusal_of(&link).await.code(), codes::ROLE);
+    assert_eq!(leader.links.stats().connected, 0);
+}
