@@ -141,7 +141,8 @@ impl FromStr for Address {
 
 impl Serialize for Address {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        if s.is_human_readable() { s.collect_str(self) } else { s.serialize_bytes(&self.to_bytes()) }
+        // Text in every format: a message that carries an address can be read in a shell and in any language.
+        s.collect_str(self)
     }
 }
 
@@ -164,7 +165,6 @@ impl<'de> Deserialize<'de> for Address {
                 Ok(Address::from_bytes(bytes))
             }
         }
-        // Any of the two forms in either format: an untyped message from a shell carries the text.
         d.deserialize_any(V)
     }
 }

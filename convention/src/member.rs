@@ -62,6 +62,11 @@ pub enum Input {
         /// Why not.
         failure: Option<String>,
     },
+    /// An image that was in the store is not there any more, or not whole.
+    ImageLost {
+        /// Which.
+        hash: SourceHash,
+    },
     /// The launch asked for by [`Effect::Launch`] ended.
     Launched {
         /// Which.

@@ -40,6 +40,7 @@ pub(crate) enum Event {
     LeaderChecked { ticket: u64, outcome: CheckOutcome },
     MemberChecked { ticket: u64, outcome: CheckOutcome },
     Fetched { hash: SourceHash, failure: Option<String> },
+    ImageLost(SourceHash),
     Launched { request: RequestId, result: Result<Address, String> },
     Locate(NodeId),
     CreateForActor { child: Address, spec: Box<CreateSpec> },
@@ -227,6 +228,7 @@ impl Driver {
             }
             Event::MemberChecked { ticket, outcome } => self.take_part(member::Input::Checked { ticket, outcome }),
             Event::Fetched { hash, failure } => self.take_part(member::Input::Fetched { hash, failure }),
+            Event::ImageLost(hash) => self.take_part(member::Input::ImageLost { hash }),
             Event::Launched { request, result } => self.take_part(member::Input::Launched { request, result }),
             Event::Locate(node) => self.take_part(member::Input::Locate { node }),
             Event::CreateForActor { child, spec } => {

@@ -83,9 +83,16 @@ impl Images {
         }
     }
 
-    /// The hashes of everything in the store.
+    /// The hashes of everything in the store that is whole; what is not is moved aside. Reads all of it.
     pub(crate) fn held(&self) -> Result<Vec<SourceHash>, TransferError> {
-        Ok(self.store.list()?.into_iter().map(|stored| SourceHash(stored.hash.0)).collect())
+        let mut held = Vec::new();
+        for stored in self.store.list()? {
+            match self.store.read(stored.hash) {
+                Ok(_) => held.push(SourceHash(stored.hash.0)),
+                Err(error) => tracing::warn!(image = %stored.hash, %error, "an image in the store cannot be used"),
+            }
+        }
+        Ok(held)
     }
 
     /// Puts an approved image into the store. Blocks on the disk.

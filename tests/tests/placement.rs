@@ -72,7 +72,7 @@ fn an_actor_opens_the_database_on_the_node_that_has_it_and_returns_rows() {
     let rows = web.json(&["ask", &address, r#"{"Query": {"sql": "select name, cores from host order by name"}}"#]);
     assert_eq!(rows, serde_json::json!({"rows": [["a", 2], ["b", 64]]}));
     assert!(file.exists(), "the database is a real file");
-    let poisoned = web.run(&["ask", &address, r#"{"Query": {"sql": "select * from nothing"}}"#]);
+    let poisoned = web.run(&["ask", &address, r#"{"Query": {"sql": "select * from missing"}}"#]);
     assert_eq!(poisoned.code, 1, "{poisoned:?}");
     assert!(poisoned.err.contains("no such table"), "{poisoned:?}");
 }

@@ -132,6 +132,13 @@ impl Member {
         }
     }
 
+    /// The next placement that needs it fetches it again.
+    pub(super) fn image_lost(&mut self, hash: SourceHash) {
+        if self.images.held.remove(&hash) {
+            self.tell(ToLeader::ImageHeld { hash, held: false });
+        }
+    }
+
     fn check(&mut self, request: RequestId) {
         let version = self.facts.capabilities_version;
         let Some(job) = self.jobs.get_mut(&request) else { return };

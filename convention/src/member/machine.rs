@@ -101,6 +101,7 @@ impl Member {
             Input::Explain { ticket, spec } => self.explain(ticket, spec, now),
             Input::Checked { ticket, outcome } => self.checked(ticket, outcome, now),
             Input::Fetched { hash, failure } => self.fetched(hash, failure, now),
+            Input::ImageLost { hash } => self.image_lost(hash),
             Input::Launched { request, result } => self.launched(request, result, now),
             Input::ChangeCapabilities { delta } => self.change_capabilities(&delta, false, now),
             Input::Exited { address, global_name } => self.exited(address, global_name),

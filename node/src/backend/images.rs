@@ -3,7 +3,7 @@
 use super::{NodeBackend, Outcome, failed, led};
 use crate::admin::Replies;
 use crate::admin::protocol::{AuthorityView, Failed, ImageItem, PushImage, Reply, Request};
-use crate::driver::View;
+use crate::driver::{Event, View};
 use crate::logs::time;
 use odeon_convention::codes;
 use odeon_convention::leader::{ImageState, ImageView, Operation};
@@ -57,6 +57,7 @@ impl NodeBackend {
         };
         self.operation(Operation::JudgeImage { image, approved: verdict.is_ok(), by }).await?;
         verdict?;
+        self.event(Event::Fetched { hash, failure: None }).await?;
         let view = self.view().await?;
         let pushed = led(&view)?.images.iter().find(|i| i.image.hash == hash).map(item);
         pushed.map(Reply::Pushed).ok_or_else(|| failed(codes::INTERNAL, "the image is not in the leader's list"))

@@ -3,7 +3,7 @@
 use super::{CreateFor, Driver, End, Event};
 use crate::identity::TokenEntry;
 use odeon::NodeRef;
-use odeon_convention::types::{CreateSpec, ImageInfo, RequestId, SourceHash};
+use odeon_convention::types::{CheckOutcome, CheckVerdict, CreateSpec, ImageInfo, RequestId, SourceHash};
 use odeon_convention::{codes, leader, member, wire};
 use serde::Serialize;
 use std::sync::Arc;
@@ -142,7 +142,16 @@ impl Driver {
         let (images, hosting, events) =
             (self.means.images.clone(), self.means.hosting.clone(), self.means.events.clone());
         tokio::task::spawn_blocking(move || {
-            let outcome = images.check(&hosting, spec.image, &spec.actor, &capabilities, &spec.requirements);
+            let loaded = spec.image.map_or(Ok(()), |hash| images.load(hash).map_err(|error| (hash, error)));
+            let outcome = match loaded {
+                Ok(()) => images.check(&hosting, spec.image, &spec.actor, &capabilities, &spec.requirements),
+                Err((hash, error)) => {
+                    tracing::warn!(image = %hash, %error, "an image in the store cannot be used");
+                    let _ = events.blocking_send(Event::ImageLost(hash));
+                    let verdict = CheckVerdict::Failed(format!("cannot use its image: {error}"));
+                    CheckOutcome { verdict, read: Default::default() }
+                }
+            };
             let _ = events.blocking_send(Event::MemberChecked { ticket, outcome });
         });
     }
