@@ -125,8 +125,12 @@ impl DataFolder {
         write(&unfinished.join(NODE_KEY), stored.node_key.as_bytes())?;
         write(&unfinished.join(NODE_CERTIFICATE), pem(stored.node_certificate).as_bytes())?;
         write(&unfinished.join(CA_CERTIFICATE), pem(stored.ca_certificate).as_bytes())?;
-        if let Some(key) = &stored.ca_key {
-            write(&unfinished.join(CA_KEY), key.as_bytes())?;
+        let ca_key = unfinished.join(CA_KEY);
+        match &stored.ca_key {
+            Some(key) => write(&ca_key, key.as_bytes())?,
+            // Of a founding that did not come to its end, before this join.
+            None if ca_key.exists() => fs::remove_file(&ca_key).map_err(IdentityError::unwritable(&ca_key))?,
+            None => {}
         }
         write(&unfinished.join(INCARNATION), b"0\n")?;
         write_leaders(&unfinished.join(LEADERS), &stored.leaders)?;
