@@ -109,7 +109,7 @@ impl Driver {
                 self.joined = Some(leader);
             }
             member::Effect::Rejected { code, reason } => {
-                let end = if code == codes::SUPERSEDED {
+                let end = if code == codes::DECLARED_GONE {
                     End::StartAgain(reason)
                 } else {
                     End::Rejected { code, reason }
