@@ -15,8 +15,8 @@ use crate::driver::{Event, LedView, View};
 use crate::hosting::Hosting;
 use crate::identity::Identity;
 use crate::link::Links;
-use crate::purpose;
 use crate::logs::Store;
+use crate::purpose;
 use crate::transfer::Images;
 use odeon::NodeRef;
 use odeon_convention::codes;
@@ -113,8 +113,7 @@ impl NodeBackend {
     async fn hand_on(&self, to: NodeRef, request: &Request, on_the_way: Option<&Replies>) -> Outcome {
         let unreachable = |e: &dyn std::fmt::Display| failed(codes::NODE_UNREACHABLE, format!("node {to}: {e}"));
         let opened = tokio::time::timeout(PEER_TIME_MAX, self.links.open(to, purpose::ADMIN)).await;
-        let (mut send, mut recv) =
-            opened.map_err(|_| unreachable(&"no link in time"))?.map_err(|e| unreachable(&e))?;
+        let (mut send, mut recv) = opened.map_err(|_| unreachable(&"no link in time"))?.map_err(|e| unreachable(&e))?;
         write_frame(&mut send, request).await.map_err(|e| unreachable(&e))?;
         loop {
             match read_frame(&mut recv).await.map_err(|e| unreachable(&e))? {

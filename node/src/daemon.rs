@@ -5,8 +5,8 @@
 
 mod wiring;
 
-use crate::admin::protocol::Failed;
 use crate::admin::AdminSocket;
+use crate::admin::protocol::Failed;
 use crate::backend::{NodeBackend, failed};
 use crate::cli::UpOptions;
 use crate::driver::{Driver, EVENTS_MAX, End, Event, Means};
@@ -73,12 +73,7 @@ pub(crate) fn run(options: UpOptions, registry: Registry) -> Result<(), Failed> 
 }
 
 /// One start of the node, to its end.
-async fn run_once(
-    options: &UpOptions,
-    registry: &Registry,
-    logging: &LogSetup,
-    announce: bool,
-) -> Result<End, Failed> {
+async fn run_once(options: &UpOptions, registry: &Registry, logging: &LogSetup, announce: bool) -> Result<End, Failed> {
     let name = options.name.clone().unwrap_or_else(host_name);
     let identity = Arc::new(identify(options, &name).await?);
     let me = identity.node();
@@ -100,13 +95,8 @@ async fn run_once(
         false => None,
     };
 
-    let hosting = Hosting::new(
-        me,
-        registry.clone(),
-        options.capabilities.clone(),
-        events.clone(),
-        ActorLog::new(outbox.clone()),
-    );
+    let hosting =
+        Hosting::new(me, registry.clone(), options.capabilities.clone(), events.clone(), ActorLog::new(outbox.clone()));
     let store = Store::open(data.join("images")).map_err(unusable)?;
     let runtime = WasmRuntime::new(&data.join("compiled"), WasmLimits::default()).map_err(unusable)?;
     let images = Arc::new(Images::new(store, runtime, options.allow_remote_images, hosting.clone()));
@@ -207,9 +197,7 @@ async fn run_once(
 async fn identify(options: &UpOptions, name: &str) -> Result<Identity, Failed> {
     let folder = DataFolder::open(&options.data).map_err(|e| failed(e.code(), e.to_string()))?;
     let token = match &options.join {
-        Some(text) => {
-            Some(text.parse::<Token>().map_err(|e: TokenError| failed(e.code(), e.to_string()))?)
-        }
+        Some(text) => Some(text.parse::<Token>().map_err(|e: TokenError| failed(e.code(), e.to_string()))?),
         None => None,
     };
     if folder.has_identity() {
@@ -295,8 +283,7 @@ fn say_ready(options: &UpOptions, name: &str, me: NodeRef, listen: &str) {
 
 /// Turns SIGINT and SIGTERM into leaving; a second one, or a leader that does not answer, ends without its word.
 async fn leave_on_signal(events: mpsc::Sender<Event>) {
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
     else {
         tracing::error!("signals cannot be taken: stop this node with `odeon shutdown`");
         return;

@@ -16,7 +16,9 @@ use odeon_capabilities::Delta;
 use odeon_convention::leader::{self, Answer, ImageView, Leader, MemberView, Operation};
 use odeon_convention::member::{self, Member};
 use odeon_convention::record::AuthoritySetting;
-use odeon_convention::types::{CheckOutcome, CreateOutcome, CreateSpec, Explanation, Load, RequestId, Role, SourceHash};
+use odeon_convention::types::{
+    CheckOutcome, CreateOutcome, CreateSpec, Explanation, Load, RequestId, Role, SourceHash,
+};
 use odeon_convention::wire::{ToLeader, ToMember};
 use odeon_convention::{codes, wire};
 use std::collections::VecDeque;
@@ -37,17 +39,44 @@ pub(crate) enum Event {
     Control(NodeRef, Vec<u8>),
     Committed(u64),
     LedgerFailed(LedgerError),
-    LeaderChecked { ticket: u64, outcome: CheckOutcome },
-    MemberChecked { ticket: u64, outcome: CheckOutcome },
-    Fetched { hash: SourceHash, failure: Option<String> },
+    LeaderChecked {
+        ticket: u64,
+        outcome: CheckOutcome,
+    },
+    MemberChecked {
+        ticket: u64,
+        outcome: CheckOutcome,
+    },
+    Fetched {
+        hash: SourceHash,
+        failure: Option<String>,
+    },
     ImageLost(SourceHash),
-    Launched { request: RequestId, result: Result<Address, String> },
+    Launched {
+        request: RequestId,
+        result: Result<Address, String>,
+    },
     Locate(NodeId),
-    CreateForActor { child: Address, spec: Box<CreateSpec> },
-    Create { spec: Box<CreateSpec>, end: oneshot::Sender<CreateOutcome> },
-    Explain { spec: Box<CreateSpec>, end: oneshot::Sender<Explanation> },
-    ChangeCapabilities { delta: Delta, end: oneshot::Sender<Result<(), String>> },
-    Operation { operation: Box<Operation>, end: oneshot::Sender<Answer> },
+    CreateForActor {
+        child: Address,
+        spec: Box<CreateSpec>,
+    },
+    Create {
+        spec: Box<CreateSpec>,
+        end: oneshot::Sender<CreateOutcome>,
+    },
+    Explain {
+        spec: Box<CreateSpec>,
+        end: oneshot::Sender<Explanation>,
+    },
+    ChangeCapabilities {
+        delta: Delta,
+        end: oneshot::Sender<Result<(), String>>,
+    },
+    Operation {
+        operation: Box<Operation>,
+        end: oneshot::Sender<Answer>,
+    },
     View(oneshot::Sender<View>),
     /// Leave in good order.
     Leave,

@@ -332,11 +332,7 @@ impl Hosting {
     fn poison(&self, envelope: &Envelope, details: String) {
         let message = Encoded { name: envelope.message.name().to_owned(), bytes: Vec::new() };
         let poison = PoisonMessage { actor: envelope.to, message, details };
-        self.system().deliver(Envelope {
-            to: envelope.sender,
-            sender: envelope.to,
-            message: AnyMessage::new(poison),
-        });
+        self.system().deliver(Envelope { to: envelope.sender, sender: envelope.to, message: AnyMessage::new(poison) });
     }
 
     /// Hands a frame to the link of a node, or lets it wait until the node is located. False: the node is gone.

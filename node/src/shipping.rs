@@ -65,8 +65,7 @@ async fn ship_over(links: &Links, events: &mpsc::Sender<Event>, outbox: &Outbox,
     let mut batch = first;
     loop {
         write_frame(&mut send, &batch).await?;
-        let acknowledged: Option<Acknowledged> =
-            tokio::time::timeout(ACKNOWLEDGE_MAX, read_frame(&mut recv)).await??;
+        let acknowledged: Option<Acknowledged> = tokio::time::timeout(ACKNOWLEDGE_MAX, read_frame(&mut recv)).await??;
         let acknowledged = acknowledged.ok_or_else(|| anyhow::anyhow!("the leader ended the stream"))?;
         outbox.acknowledge(acknowledged.incarnation, acknowledged.seq);
         batch = match outbox.batch(limits::BATCH_BYTES_MAX) {

@@ -4,8 +4,8 @@
 //! convention's decision; this file moves bytes.
 
 use crate::admin::frame::{FrameError, read_frame, write_frame};
-use crate::hosting::Hosting;
 use crate::cli::AllowRemoteImages;
+use crate::hosting::Hosting;
 use crate::link::{LinkError, Links};
 use crate::purpose;
 use crate::store::{Store, StoreError};
@@ -72,7 +72,12 @@ pub(crate) struct Images {
 }
 
 impl Images {
-    pub(crate) fn new(store: Store, runtime: Arc<WasmRuntime>, allow: AllowRemoteImages, hosting: Arc<Hosting>) -> Self {
+    pub(crate) fn new(
+        store: Store,
+        runtime: Arc<WasmRuntime>,
+        allow: AllowRemoteImages,
+        hosting: Arc<Hosting>,
+    ) -> Self {
         Self {
             store,
             runtime,
@@ -223,9 +228,7 @@ impl Images {
     ) -> Result<(), TransferError> {
         let Some(question) = read_frame::<Question>(&mut recv).await? else { return Ok(()) };
         let images = self.clone();
-        let read = tokio::task::spawn_blocking(move || {
-            images.store.read(sourceauth::SourceHash(question.hash.0))
-        });
+        let read = tokio::task::spawn_blocking(move || images.store.read(sourceauth::SourceHash(question.hash.0)));
         match read.await.map_err(std::io::Error::other)? {
             Ok(image) => {
                 let bytes = image.image().bytes();

@@ -40,8 +40,7 @@ pub struct Keeper {
 impl Keeper {
     #[handler]
     fn adopt(&mut self, adopt: &Adopt, cx: &mut Context) {
-        let mut child =
-            cx.create_named(&adopt.actor).requirements(Requirements::none().require(&adopt.require));
+        let mut child = cx.create_named(&adopt.actor).requirements(Requirements::none().require(&adopt.require));
         if let Some(name) = &adopt.global_name {
             child = child.global_name(name);
         }

@@ -47,7 +47,8 @@ fn a_hundred_thousand_messages_arrive_once_and_in_order_while_their_link_is_cut_
     let (source, _) = cluster.leader().create(&["Source", "--on", "from"]);
     let (sink, _) = cluster.leader().create(&["Sink", "--on", "to"]);
     let received = || cluster.node("to").json(&["ask", &sink, "report"])["received"].as_i64().unwrap();
-    let flow = |count: i64| cluster.node("from").ask(&source, &format!(r#"{{"Flow": {{"to": "{sink}", "count": {count}}}}}"#));
+    let flow =
+        |count: i64| cluster.node("from").ask(&source, &format!(r#"{{"Flow": {{"to": "{sink}", "count": {count}}}}}"#));
     flow(COUNT);
     for cut in 0..CUTS {
         hosts.cut(1, 2).unwrap();

@@ -66,7 +66,9 @@ impl NodeBackend {
             match self.hand_on(member.node, &request, None).await {
                 Ok(Reply::Actors(actors)) => all.extend(actors),
                 Ok(_) => tracing::warn!(node = %member.node, "a node answers something else than actors"),
-                Err(error) => tracing::warn!(node = %member.node, error = error.message, "a node does not list its actors"),
+                Err(error) => {
+                    tracing::warn!(node = %member.node, error = error.message, "a node does not list its actors")
+                }
             }
         }
         all
@@ -160,10 +162,7 @@ fn gone(address: Address) -> crate::admin::protocol::Failed {
 
 /// One sentence that says how many nodes lack what.
 pub(super) fn no_node(explanation: &Explanation) -> String {
-    let reasons: Vec<_> = explanation
-        .rejected
-        .iter()
-        .map(|r| format!("{} of {} {}", r.nodes, explanation.nodes, r.reason))
-        .collect();
+    let reasons: Vec<_> =
+        explanation.rejected.iter().map(|r| format!("{} of {} {}", r.nodes, explanation.nodes, r.reason)).collect();
     format!("none of {} nodes can host the actor: {}", explanation.nodes, reasons.join("; "))
 }

@@ -81,8 +81,8 @@ impl NodeBackend {
             AuthoritySetting::None => ("none", Vec::new()),
             AuthoritySetting::AcceptAll => ("accept-all", Vec::new()),
             AuthoritySetting::Keyring { allowed_signers } => {
-                let signers = AllowedSigners::parse(allowed_signers)
-                    .map_err(|e| failed(codes::DATA_UNUSABLE, e.to_string()))?;
+                let signers =
+                    AllowedSigners::parse(allowed_signers).map_err(|e| failed(codes::DATA_UNUSABLE, e.to_string()))?;
                 ("keyring", signers.signers().iter().map(describe).collect())
             }
         };
@@ -124,9 +124,7 @@ fn judge(
             return Ok((info, Err(failed(code, rejection.to_string()))));
         }
     };
-    images
-        .try_code(&info.hash.to_string(), &verified.image().code().map_err(malformed)?)
-        .map_err(malformed)?;
+    images.try_code(&info.hash.to_string(), &verified.image().code().map_err(malformed)?).map_err(malformed)?;
     images.put(&verified).map_err(|e| failed(codes::DATA_UNUSABLE, e.to_string()))?;
     Ok((info, Ok(verified)))
 }
@@ -188,8 +186,7 @@ fn resolve(images: &[ImageItem], text: &str) -> Result<SourceHash, Failed> {
             .filter(|i| i.name == name && version.is_none_or(|v| i.version == v))
             // The newest version; of one version that was pushed twice, what may be used goes first.
             .max_by(|a, b| {
-                by_version(&a.version, &b.version)
-                    .then_with(|| (a.state == "approved").cmp(&(b.state == "approved")))
+                by_version(&a.version, &b.version).then_with(|| (a.state == "approved").cmp(&(b.state == "approved")))
             })
             .ok_or_else(|| failed(codes::IMAGE_UNKNOWN, format!("no image has the hash or name {text:?}")))?,
         many => {

@@ -106,8 +106,7 @@ impl NodeBackend {
         let token = Token::create(vec![self.listen.clone()], self.identity.ca_digest())
             .map_err(|e| failed(codes::INTERNAL, e.to_string()))?;
         let id = token.id().map_err(|e| failed(codes::INTERNAL, e.to_string()))?;
-        let fact =
-            TokenFact { id, role, expires_unix_s: time::now_ms() / 1000 + ttl_s, uses, claims };
+        let fact = TokenFact { id, role, expires_unix_s: time::now_ms() / 1000 + ttl_s, uses, claims };
         self.operation(Operation::CreateToken(fact)).await?;
         Ok(Reply::Token(token.to_string()))
     }

@@ -109,11 +109,8 @@ impl Driver {
                 self.joined = Some(leader);
             }
             member::Effect::Rejected { code, reason } => {
-                let end = if code == codes::DECLARED_GONE {
-                    End::StartAgain(reason)
-                } else {
-                    End::Rejected { code, reason }
-                };
+                let end =
+                    if code == codes::DECLARED_GONE { End::StartAgain(reason) } else { End::Rejected { code, reason } };
                 self.end = Some(end);
             }
             member::Effect::Left => self.end = Some(End::Left),

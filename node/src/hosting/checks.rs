@@ -31,7 +31,10 @@ pub(crate) struct Checks {
 
 impl Checks {
     pub(crate) fn new() -> Self {
-        Self { answers: Mutex::new(Memo::new(MemoLimits { entries_max: REMEMBERED_MAX, bytes_max: REMEMBERED_BYTES_MAX })), given_up: AtomicUsize::new(0) }
+        Self {
+            answers: Mutex::new(Memo::new(MemoLimits { entries_max: REMEMBERED_MAX, bytes_max: REMEMBERED_BYTES_MAX })),
+            given_up: AtomicUsize::new(0),
+        }
     }
 
     /// What the check of `definition` says of a node with `capabilities`. Returns within the time limit.
@@ -140,7 +143,11 @@ mod tests {
     #[test]
     fn a_check_that_never_ends_is_given_up_and_not_run_again() {
         let checks = Checks::new();
-        let endless = definition(|_, _| loop { std::thread::park() });
+        let endless = definition(|_, _| {
+            loop {
+                std::thread::park()
+            }
+        });
         let map = Arc::new(CapabilityMap::new());
         for _ in 0..3 {
             let CheckVerdict::Failed(reason) = checks.run(&endless, &map, &Requirements::none()).verdict else {

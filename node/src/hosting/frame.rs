@@ -166,7 +166,9 @@ mod tests {
     #[test]
     fn a_message_survives_the_way() {
         let envelope = Envelope { to: address(1), sender: address(2), message: AnyMessage::new("hello".to_owned()) };
-        let Ok(Frame::Message(back)) = Frame::parse(&Frame::message(&envelope).unwrap()) else { panic!("not a message") };
+        let Ok(Frame::Message(back)) = Frame::parse(&Frame::message(&envelope).unwrap()) else {
+            panic!("not a message")
+        };
         assert_eq!((back.to, back.sender), (envelope.to, envelope.sender));
         assert_eq!(back.message.get::<String>().unwrap(), "hello");
     }
