@@ -40,7 +40,7 @@ impl Rig {
 
 #[test]
 fn hello_creates_its_world_from_its_own_image_and_answers() {
-    let definitions = CODE.load(&HASH.replace('0', "f"), HELLO).unwrap();
+    let definitions = CODE.load(&HASH.replace('0', "f"), &HELLO).unwrap();
     let hello = super::find(&definitions, "Hello");
     // A system alone resolves a child by its name; the image a child comes from is the node's to choose.
     let rig = Rig::new(definitions);
@@ -51,7 +51,7 @@ fn hello_creates_its_world_from_its_own_image_and_answers() {
 
 #[test]
 fn an_actor_that_traps_is_rebuilt_tried_once_more_and_the_sender_told() {
-    let definitions = CODE.load(HASH, ROGUES).unwrap();
+    let definitions = CODE.load(HASH, &ROGUES).unwrap();
     let rogue = super::find(&definitions, "Rogue");
     let rig = Rig::new(definitions);
     let rogue = rig.spawn(rogue);
