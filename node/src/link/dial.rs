@@ -73,8 +73,11 @@ pub(crate) fn ensure(shared: &Arc<Shared>, session: &Arc<Session>) {
 
 async fn pursue(shared: Arc<Shared>, session: Arc<Session>, mut address: String) {
     loop {
-        try_until_attached(&shared, &session, &address).await;
+        let tried = try_until_attached(&shared, &session, &address).await;
         session.dialled();
+        if tried.is_err() {
+            return;
+        }
         // It may have been attached, lost and in want again while it still counted as being dialled.
         match session.wants_connection().then(|| session.begin_dialling()).flatten() {
             Some(again) => address = again,
@@ -83,22 +86,27 @@ async fn pursue(shared: Arc<Shared>, session: Arc<Session>, mut address: String)
     }
 }
 
-async fn try_until_attached(shared: &Arc<Shared>, session: &Arc<Session>, address: &str) {
+/// The links of this node are shut down: nothing is dialled any more.
+struct ShutDown;
+
+async fn try_until_attached(shared: &Arc<Shared>, session: &Arc<Session>, address: &str) -> Result<(), ShutDown> {
     let mut backoff = Backoff::new();
     let mut tries = 0;
     while *session.watch().borrow() == Attached::No {
         if tries >= IDLE_DIAL_TRIES && !session.wants_connection() {
-            return;
+            break;
         }
         tries += 1;
         match dial(shared, address, Some(session.peer.id)).await {
-            Ok(_) | Err(LinkError::ShutDown) => return,
+            Ok(_) => break,
+            Err(LinkError::ShutDown) => return Err(ShutDown),
             Err(e) => {
                 tracing::debug!(node = %session.peer, address, error = %e, "cannot reach a node");
                 tokio::time::sleep(backoff.next()).await;
             }
         }
     }
+    Ok(())
 }
 
 /// Dials once at every address of a name. Gives the session that the connection carries.
