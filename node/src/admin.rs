@@ -35,6 +35,8 @@ pub mod limits {
     pub const DRAIN_WAIT_MS_MAX: u64 = 2_000;
     /// How long a client waits for the next frame of an answer that does not follow anything.
     pub const ANSWER_WAIT_MS_MAX: u64 = 120_000;
+    /// How long a client whose answer ended early waits for the reason.
+    pub const LINK_REASON_WAIT_MS_MAX: u64 = 1_000;
     /// How long a client waits until its link is closed in good order.
     pub const LINK_CLOSE_WAIT_MS_MAX: u64 = 50;
 }

@@ -175,7 +175,7 @@ async fn run_once(options: &UpOptions, registry: &Registry, logging: &LogSetup, 
     }
     until_joined(&events).await;
     if announce && !driver.is_finished() {
-        say_ready(options, &name, me, &listen);
+        say_ready(options, &name, me, &listen)?;
     }
     let end = driver.await.map_err(internal)?;
 
@@ -269,19 +269,29 @@ async fn until_joined(events: &mpsc::Sender<Event>) {
     }
 }
 
-fn say_ready(options: &UpOptions, name: &str, me: NodeRef, listen: &str) {
+/// The line that a node prints when it is ready.
+#[derive(serde::Serialize)]
+struct Ready<'a> {
+    ready: bool,
+    node: String,
+    name: &'a str,
+    listen: &'a str,
+    http: Option<String>,
+    data: String,
+}
+
+fn say_ready(options: &UpOptions, name: &str, me: NodeRef, listen: &str) -> Result<(), Failed> {
     let data = options.data.display().to_string();
+    let ready = Ready { ready: true, node: me.id.to_string(), name, listen, http: None, data };
     let line = if options.json {
-        serde_json::json!({
-            "ready": true, "node": me.id.to_string(), "name": name, "listen": listen, "http": null, "data": data,
-        })
-        .to_string()
+        serde_json::to_string(&ready).map_err(internal)?
     } else {
-        format!("node {name} ({}) is ready at {listen}, data in {data}", me.id)
+        format!("node {name} ({}) is ready at {listen}, data in {}", ready.node, ready.data)
     };
     let mut out = std::io::stdout().lock();
     // Nobody has to read it.
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+    Ok(())
 }
 
 /// Turns SIGINT and SIGTERM into leaving; a second one, or a leader that does not answer, ends without its word.

@@ -102,7 +102,9 @@ async fn read(dialled: &mut Dialled, place: &str, wait: Option<Duration>) -> Res
     };
     match (read, &dialled.link) {
         (Ok(Some(reply)), _) => Ok(reply),
-        (Ok(None) | Err(FrameError::Truncated { .. } | FrameError::Broken(_)), Some(link)) => Err(dial::lost(link)),
+        (Ok(None) | Err(FrameError::Truncated { .. } | FrameError::Broken(_)), Some(link)) => {
+            Err(dial::lost(link).await)
+        }
         (Ok(None) | Err(FrameError::Truncated { .. } | FrameError::Broken(_)), None) => {
             let message = format!("the node at {place} ended before its answer did");
             Err(Failed::new(codes::NODE_UNREACHABLE, message))

@@ -2,7 +2,7 @@
 //!
 //! Each gives the two ends of one stream. What goes over it is the business of the client.
 
-use super::limits::LINK_CLOSE_WAIT_MS_MAX;
+use super::limits::{LINK_CLOSE_WAIT_MS_MAX, LINK_REASON_WAIT_MS_MAX};
 use super::protocol::Failed;
 use crate::identity::{JoinError, Token};
 use crate::link::{TokenLink, connect_operator};
@@ -41,7 +41,9 @@ pub(super) async fn dial_link(address: &str, token: &Token) -> Result<Dialled, F
 }
 
 /// Why a link ended before its answer did: what the leader said as it closed, if it said something.
-pub(super) fn lost(link: &TokenLink) -> Failed {
+pub(super) async fn lost(link: &TokenLink) -> Failed {
+    // The end of the stream and the leader's reason travel apart.
+    let _ = tokio::time::timeout(Duration::from_millis(LINK_REASON_WAIT_MS_MAX), link.connection().closed()).await;
     refused(link.why_lost())
 }
 
