@@ -12,6 +12,7 @@ mod images;
 mod logs;
 mod output;
 mod pack;
+mod route;
 mod session;
 mod up;
 mod values;
@@ -21,7 +22,6 @@ pub(crate) use output::Output;
 pub(crate) use session::Session;
 pub use up::{AllowRemoteImages, UpOptions};
 
-use crate::admin::client::Route;
 use crate::admin::protocol::{Failed, Request};
 use clap::{CommandFactory, Parser, Subcommand};
 use odeon::{Address, Registry};
@@ -46,6 +46,12 @@ pub struct Cli {
     /// The default is /var/lib/odeon for root, else odeon in $XDG_DATA_HOME or ~/.local/share.
     #[arg(long, global = true, value_name = "DIR", env = "ODEON_DATA")]
     data: Option<PathBuf>,
+    /// The leader at this address, from wherever you are; needs an operator's token, and --data is not looked at
+    #[arg(long, global = true, value_name = "HOST:PORT", value_parser = values::host_port)]
+    connect: Option<String>,
+    /// An operator's token, or the one in @FILE; for --connect
+    #[arg(long, global = true, value_name = "TOKEN", env = "ODEON_TOKEN", hide_env_values = true)]
+    token: Option<String>,
     /// Prints data as JSON
     #[arg(long, global = true)]
     json: bool,
@@ -162,13 +168,19 @@ pub fn command() -> clap::Command {
 fn dispatch(cli: Cli, out: &mut Output<'_>, registry: Registry, daemon: Daemon) -> Result<(), CommandError> {
     match cli.command {
         Command::Help { topic } => help::help(out, command(), &topic),
+        Command::Up(_) | Command::Demo if cli.connect.is_some() => {
+            Err(CommandError::Usage("--connect is for commands that ask a node; this one starts its own here".into()))
+        }
         Command::Up(arguments) => {
-            let options = arguments.into_options(data_folder(cli.data)?, cli.json)?;
+            let options = arguments.into_options(route::data_folder(cli.data)?, cli.json)?;
             Ok(daemon(options, registry)?)
         }
         command => {
-            let route = Route::Socket { data: data_folder(cli.data)? };
-            let runtime = tokio::runtime::Builder::new_current_thread()
+            let route = route::route(cli.connect, cli.token, cli.data)?;
+            // A thread of its own for the link: what blocks this one, such as a reader who takes his time, must not
+            // let the node believe that nobody is here.
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(1)
                 .enable_all()
                 .build()
                 .map_err(|e| CommandError::internal(format!("the command cannot start: {e}")))?;
@@ -199,19 +211,4 @@ async fn order(command: Command, session: &mut Session<'_, '_>) -> Result<(), Co
         Command::Demo => demo::demo(session.out).await,
         Command::Up(_) | Command::Help { .. } => unreachable!("these ask no node and were handled before"),
     }
-}
-
-/// The folder that is meant: the one that was named, else the default.
-fn data_folder(named: Option<PathBuf>) -> Result<PathBuf, CommandError> {
-    if let Some(folder) = named {
-        return Ok(folder);
-    }
-    if rustix::process::geteuid().is_root() {
-        return Ok(PathBuf::from("/var/lib/odeon"));
-    }
-    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|p| p.is_absolute());
-    absolute("XDG_DATA_HOME")
-        .or_else(|| absolute("HOME").map(|home| home.join(".local/share")))
-        .map(|folder| folder.join("odeon"))
-        .ok_or_else(|| CommandError::Usage("no data folder: pass --data DIR, or set ODEON_DATA".into()))
 }

@@ -8,6 +8,7 @@ mod wiring;
 use crate::admin::AdminSocket;
 use crate::admin::protocol::Failed;
 use crate::backend::{NodeBackend, failed};
+use crate::causes::{chain, of_data};
 use crate::cli::UpOptions;
 use crate::driver::{Driver, EVENTS_MAX, End, Event, Means};
 use crate::hosting::Hosting;
@@ -78,7 +79,8 @@ async fn run_once(options: &UpOptions, registry: &Registry, logging: &LogSetup, 
     let identity = Arc::new(identify(options, &name).await?);
     let me = identity.node();
     let data = options.data.clone();
-    let outbox = Outbox::open(&data.join("spool"), origin(&name, me), OutboxLimits::default()).map_err(unusable)?;
+    let [spool, logs, stored, compiled] = ["spool", "logs", "images", "compiled"].map(|part| data.join(part));
+    let outbox = Outbox::open(&spool, origin(&name, me), OutboxLimits::default()).map_err(unusable(&spool))?;
     logging.attach(outbox.clone());
 
     let (events, received) = mpsc::channel(EVENTS_MAX);
@@ -91,14 +93,14 @@ async fn run_once(options: &UpOptions, registry: &Registry, logging: &LogSetup, 
     };
     let leads = leader.is_some();
     let log_store = match leads {
-        true => Some(Arc::new(logs::Store::open(&data.join("logs"), StoreLimits::default()).map_err(unusable)?)),
+        true => Some(Arc::new(logs::Store::open(&logs, StoreLimits::default()).map_err(unusable(&logs))?)),
         false => None,
     };
 
     let hosting =
         Hosting::new(me, registry.clone(), options.capabilities.clone(), events.clone(), ActorLog::new(outbox.clone()));
-    let store = Store::open(data.join("images")).map_err(unusable)?;
-    let runtime = WasmRuntime::new(&data.join("compiled"), WasmLimits::default()).map_err(unusable)?;
+    let store = Store::open(stored.clone()).map_err(unusable(&stored))?;
+    let runtime = WasmRuntime::new(&compiled, WasmLimits::default()).map_err(unusable(&compiled))?;
     let images = Arc::new(Images::new(store, runtime, options.allow_remote_images, hosting.clone()));
     let tokens = Tokens::default();
     let gate = leads.then(|| Arc::new(Gate::new(events.clone())));
@@ -126,7 +128,7 @@ async fn run_once(options: &UpOptions, registry: &Registry, logging: &LogSetup, 
         capabilities: options.capabilities.clone(),
         capabilities_version: 0,
         natives: natives(registry),
-        images: images.held().map_err(unusable)?,
+        images: images.held().map_err(unusable(&stored))?,
         load: Load::default(),
         hosted: Vec::new(),
     };
@@ -154,7 +156,7 @@ async fn run_once(options: &UpOptions, registry: &Registry, logging: &LogSetup, 
     wiring.open(backend.clone(), links.clone());
     let driver = tokio::spawn(Driver::new(me, leader, member, means, started).run(received));
     let shipper = tokio::spawn(shipping::ship(name.clone(), me, outbox, log_store, links.clone(), events.clone()));
-    let socket = AdminSocket::bind(&data).await.map_err(|e| failed(e.code(), e.to_string()))?;
+    let socket = AdminSocket::bind(&data).await.map_err(|e| of_data(e.code(), &e))?;
     let (stop_socket, socket_stopped) = oneshot::channel::<()>();
     let serving = tokio::spawn(socket.serve(backend, async move {
         // Either a word or the end of the sender.
@@ -173,14 +175,14 @@ async fn run_once(options: &UpOptions, registry: &Registry, logging: &LogSetup, 
     }
     until_joined(&events).await;
     if announce && !driver.is_finished() {
-        say_ready(options, &name, me, &listen);
+        say_ready(options, &name, me, &listen)?;
     }
     let end = driver.await.map_err(internal)?;
 
     signals.abort();
     // Whoever asked for the end hears that it is coming.
     let _ = stop_socket.send(());
-    let _ = serving.await;
+    let _ = tokio::join!(serving, wiring.drained());
     drop(kept);
     let system = hosting.system().clone();
     let exited = tokio::task::spawn_blocking(move || system.shutdown(EXIT_MAX));
@@ -195,13 +197,13 @@ async fn run_once(options: &UpOptions, registry: &Registry, logging: &LogSetup, 
 
 /// Who this node is: as its folder says, else by joining with the token, else by founding a convention.
 async fn identify(options: &UpOptions, name: &str) -> Result<Identity, Failed> {
-    let folder = DataFolder::open(&options.data).map_err(|e| failed(e.code(), e.to_string()))?;
+    let folder = DataFolder::open(&options.data).map_err(|e| of_data(e.code(), &e))?;
     let token = match &options.join {
         Some(text) => Some(text.parse::<Token>().map_err(|e: TokenError| failed(e.code(), e.to_string()))?),
         None => None,
     };
     if folder.has_identity() {
-        let identity = Identity::load(folder).map_err(|e| failed(e.code(), e.to_string()))?;
+        let identity = Identity::load(folder).map_err(|e| of_data(e.code(), &e))?;
         if token.is_some_and(|token| token.ca_digest != identity.ca_digest()) {
             let data = options.data.display();
             let message = format!("{data} belongs to another convention than the token: use an empty folder");
@@ -212,9 +214,9 @@ async fn identify(options: &UpOptions, name: &str) -> Result<Identity, Failed> {
     match token {
         Some(token) => {
             let joined = identity::join(folder, &token, name).await;
-            Ok(joined.map_err(|e| failed(e.code(), e.to_string()))?.identity)
+            Ok(joined.map_err(|e| of_data(e.code(), &e))?.identity)
         }
-        None => Identity::found(folder).map_err(|e| failed(e.code(), e.to_string())),
+        None => Identity::found(folder).map_err(|e| of_data(e.code(), &e)),
     }
 }
 
@@ -225,13 +227,14 @@ fn open_ledger(
     events: &mpsc::Sender<Event>,
 ) -> Result<(Box<dyn Ledger>, Leader), Failed> {
     let (committed, broken) = (events.clone(), events.clone());
+    let path = data.join("ledger.redb");
     let (ledger, records) = RedbLedger::open(
-        &data.join("ledger.redb"),
+        &path,
         // The node has ended when nobody receives.
         Box::new(move |index| drop(committed.blocking_send(Event::Committed(index)))),
         Box::new(move |error| drop(broken.blocking_send(Event::LedgerFailed(error)))),
     )
-    .map_err(|e| failed(e.code(), e.to_string()))?;
+    .map_err(|e| failed(e.code(), format!("{}: {}", path.display(), chain(&e))))?;
     let mut leader = Leader::new(LeaderConfig { seed: seed()?, ..LeaderConfig::default() }, me, 0);
     for (_, record) in records {
         leader.replay(record);
@@ -244,7 +247,7 @@ fn keep_leader(identity: &Identity, links: &Links, leads: bool) -> Result<Vec<Ke
     if leads {
         return Ok(Vec::new());
     }
-    let (leader, addresses) = identity.leaders().map_err(|e| failed(e.code(), e.to_string()))?;
+    let (leader, addresses) = identity.leaders().map_err(|e| of_data(e.code(), &e))?;
     Ok(addresses.into_iter().map(|address| links.keep(address, Some(leader))).collect())
 }
 
@@ -266,19 +269,29 @@ async fn until_joined(events: &mpsc::Sender<Event>) {
     }
 }
 
-fn say_ready(options: &UpOptions, name: &str, me: NodeRef, listen: &str) {
+/// The line that a node prints when it is ready.
+#[derive(serde::Serialize)]
+struct Ready<'a> {
+    ready: bool,
+    node: String,
+    name: &'a str,
+    listen: &'a str,
+    http: Option<String>,
+    data: String,
+}
+
+fn say_ready(options: &UpOptions, name: &str, me: NodeRef, listen: &str) -> Result<(), Failed> {
     let data = options.data.display().to_string();
+    let ready = Ready { ready: true, node: me.id.to_string(), name, listen, http: None, data };
     let line = if options.json {
-        serde_json::json!({
-            "ready": true, "node": me.id.to_string(), "name": name, "listen": listen, "http": null, "data": data,
-        })
-        .to_string()
+        serde_json::to_string(&ready).map_err(internal)?
     } else {
-        format!("node {name} ({}) is ready at {listen}, data in {data}", me.id)
+        format!("node {name} ({}) is ready at {listen}, data in {}", ready.node, ready.data)
     };
     let mut out = std::io::stdout().lock();
     // Nobody has to read it.
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+    Ok(())
 }
 
 /// Turns SIGINT and SIGTERM into leaving; a second one, or a leader that does not answer, ends without its word.
@@ -326,10 +339,14 @@ fn seed() -> Result<u64, Failed> {
     getrandom::u64().map_err(|e| failed(codes::INTERNAL, format!("no random numbers: {e}")))
 }
 
-fn unusable(error: impl std::fmt::Display) -> Failed {
-    failed(codes::DATA_UNUSABLE, error.to_string())
+/// What is wrong with a part of the data folder, which the error need not name.
+fn unusable<E: std::error::Error + 'static>(part: &std::path::Path) -> impl FnOnce(E) -> Failed {
+    move |error| {
+        let Failed { code, message, .. } = of_data(codes::DATA_UNUSABLE, &error);
+        failed(code, format!("{}: {message}", part.display()))
+    }
 }
 
-fn internal(error: impl std::fmt::Display) -> Failed {
-    failed(codes::INTERNAL, error.to_string())
+fn internal(error: impl std::error::Error) -> Failed {
+    failed(codes::INTERNAL, chain(&error))
 }

@@ -146,7 +146,7 @@ pub(crate) struct Driver {
     /// What this node's machines say to each other.
     to_leader: VecDeque<ToLeader>,
     to_member: VecDeque<ToMember>,
-    ledger_failure: Option<String>,
+    ledger_failure: Option<(u16, String)>,
     end: Option<End>,
 }
 
@@ -323,9 +323,9 @@ impl Driver {
 
     fn ledger_failed(&mut self, error: &LedgerError) {
         tracing::error!(%error, "the ledger cannot be written; nothing is acknowledged from now on");
-        self.ledger_failure = Some(error.to_string());
+        self.ledger_failure = Some((error.code(), error.to_string()));
         for (_, end) in self.operations.drain() {
-            let _ = end.send(refused(codes::DISK_FULL, &error.to_string()));
+            let _ = end.send(refused(error.code(), &error.to_string()));
         }
     }
 
@@ -341,7 +341,7 @@ impl Driver {
     fn operation(&mut self, operation: Operation, end: oneshot::Sender<Answer>) {
         let answer = match (&self.leader, &self.ledger_failure) {
             (None, _) => refused(codes::ROLE, "this node does not lead the convention"),
-            (_, Some(failure)) => refused(codes::DISK_FULL, failure),
+            (_, Some((code, failure))) => refused(*code, failure),
             _ => {
                 let ticket = self.ticket();
                 self.operations.insert(ticket, end);

@@ -6,6 +6,7 @@
 
 pub mod admin;
 mod backend;
+mod causes;
 pub mod cli;
 pub mod codes;
 mod daemon;

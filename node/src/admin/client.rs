@@ -1,21 +1,15 @@
 //! The command's end: finds the node, sends it one request and yields its replies.
 
+use super::dial::{self, Dialled};
 use super::frame::{FrameError, read_frame, write_frame};
 use super::limits::ANSWER_WAIT_MS_MAX;
+use super::patience::Patient;
 use super::protocol::{Failed, Reply, Request};
 use super::socket::SOCKET_NAME;
+use crate::identity::Token;
 use odeon_convention::codes;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::UnixStream;
-
-/// A stream to a node that takes a request. It is dialled once per command.
-struct Dialled {
-    reader: Box<dyn AsyncRead + Send + Unpin>,
-    writer: Box<dyn AsyncWrite + Send + Unpin>,
-}
 
 /// The way to the node that a command talks to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,15 +19,25 @@ pub enum Route {
         /// The data folder.
         data: PathBuf,
     },
+    /// The leader at an address, as an operator. Each request uses the token once.
+    Link {
+        /// `host:port`.
+        address: String,
+        /// An operator's token of the leader's convention.
+        token: Token,
+    },
 }
 
 impl Route {
     /// Sends `request` and gives its answer, or says why no node takes it.
     pub async fn ask(&self, request: &Request) -> Result<Answers, Failed> {
-        let Dialled { reader, mut writer } = match self {
-            Route::Socket { data } => dial_socket(&data.join(SOCKET_NAME)).await?,
+        let dialled = match self {
+            Route::Socket { data } => dial::dial_socket(&data.join(SOCKET_NAME)).await?,
+            Route::Link { address, token } => dial::dial_link(address, token).await?,
         };
-        let place = self.to_string();
+        let wait = Duration::from_millis(ANSWER_WAIT_MS_MAX);
+        let Dialled { reader, writer, link } = dialled;
+        let mut writer = Patient::new(writer, wait);
         match write_frame(&mut writer, request).await {
             Err(error @ (FrameError::TooLarge { .. } | FrameError::Unencodable { .. })) => {
                 return Err(Failed::new(codes::BAD_REQUEST, error.to_string()));
@@ -42,8 +46,8 @@ impl Route {
             Err(error) => tracing::debug!(%error, "the request was not taken whole"),
             Ok(()) => {}
         }
-        let wait = Some(Duration::from_millis(ANSWER_WAIT_MS_MAX));
-        Ok(Answers { reader, _writer: writer, place, wait, over: false })
+        let dialled = Some(Dialled { reader, writer: Box::new(writer), link });
+        Ok(Answers { dialled, place: self.to_string(), wait: Some(wait) })
     }
 }
 
@@ -51,18 +55,17 @@ impl std::fmt::Display for Route {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Route::Socket { data } => write!(f, "{}", data.join(SOCKET_NAME).display()),
+            Route::Link { address, .. } => f.write_str(address),
         }
     }
 }
 
 /// The answer to one request, reply by reply. Dropping it tells the node that nobody reads on.
 pub struct Answers {
-    reader: Box<dyn AsyncRead + Send + Unpin>,
-    /// Closing it would tell the node that the client is gone.
-    _writer: Box<dyn AsyncWrite + Send + Unpin>,
+    /// Until the last reply. Closing the writing end would tell the node that the client is gone.
+    dialled: Option<Dialled>,
     place: String,
     wait: Option<Duration>,
-    over: bool,
 }
 
 impl Answers {
@@ -74,57 +77,38 @@ impl Answers {
 
     /// The next reply; none after the last one. A [`Reply::Failed`] is the error.
     pub async fn next(&mut self) -> Result<Option<Reply>, Failed> {
-        if self.over {
-            return Ok(None);
+        let Some(dialled) = &mut self.dialled else { return Ok(None) };
+        let read = read(dialled, &self.place, self.wait).await;
+        if read.as_ref().map_or(true, Reply::is_last)
+            && let Some(Dialled { link: Some(link), .. }) = self.dialled.take()
+        {
+            dial::close(link).await;
         }
-        let reply = self.read().await.inspect_err(|_| self.over = true)?;
-        self.over = reply.is_last();
-        match reply {
+        match read? {
             Reply::Failed(failed) => Err(failed),
             reply => Ok(Some(reply)),
         }
     }
-
-    async fn read(&mut self) -> Result<Reply, Failed> {
-        let read = read_frame::<Reply>(&mut self.reader);
-        let read = match self.wait {
-            None => read.await,
-            Some(wait) => tokio::time::timeout(wait, read).await.map_err(|_| {
-                let message = format!("the node at {} gave no answer within {} s", self.place, wait.as_secs_f32());
-                Failed::new(codes::TIMED_OUT, message)
-            })?,
-        };
-        match read {
-            Ok(Some(reply)) => Ok(reply),
-            Ok(None) | Err(FrameError::Truncated { .. } | FrameError::Broken(_)) => {
-                let message = format!("the node at {} ended before its answer did", self.place);
-                Err(Failed::new(codes::NODE_UNREACHABLE, message))
-            }
-            Err(error) => Err(Failed::new(codes::BAD_REQUEST, format!("the answer of {}: {error}", self.place))),
-        }
-    }
 }
 
-async fn dial_socket(path: &Path) -> Result<Dialled, Failed> {
-    match UnixStream::connect(path).await {
-        Ok(stream) => {
-            let (reader, writer) = stream.into_split();
-            Ok(Dialled { reader: Box::new(reader), writer: Box::new(writer) })
-        }
-        Err(error) => Err(unreachable(path, &error)),
-    }
-}
-
-fn unreachable(path: &Path, error: &io::Error) -> Failed {
-    let place = path.display();
-    if error.kind() == io::ErrorKind::PermissionDenied {
-        return Failed::new(codes::ROLE, format!("{place} may be opened only by the user that runs the node"));
-    }
-    let why = match error.kind() {
-        io::ErrorKind::NotFound => "there is no such socket".to_owned(),
-        io::ErrorKind::ConnectionRefused => "nobody listens there any more".to_owned(),
-        _ => error.to_string(),
+async fn read(dialled: &mut Dialled, place: &str, wait: Option<Duration>) -> Result<Reply, Failed> {
+    let read = read_frame::<Reply>(&mut dialled.reader);
+    let read = match wait {
+        None => read.await,
+        Some(wait) => tokio::time::timeout(wait, read).await.map_err(|_| {
+            let message = format!("the node at {place} gave no answer within {} s", wait.as_secs_f32());
+            Failed::new(codes::TIMED_OUT, message)
+        })?,
     };
-    let what = "start a node with 'odeon up', or name the folder of a running one with --data or ODEON_DATA";
-    Failed::new(codes::NODE_UNREACHABLE, format!("no node answers on {place} ({why}): {what}"))
+    match (read, &dialled.link) {
+        (Ok(Some(reply)), _) => Ok(reply),
+        (Ok(None) | Err(FrameError::Truncated { .. } | FrameError::Broken(_)), Some(link)) => {
+            Err(dial::lost(link).await)
+        }
+        (Ok(None) | Err(FrameError::Truncated { .. } | FrameError::Broken(_)), None) => {
+            let message = format!("the node at {place} ended before its answer did");
+            Err(Failed::new(codes::NODE_UNREACHABLE, message))
+        }
+        (Err(error), _) => Err(Failed::new(codes::BAD_REQUEST, format!("the answer of {place}: {error}"))),
+    }
 }

@@ -3,6 +3,7 @@
 
 use super::frame::{FrameError, read_frame, write_frame};
 use super::limits::REQUEST_WAIT_MS_MAX;
+use super::patience::Patient;
 use super::protocol::{Failed, Reply, Request};
 use super::replies::Replies;
 use odeon::NodeRef;
@@ -79,10 +80,7 @@ pub(super) async fn refuse(writer: &mut (impl AsyncWrite + Unpin), code: u16, me
 }
 
 async fn read_request(reader: &mut (impl AsyncRead + Unpin)) -> Result<Option<Request>, FrameError> {
-    match tokio::time::timeout(Duration::from_millis(REQUEST_WAIT_MS_MAX), read_frame(reader)).await {
-        Ok(read) => read,
-        Err(_) => Err(FrameError::Broken(std::io::ErrorKind::TimedOut.into())),
-    }
+    read_frame(&mut Patient::new(reader, Duration::from_millis(REQUEST_WAIT_MS_MAX))).await
 }
 
 /// Carries replies until the last one. A backend that ends without one has failed, and the client is told.

@@ -3,6 +3,7 @@
 use super::{NodeBackend, Outcome, failed, led};
 use crate::admin::Replies;
 use crate::admin::protocol::{AuthorityView, Failed, ImageItem, PushImage, Reply, Request};
+use crate::causes::{chain, of_data};
 use crate::driver::{Event, View};
 use crate::logs::time;
 use odeon_convention::codes;
@@ -108,7 +109,7 @@ fn judge(
 ) -> Result<(ImageInfo, Result<Verified, Failed>), Failed> {
     let image = Image::open(push.bytes).map_err(|e| {
         let code = if e.is_too_large() { codes::IMAGE_TOO_LARGE } else { codes::IMAGE_MALFORMED };
-        failed(code, e.to_string())
+        failed(code, chain(&e))
     })?;
     let info = info(&image);
     let verdict = authority_of(&setting)?.judge(image, push.signature.as_deref(), time::now_ms() / 1000);
@@ -125,12 +126,12 @@ fn judge(
         }
     };
     images.try_code(&info.hash.to_string(), &verified.image().code().map_err(malformed)?).map_err(malformed)?;
-    images.put(&verified).map_err(|e| failed(codes::DATA_UNUSABLE, e.to_string()))?;
+    images.put(&verified).map_err(|e| of_data(codes::DATA_UNUSABLE, &e))?;
     Ok((info, Ok(verified)))
 }
 
-fn malformed(error: impl std::fmt::Display) -> Failed {
-    failed(codes::IMAGE_MALFORMED, error.to_string())
+fn malformed(error: impl std::error::Error) -> Failed {
+    failed(codes::IMAGE_MALFORMED, chain(&error))
 }
 
 fn info(image: &Image) -> ImageInfo {

@@ -3,6 +3,7 @@
 use super::{NodeBackend, Outcome, failed};
 use crate::admin::Replies;
 use crate::admin::protocol::{Failed, Item, LogQuery, Reply, Request};
+use crate::causes::of_data;
 use crate::driver::View;
 use crate::logs::Query;
 use odeon_convention::codes;
@@ -63,6 +64,6 @@ async fn give(stored: Query, replies: &Replies) -> bool {
     true
 }
 
-fn unusable(error: impl std::fmt::Display) -> Failed {
-    failed(codes::DATA_UNUSABLE, error.to_string())
+fn unusable(error: impl std::error::Error + 'static) -> Failed {
+    of_data(codes::DATA_UNUSABLE, &error)
 }

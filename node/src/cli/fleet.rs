@@ -10,7 +10,10 @@ use odeon_capabilities::{CapabilityMap, Delta};
 use odeon_convention::codes;
 use odeon_convention::types::Role;
 use serde::Serialize;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tempfile::NamedTempFile;
 
 /// What to do with tokens.
 #[derive(Debug, Clone, Subcommand)]
@@ -34,6 +37,9 @@ pub(crate) struct TokenArguments {
     /// A capability key that its user may claim, and no other; may be given many times
     #[arg(long = "claim", value_name = "KEY", value_parser = values::key)]
     claims: Vec<String>,
+    /// Writes the token into a file that only its owner may read, instead of printing it
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -93,15 +99,44 @@ pub(crate) async fn create_token(session: &mut Session<'_, '_>, arguments: Token
         RoleName::Operator => Role::Operator,
     };
     let claims = (!arguments.claims.is_empty()).then_some(arguments.claims);
-    match session.ask(&Request::CreateToken { role, ttl_s, uses: arguments.uses, claims }).await? {
-        Reply::Token(token) => {
-            #[derive(Serialize)]
-            struct Printed {
-                token: String,
-            }
-            session.out.value(&Printed { token }, |p| p.token.clone())
+    // A token that cannot be kept is not made.
+    let file = arguments.out.map(TokenFile::begin).transpose()?;
+    let token = match session.ask(&Request::CreateToken { role, ttl_s, uses: arguments.uses, claims }).await? {
+        Reply::Token(token) => token,
+        other => return Err(unexpected(&other)),
+    };
+    match file {
+        None => session.out.value(&Printed { token: &token }, |p| p.token.to_owned()),
+        Some(file) => {
+            file.finish(&token)?;
+            session.out.done()
         }
-        other => Err(unexpected(&other)),
+    }
+}
+
+#[derive(Serialize)]
+struct Printed<'a> {
+    token: &'a str,
+}
+
+/// A file that a token goes into: complete and for its owner only, or not there.
+struct TokenFile {
+    unfinished: NamedTempFile,
+    to: PathBuf,
+}
+
+impl TokenFile {
+    fn begin(to: PathBuf) -> Result<Self, CommandError> {
+        let folder = to.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let unfinished = NamedTempFile::new_in(folder)
+            .map_err(|e| CommandError::Usage(format!("{} cannot be written: {e}", to.display())))?;
+        Ok(Self { unfinished, to })
+    }
+
+    fn finish(mut self, token: &str) -> Result<(), CommandError> {
+        let written = writeln!(self.unfinished, "{token}").and_then(|()| self.unfinished.as_file().sync_all());
+        let persisted = written.and_then(|()| self.unfinished.persist(&self.to).map_err(|e| e.error));
+        persisted.map(drop).map_err(|e| CommandError::internal(format!("{} cannot be written: {e}", self.to.display())))
     }
 }
 

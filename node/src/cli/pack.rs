@@ -2,13 +2,13 @@
 
 use super::output::plain;
 use super::{CommandError, Output};
+use crate::causes::chain;
 use clap::Subcommand;
 use odeon_convention::codes;
 use odeon_deploy::{FileError, PackError, SignError, SignFileError, StarterError, VerifyFileError};
 use odeon_sourceauth::Rejection;
 use odeon_sourceauth::limits::IMAGE_BYTES_MAX;
 use serde::Serialize;
-use std::error::Error;
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -199,15 +199,4 @@ fn file_failed(error: &FileError, message: String) -> CommandError {
         FileError::Write { .. } => CommandError::internal(message),
         _ => CommandError::Usage(message),
     }
-}
-
-/// An error with what it stands on.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(below) = source {
-        text.push_str(&format!(": {below}"));
-        source = below.source();
-    }
-    text
 }

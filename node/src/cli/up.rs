@@ -32,7 +32,7 @@ pub(crate) struct UpArguments {
     /// Capabilities of this node from a TOML file; --capability overrides them
     #[arg(long = "capabilities", value_name = "FILE.toml")]
     capabilities_file: Option<PathBuf>,
-    /// Joins the convention that made this token; a folder that belongs to one needs none
+    /// Joins the convention that made this token, or the one in @FILE; a folder that belongs to one needs none
     #[arg(long, value_name = "TOKEN", env = "ODEON_JOIN", hide_env_values = true)]
     join: Option<String>,
     /// Sets who approves images, at the leader
@@ -136,8 +136,7 @@ impl UpArguments {
             listen: self.listen,
             http: None,
             capabilities,
-            // A variable that a Compose file leaves empty is no token.
-            join: self.join.filter(|token| !token.is_empty()),
+            join: self.join.as_deref().map(token_text).transpose()?.flatten(),
             authority,
             allow_remote_images: self.allow_remote_images,
             json,
@@ -154,6 +153,15 @@ pub(crate) fn authority_setting(kind: AuthorityKind, signers: Option<&Path>) -> 
         (AuthorityKind::Keyring, None) => {
             Err(CommandError::Usage("the authority 'keyring' needs --allowed-signers FILE".into()))
         }
+    }
+}
+
+/// The token that is meant: the text itself, or what is in the file that follows an `@`. A variable that a Compose file
+/// leaves empty is no token.
+pub(crate) fn token_text(text: &str) -> Result<Option<String>, CommandError> {
+    match text.strip_prefix('@') {
+        Some(file) => Ok(Some(text_of(Path::new(file))?.trim().to_owned())),
+        None => Ok(Some(text.to_owned()).filter(|text| !text.is_empty())),
     }
 }
 

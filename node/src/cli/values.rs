@@ -67,6 +67,18 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     if total_ms == 0 { Err(wrong()) } else { Ok(Duration::from_millis(total_ms)) }
 }
 
+/// Reads `HOST:PORT`, where HOST is a name, an IPv4 address, or an IPv6 address in brackets.
+pub(crate) fn host_port(text: &str) -> Result<String, String> {
+    let wrong = || format!("{} is not HOST:PORT, such as leader.example:5340 or [::1]:5340", shorten(text));
+    let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
+    let is_host = match host.strip_prefix('[') {
+        Some(rest) => rest.strip_suffix(']').is_some_and(|ip| ip.parse::<std::net::Ipv6Addr>().is_ok()),
+        None => !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_')),
+    };
+    let is_port = port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port != 0);
+    if is_host && is_port { Ok(text.to_owned()) } else { Err(wrong()) }
+}
+
 /// Reads a name for a node: one that cannot be taken for an id or for two words.
 pub(crate) fn node_name(text: &str) -> Result<String, String> {
     let fits = !text.is_empty()
@@ -196,6 +208,17 @@ mod tests {
         let id = NodeId([7; 16]).to_string();
         for wrong in ["", "a b", "a/b", "-x", "a\u{1b}[0m", id.as_str(), &"x".repeat(65)] {
             assert!(node_name(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_address_to_connect_to_has_a_host_and_a_port() {
+        for right in ["127.0.0.1:5340", "leader:1", "a-b.c_d.example:65535", "[::1]:5340"] {
+            assert_eq!(host_port(right).as_deref(), Ok(right));
+        }
+        for wrong in ["", ":", "host", "host:", ":5340", "host:0", "host:65536", "host:+1", "::1:5340", "[::1]", "a b:1"]
+        {
+            assert!(host_port(wrong).unwrap_err().contains("HOST:PORT"), "{wrong}");
         }
     }
 

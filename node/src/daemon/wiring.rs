@@ -1,6 +1,6 @@
 //! Carries what the links tell to whoever it is for: the driver, the actors, the images, the log, the commands.
 
-use crate::admin::{self, Backend, serve_stream};
+use crate::admin::{self, Backend, Serving};
 use crate::backend::NodeBackend;
 use crate::driver::Event;
 use crate::hosting::Hosting;
@@ -26,6 +26,8 @@ pub(super) struct Wiring {
     log_store: Option<Arc<Store>>,
     /// What comes later in the node's making; streams and control messages before that are refused.
     opened: OnceLock<(Arc<NodeBackend>, Links)>,
+    /// The requests that came over links.
+    requests: Serving,
 }
 
 impl Wiring {
@@ -36,11 +38,16 @@ impl Wiring {
         images: Arc<Images>,
         log_store: Option<Arc<Store>>,
     ) -> Self {
-        Self { me, events, hosting, images, log_store, opened: OnceLock::new() }
+        Self { me, events, hosting, images, log_store, opened: OnceLock::new(), requests: Serving::default() }
     }
 
     pub(super) fn open(&self, backend: Arc<NodeBackend>, links: Links) {
         assert!(self.opened.set((backend, links)).is_ok(), "a node is wired once");
+    }
+
+    /// Returns once every request that came over a link has its answer, or after a moment.
+    pub(super) async fn drained(&self) {
+        self.requests.drained().await;
     }
 
     /// Tells the driver, or cuts the link to a peer that tells more than the driver can take: both begin anew.
@@ -80,11 +87,7 @@ impl LinkEvents for Wiring {
                     Caller::Operator { .. } => admin::Caller::Operator,
                 };
                 let backend: Arc<dyn Backend> = backend.clone();
-                tokio::spawn(async move {
-                    if let Err(error) = serve_stream(receive, send, caller, backend).await {
-                        tracing::debug!(?caller, %error, "a request ended early");
-                    }
-                });
+                self.requests.serve(receive, send, caller, backend);
             }
             (purpose::IMAGE, Caller::Node(peer)) => {
                 let images = self.images.clone();

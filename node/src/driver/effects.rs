@@ -1,6 +1,7 @@
 //! What the machines want done, done.
 
 use super::{CreateFor, Driver, End, Event};
+use crate::causes::chain;
 use crate::identity::TokenEntry;
 use odeon::NodeRef;
 use odeon_convention::types::{CheckOutcome, CheckVerdict, CreateSpec, ImageInfo, RequestId, SourceHash};
@@ -156,7 +157,7 @@ impl Driver {
     fn fetch(&self, image: ImageInfo, sources: Vec<NodeRef>) {
         let (images, links, events) = (self.means.images.clone(), self.means.links.clone(), self.means.events.clone());
         tokio::spawn(async move {
-            let failure = images.ensure(&links, &image, &sources).await.err().map(|e| e.to_string());
+            let failure = images.ensure(&links, &image, &sources).await.err().map(|e| chain(&e));
             if let Some(failure) = &failure {
                 tracing::warn!(image = %image.hash, failure, "an image cannot be had");
             }
@@ -168,7 +169,7 @@ impl Driver {
         let (images, hosting, events) =
             (self.means.images.clone(), self.means.hosting.clone(), self.means.events.clone());
         tokio::task::spawn_blocking(move || {
-            let loaded = spec.image.map_or(Ok(()), |hash| images.load(hash).map_err(|e| e.to_string()));
+            let loaded = spec.image.map_or(Ok(()), |hash| images.load(hash).map_err(|e| chain(&e)));
             let result = loaded.and_then(|()| hosting.launch(&spec));
             let _ = events.blocking_send(Event::Launched { request, result });
         });

@@ -93,8 +93,12 @@ impl TokenLink {
 /// What a lost connection says about the token or the peer, when it says something.
 fn failure(address: &str, error: &ConnectionError) -> Option<JoinError> {
     if let ConnectionError::TransportError(e) = error {
-        let alert = super::error::tls_alert(u64::from(e.code));
-        return alert.map(|_| JoinError::NotTheLeader { address: address.to_owned(), reason: e.reason.clone() });
+        let reason = match super::error::tls_alert(u64::from(e.code))? {
+            43 => "it is a node that does not lead".to_owned(),
+            48 => "it belongs to another convention".to_owned(),
+            _ => e.reason.clone(),
+        };
+        return Some(JoinError::NotTheLeader { address: address.to_owned(), reason });
     }
     match closed_by_peer(error)? {
         Close { code: CLOSE_DONE, reason } => {

@@ -51,6 +51,19 @@ fn the_reference_names_every_command_and_flag_and_no_other() {
 }
 
 #[test]
+fn the_reference_names_every_flag_that_all_commands_take_and_no_other() {
+    let before_commands = REFERENCE.split("\n### ").next().unwrap();
+    let described: BTreeSet<String> = before_commands
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `--"))
+        .map(|flag| flag.chars().take_while(|c| *c != '`' && *c != ' ').collect())
+        .collect();
+    let all = cli::command();
+    let global = all.get_arguments().filter(|a| a.is_global_set()).filter_map(|a| a.get_long());
+    assert_eq!(described, global.chain(["help"]).map(str::to_owned).collect());
+}
+
+#[test]
 fn the_reference_has_the_exit_codes_of_every_coded_error() {
     for (code, exit) in odeon_convention::codes::ALL {
         let name = odeon_convention::codes::name(*code);
