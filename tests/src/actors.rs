@@ -5,7 +5,7 @@ use odeon::{
     actor,
 };
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// All of them.
 pub fn registry() -> Registry {
@@ -86,7 +86,7 @@ impl Sleeper {
     }
 }
 
-/// Makes a [`Source`] send the numbers from 1 to `count`.
+/// Makes a [`Source`] send so many further numbers.
 #[derive(Debug, Serialize, Deserialize, Message)]
 pub struct Flow {
     /// To whom.
@@ -99,37 +99,47 @@ pub struct Flow {
 #[derive(Debug, Serialize, Deserialize, Message)]
 pub struct Number(pub i64);
 
-#[derive(Debug, Serialize, Deserialize, Message)]
-struct Continue {
-    to: Address,
-    next: i64,
-    count: i64,
-}
-
 /// Numbers that a [`Source`] sends in one go.
 const BURST: i64 = 100;
+/// How long it then pauses, so that a flow is still under way when something happens to its link.
+const PAUSE: Duration = Duration::from_millis(30);
 
-/// Sends numbers in order, as fast as it may.
+/// Sends numbers in order, counting on from flow to flow, and says how many it has sent.
 #[derive(Default)]
-pub struct Source;
+pub struct Source {
+    to: Option<Address>,
+    sent: i64,
+    goal: i64,
+}
 
 #[actor]
 impl Source {
     #[handler]
     fn flow(&mut self, flow: &Flow, cx: &mut Context) {
-        cx.send(cx.my_address(), Continue { to: flow.to, next: 1, count: flow.count });
+        if self.sent == self.goal {
+            cx.wakeup_after(Duration::ZERO);
+        }
+        self.to = Some(flow.to);
+        self.goal += flow.count;
         cx.reply("flowing".to_owned());
     }
 
     #[handler]
-    fn go_on(&mut self, go_on: &Continue, cx: &mut Context) {
-        let end = (go_on.next + BURST).min(go_on.count + 1);
-        for number in go_on.next..end {
-            cx.send(go_on.to, Number(number));
+    fn go_on(&mut self, _wakeup: &WakeupMessage, cx: &mut Context) {
+        let Some(to) = self.to else { return };
+        let end = (self.sent + BURST).min(self.goal);
+        while self.sent < end {
+            self.sent += 1;
+            cx.send(to, Number(self.sent));
         }
-        if end <= go_on.count {
-            cx.send(cx.my_address(), Continue { to: go_on.to, next: end, count: go_on.count });
+        if self.sent < self.goal {
+            cx.wakeup_after(PAUSE);
         }
+    }
+
+    #[handler]
+    fn sent(&mut self, _ask: &String, cx: &mut Context) {
+        cx.reply(self.sent);
     }
 }
 
@@ -177,18 +187,26 @@ pub struct Report {
     pub out_of_order: i64,
     /// The last number.
     pub last: i64,
+    /// Milliseconds of the longest time between two numbers.
+    pub longest_pause_ms: i64,
 }
 
 /// Counts the numbers that it gets, and those that are not in order.
 #[derive(Default)]
 pub struct Sink {
     report: Report,
+    last_at: Option<Instant>,
 }
 
 #[actor]
 impl Sink {
     #[handler]
     fn number(&mut self, number: &Number, _cx: &mut Context) {
+        let now = Instant::now();
+        if let Some(before) = self.last_at.replace(now) {
+            let pause_ms = now.duration_since(before).as_millis() as i64;
+            self.report.longest_pause_ms = self.report.longest_pause_ms.max(pause_ms);
+        }
         self.report.received += 1;
         if number.0 != self.report.last + 1 {
             self.report.out_of_order += 1;

@@ -4,3 +4,4 @@ pub mod actors;
 pub mod cluster;
 pub mod hosts;
 pub mod sim;
+pub mod strangers;

@@ -45,12 +45,20 @@ impl Default for Options {
 #[allow(missing_docs)]
 pub struct Report {
     pub events: u64,
+    /// Nodes that the leader sees alive at the end, when every fault is over.
+    pub alive_at_end: u64,
     pub created: u64,
     pub refused: u64,
     pub incompatible: u64,
     pub leader_crashes: u64,
     pub member_crashes: u64,
+    pub leader_stalls: u64,
+    pub member_restarts: u64,
     pub links_cut: u64,
+    pub partitions: u64,
+    /// Messages that a broken link swallowed, and those that came late.
+    pub lost: u64,
+    pub delayed: u64,
     pub declared_gone: u64,
     /// A digest of everything that was seen, in order: equal for equal seeds.
     pub digest: u64,

@@ -2,7 +2,7 @@
 
 use odeon_tests::cluster::{Cluster, Start, beside, eventually};
 use odeon_tests::hosts::Hosts;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 fn on(hosts: &Hosts, number: u8, arguments: &[&str]) -> Start {
     Start {
@@ -36,38 +36,82 @@ fn the_main_job_runs_across_hosts_with_their_own_addresses() {
     .unwrap();
 }
 
+const COUNT: i64 = 100_000;
+const CUTS: i64 = 10;
+/// Every other cut lasts until the connection itself has died; the links notice after 6 s.
+const DIES_WITHIN: Duration = Duration::from_secs(30);
+const FLOWS_WITHIN: Duration = Duration::from_secs(30);
+/// Numbers that are sent into each cut at least.
+const INTO_CUT_MIN: i64 = 500;
+
+/// A flow of numbers from an actor on one host to an actor on another.
+struct Stream<'a> {
+    cluster: &'a Cluster,
+    source: String,
+    sink: String,
+}
+
+impl Stream<'_> {
+    fn flow(&self, count: i64) {
+        let flow = format!(r#"{{"Flow": {{"to": "{}", "count": {count}}}}}"#, self.sink);
+        self.cluster.node("from").ask(&self.source, &flow);
+    }
+
+    fn sent(&self) -> i64 {
+        self.cluster.node("from").json(&["ask", &self.source, "sent"]).as_i64().unwrap()
+    }
+
+    fn report(&self) -> serde_json::Value {
+        self.cluster.node("to").json(&["ask", &self.sink, "report"])
+    }
+
+    fn received(&self) -> i64 {
+        self.report()["received"].as_i64().unwrap()
+    }
+
+    /// Connections that the sending node has now: to its leader, and to the other node while that one lives.
+    fn links(&self) -> i64 {
+        self.cluster.node("from").json(&["status"])["links"].as_i64().unwrap()
+    }
+
+    fn until(&self, what: &str, at_most: Duration, holds: impl Fn(&Self) -> bool) {
+        eventually(at_most, what, || Ok(holds(self).then_some(()))).unwrap();
+    }
+}
+
 #[test]
 fn a_hundred_thousand_messages_arrive_once_and_in_order_while_their_link_is_cut_ten_times() {
-    const COUNT: i64 = 100_000;
-    const CUTS: i64 = 10;
     let hosts = Hosts::new(3).unwrap();
     let mut cluster = Cluster::led_by(on(&hosts, 0, &[])).unwrap();
     cluster.member("from", on(&hosts, 1, &[])).unwrap();
     cluster.member("to", on(&hosts, 2, &[])).unwrap();
     let (source, _) = cluster.leader().create(&["Source", "--on", "from"]);
     let (sink, _) = cluster.leader().create(&["Sink", "--on", "to"]);
-    let received = || cluster.node("to").json(&["ask", &sink, "report"])["received"].as_i64().unwrap();
-    let flow =
-        |count: i64| cluster.node("from").ask(&source, &format!(r#"{{"Flow": {{"to": "{sink}", "count": {count}}}}}"#));
-    flow(COUNT);
+    let stream = Stream { cluster: &cluster, source, sink };
     for cut in 0..CUTS {
+        stream.flow(COUNT / CUTS);
+        let first = COUNT / CUTS * cut;
+        stream.until("the flow is under way", FLOWS_WITHIN, |s| s.received() > first);
         hosts.cut(1, 2).unwrap();
-        // Every other cut lasts longer than the link's idle timeout, so that the connection itself dies.
-        let lasts = Duration::from_secs(if cut % 2 == 0 { 1 } else { 8 });
-        let began = Instant::now();
-        eventually(lasts * 2, "the cut lasts", || Ok((began.elapsed() >= lasts).then_some(()))).unwrap();
+        let before = stream.sent();
+        stream.until("numbers are sent into the cut", FLOWS_WITHIN, |s| s.sent() >= before + INTO_CUT_MIN);
+        let kills = cut % 2 == 1;
+        if kills {
+            stream.until("the connection dies", DIES_WITHIN, |s| s.links() == 1);
+        } else {
+            assert_eq!(stream.links(), 2, "cut {cut} is over before the connection notices");
+        }
+        let (received, sent) = (stream.received(), stream.sent());
+        assert!(received <= before && before + INTO_CUT_MIN <= sent, "cut {cut}: {received} of {sent}, {before} before");
+        println!("cut {cut}: {} numbers under way, connection killed: {kills}", sent - received);
         hosts.heal(1, 2).unwrap();
-        let before = received();
-        eventually(Duration::from_secs(20), "messages flow again", || {
-            let now = received();
-            Ok((now > before || now == COUNT).then_some(()))
-        })
-        .unwrap();
+        stream.until("numbers flow again", FLOWS_WITHIN, |s| s.received() > before);
     }
-    eventually(Duration::from_secs(60), "all have arrived", || Ok((received() >= COUNT).then_some(()))).unwrap();
-    let report = cluster.node("to").json(&["ask", &sink, "report"]);
-    assert_eq!(report, serde_json::json!({"received": COUNT, "out_of_order": 0, "last": COUNT}));
+    stream.until("all have arrived", FLOWS_WITHIN, |s| s.received() >= COUNT);
+    let report = stream.report();
+    assert_eq!((&report["received"], &report["out_of_order"], &report["last"]), (&COUNT.into(), &0.into(), &COUNT.into()));
     for name in ["from", "to"] {
         assert_eq!(cluster.until_state(name, "alive", Duration::from_secs(5)).unwrap()["incarnation"], 1);
+        assert_eq!(cluster.node(name).json(&["status"])["dead_letters"], 0, "{name}");
     }
 }

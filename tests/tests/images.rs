@@ -104,30 +104,76 @@ fn warnings_that_were_made_while_the_leader_was_away_arrive_when_it_is_back() {
 }
 
 #[test]
-fn a_flipped_byte_in_a_store_is_noticed_and_nothing_runs_from_it() {
+fn a_flipped_byte_in_the_leaders_store_is_noticed_and_nothing_is_fetched_from_it() {
     let mut cluster = Cluster::new().unwrap();
     cluster.member("gpu", Start::with(&["gpu=true"])).unwrap();
     let pushed = cluster.leader().json(&["image", "push", &hello()]);
     let hash = pushed["hash"].as_str().unwrap().to_owned();
-    // At the source: the fetching node gets nothing.
-    let kept = stored(&cluster.leader().data, &hash).unwrap();
-    flip(&kept);
+    flip(&stored(&cluster.leader().data, &hash).unwrap());
     let refused = cluster.leader().run(&["create", "hello", "Hello", "--require", "gpu"]);
     assert_ne!(refused.code, 0, "{refused:?}");
-    assert!(stored(&cluster.node("gpu").data, &hash).is_none(), "nothing was left on disk");
+    assert!(refused.err.contains(&hash), "says which image: {refused:?}");
+    assert!(files_of(&cluster.node("gpu").data, &hash).is_empty(), "neither the image nor its code is at the member");
+    let said = logged_until(&cluster, "leader", "moved to");
+    assert!(said.contains(&hash), "the leader says which file was damaged: {said}");
     // Pushed again it is whole again.
     cluster.leader().run(&["image", "push", &hello()]).ok();
-    let (address, _) = cluster.leader().create(&["hello", "Hello", "--require", "gpu"]);
-    assert_eq!(cluster.leader().ask(&address, "are you there?"), "Hello, world!");
-    // At the member, while it is down: it is noticed and fetched anew.
+    runs_on_gpu(&cluster);
+}
+
+#[test]
+fn a_flipped_byte_in_a_members_store_is_noticed_and_the_image_fetched_anew() {
+    let mut cluster = Cluster::new().unwrap();
+    cluster.member("gpu", Start::with(&["gpu=true"])).unwrap();
+    let pushed = cluster.leader().json(&["image", "push", &hello()]);
+    let hash = pushed["hash"].as_str().unwrap().to_owned();
+    runs_on_gpu(&cluster);
     cluster.node_mut("gpu").kill();
     flip(&stored(&cluster.node("gpu").data, &hash).unwrap());
     cluster.node_mut("gpu").restart().unwrap();
     cluster.until_state("gpu", "alive", SOON).unwrap();
-    let (address, _) = cluster.leader().create(&["hello", "Hello", "--require", "gpu"]);
-    assert_eq!(cluster.leader().ask(&address, "are you there?"), "Hello, world!");
+    logged_until(&cluster, "gpu", "moved to");
+    runs_on_gpu(&cluster);
     let whole = stored(&cluster.node("gpu").data, &hash).unwrap();
     assert_eq!(std::fs::read(whole).unwrap(), std::fs::read(hello()).unwrap());
+}
+
+#[test]
+fn a_flipped_byte_in_compiled_code_is_noticed_and_the_code_compiled_anew() {
+    let mut cluster = Cluster::new().unwrap();
+    cluster.member("gpu", Start::with(&["gpu=true"])).unwrap();
+    let pushed = cluster.leader().json(&["image", "push", &hello()]);
+    let hash = pushed["hash"].as_str().unwrap().to_owned();
+    runs_on_gpu(&cluster);
+    let compiled = |cluster: &Cluster| {
+        let image = stored(&cluster.node("gpu").data, &hash).unwrap();
+        let files: Vec<_> = files_of(&cluster.node("gpu").data, &hash).into_iter().filter(|f| *f != image).collect();
+        assert_eq!(files.len(), 1, "{files:?}");
+        files[0].clone()
+    };
+    let (file, whole) = (compiled(&cluster), std::fs::read(compiled(&cluster)).unwrap());
+    cluster.node_mut("gpu").kill();
+    flip(&file);
+    cluster.node_mut("gpu").restart().unwrap();
+    cluster.until_state("gpu", "alive", SOON).unwrap();
+    runs_on_gpu(&cluster);
+    logged_until(&cluster, "gpu", "compiled code is damaged");
+    assert_eq!(std::fs::read(compiled(&cluster)).unwrap(), whole, "compiled anew, to the same code");
+}
+
+fn runs_on_gpu(cluster: &Cluster) {
+    let (address, node) = cluster.leader().create(&["hello", "Hello", "--require", "gpu"]);
+    assert_eq!(node, "gpu");
+    assert_eq!(cluster.leader().ask(&address, "are you there?"), "Hello, world!");
+}
+
+/// The first line in the leader's log of a node that has this text, once it is there.
+fn logged_until(cluster: &Cluster, node: &str, text: &str) -> String {
+    eventually(SOON, &format!("{text:?} is in the log of {node}"), || {
+        let lines = cluster.leader().run(&["logs", "--node", node, "--json"]).ok().out;
+        Ok(lines.lines().find(|line| line.contains(text)).map(str::to_owned))
+    })
+    .unwrap()
 }
 
 #[test]
@@ -179,7 +225,25 @@ fn a_keyring_takes_what_an_allowed_key_signed_and_refuses_the_rest() {
         assert_eq!(refused.code, 5, "{refused:?}");
         assert!(refused.err.contains(code), "{refused:?}");
     }
-    leader.run(&["image", "push", &hello(), "--signature", &signed_by(&allowed)]).ok();
+    let signature = signed_by(&allowed);
+    let flipped = keys.path().join("flipped.zip");
+    let whole = std::fs::read(hello()).unwrap();
+    for at in [0, 12, whole.len() / 3, whole.len() / 2, whole.len() - 30, whole.len() - 1] {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1;
+        std::fs::write(&flipped, bytes).unwrap();
+        let refused = leader.run(&["image", "push", &flipped.display().to_string(), "--signature", &signature]);
+        // Either it is no image any more, or it is not the one that was signed.
+        let told = (refused.code, refused.err.contains("OD-120"), refused.err.contains("OD-124"));
+        assert!(matches!(told, (1, true, false) | (5, false, true)), "byte {at}: {refused:?}");
+    }
+    let other_image = format!("{}/guest/guest.zip", env!("CARGO_MANIFEST_DIR"));
+    let refused = leader.run(&["image", "push", &other_image, "--signature", &signature]);
+    assert!(refused.code == 5 && refused.err.contains("OD-124"), "a whole image under another's signature: {refused:?}");
+    let listed = leader.json(&["image", "list"]);
+    assert!(listed.as_array().unwrap().iter().all(|image| image["state"] == "rejected"), "{listed}");
+    assert_ne!(leader.run(&["create", "hello", "Hello"]).code, 0, "nothing runs from any of them");
+    leader.run(&["image", "push", &hello(), "--signature", &signature]).ok();
     let (address, _) = leader.create(&["hello", "Hello"]);
     assert_eq!(leader.ask(&address, "are you there?"), "Hello, world!");
 }

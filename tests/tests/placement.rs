@@ -91,6 +91,35 @@ fn a_check_that_panics_or_never_ends_is_a_refusal_with_a_reason_and_the_node_goe
 }
 
 #[test]
+fn a_check_in_an_image_that_panics_loops_or_takes_all_memory_is_a_refusal_with_a_reason_everywhere() {
+    let cluster = fleet();
+    let rogues = format!("{}/guest/guest.zip", env!("CARGO_MANIFEST_DIR"));
+    cluster.leader().run(&["image", "push", &rogues]).ok();
+    let checks = [
+        ("CheckPanics", "its check failed: panicked: every node is in a zone"),
+        ("CheckLoops", "its check failed: took longer than 500 ms"),
+        ("CheckAllocates", "its check failed: asked for more than 64 MiB of memory"),
+    ];
+    for (actor, reason) in checks {
+        // The leader has no zone, so `CheckPanics` panics there alone; the members have one and would take it.
+        let all: &[&str] = if actor == "CheckPanics" { &["--on", "leader"] } else { &[] };
+        for asked_at in ["leader", "web"] {
+            let refused = cluster.node(asked_at).run(&[&["create", "test-guest", actor], all].concat());
+            assert_eq!(refused.code, 4, "{refused:?}");
+            assert!(refused.err.contains("error[OD-130]") && refused.err.contains(reason), "{refused:?}");
+        }
+    }
+    // The same image still has actors that behave, on every node.
+    for name in ["leader", "db", "web"] {
+        let (address, node) = cluster.node(name).create(&["test-guest", "Rogue", "--on", name]);
+        assert_eq!(node, name);
+        assert_eq!(cluster.node(name).ask(&address, "hello"), "told hello");
+        let status = cluster.node(name).json(&["status"]);
+        assert_eq!(status["incarnation"], 1, "{status}");
+    }
+}
+
+#[test]
 fn one_global_name_is_one_actor_however_many_nodes_ask_at_once() {
     let cluster = fleet();
     let asked = ["create", "odeon.TestActor", "--global-name", "clock", "--json"];

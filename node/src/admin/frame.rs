@@ -92,6 +92,7 @@ mod tests {
     use super::*;
     use crate::admin::protocol::{PushImage, Reply, Request};
     use odeon::Value;
+    use proptest::prelude::*;
 
     async fn read(bytes: &[u8]) -> Result<Option<Request>, FrameError> {
         let mut bytes = bytes;
@@ -164,5 +165,36 @@ mod tests {
         let mut wire = Vec::new();
         write_frame(&mut wire, &Reply::Answer(value.clone())).await.unwrap();
         assert_eq!(read_frame::<Reply>(&mut &wire[..]).await.unwrap(), Some(Reply::Answer(value)));
+    }
+
+    fn some_request() -> impl Strategy<Value = Request> {
+        prop_oneof![
+            Just(Request::Nodes),
+            "\\PC{0,20}".prop_map(|of| Request::Status { of: Some(of) }),
+            prop::collection::vec(any::<u8>(), 0..40)
+                .prop_map(|bytes| Request::PushImage(PushImage { bytes, signature: None })),
+            any::<(i64, bool)>().prop_map(|(n, b)| {
+                let address = odeon::Address::from_bytes([n as u8; odeon::ADDRESS_BYTES]);
+                let message = Value::List(vec![n.into(), b.into(), Value::Map([("k".to_owned(), n.into())].into())]);
+                Request::Ask { address, message, timeout_ms: 5 }
+            }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_the_decoder_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            let _ = decode::<Request>(&bytes);
+            let _ = decode::<Reply>(&bytes);
+        }
+
+        #[test]
+        fn a_damaged_request_does_not_make_the_decoder_panic(request in some_request(), at: prop::sample::Index, with: u8) {
+            let mut body = rmp_serde::to_vec_named(&request).unwrap();
+            prop_assert_eq!(decode::<Request>(&body).unwrap(), request);
+            let at = at.index(body.len());
+            body[at] ^= with;
+            let _ = decode::<Request>(&body);
+        }
     }
 }

@@ -123,6 +123,7 @@ impl NodeBackend {
         let (dead_letters, bad_frames) = self.hosting.counters();
         let links = self.links.stats();
         let count = |n: u64| Value::Integer(i64::try_from(n).unwrap_or(i64::MAX));
+        let refused = links.refused.iter().map(|(refusal, n)| (refusal.name().to_owned(), count(*n)));
         let entries = [
             ("name", Value::from(self.name.clone())),
             ("id", Value::from(self.me.id.to_string())),
@@ -136,7 +137,8 @@ impl NodeBackend {
             ("dead_letters", count(dead_letters)),
             ("bad_frames", count(bad_frames)),
             ("links", count(links.connected as u64)),
-            ("refused_handshakes", count(links.refused.values().sum())),
+            ("handshakes", count(links.handshakes as u64)),
+            ("refused", Value::Map(refused.collect())),
         ];
         Value::Map(entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
     }

@@ -1,20 +1,21 @@
 //! Runs actors' own checks so that none of them can harm the node, and remembers what they answered.
 //!
 //! A check of an image is bounded by its runtime. A check that is linked into the node cannot be stopped: it runs
-//! in a thread of its own, is given up after a time limit, and is not run again.
+//! in a thread of its own, is given up after a time limit, and is not run again. If it ends after all, its answer is
+//! taken then: it may have been the machine that was slow.
 
 use odeon::{CapabilityMap, CapabilityView, Definition, Failure, Requirements, Value};
 use odeon_capabilities::{Memo, MemoLimits, Reads, RecordingView};
 use odeon_convention::types::{CheckOutcome, CheckVerdict};
 use parking_lot::Mutex;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 /// How long a check may take.
 const CHECK_TIME_MAX_MS: u64 = 1000;
-/// Threads with checks that never ended; beyond it no check that is linked in is run any more.
+/// Threads with checks that were given up and have not ended; beyond it no check that is linked in is run any more.
 const GIVEN_UP_MAX: usize = 16;
 /// Answers that are remembered.
 const REMEMBERED_MAX: usize = 4096;
@@ -24,17 +25,17 @@ const REMEMBERED_BYTES_MAX: usize = 16 * 1024 * 1024;
 type Question = (Arc<str>, Option<Arc<str>>, Requirements);
 
 /// The checks of one node.
-pub(crate) struct Checks {
+pub(crate) struct Checks(Arc<State>);
+
+struct State {
     answers: Mutex<Memo<Question, CheckOutcome>>,
     given_up: AtomicUsize,
 }
 
 impl Checks {
     pub(crate) fn new() -> Self {
-        Self {
-            answers: Mutex::new(Memo::new(MemoLimits { entries_max: REMEMBERED_MAX, bytes_max: REMEMBERED_BYTES_MAX })),
-            given_up: AtomicUsize::new(0),
-        }
+        let limits = MemoLimits { entries_max: REMEMBERED_MAX, bytes_max: REMEMBERED_BYTES_MAX };
+        Self(Arc::new(State { answers: Mutex::new(Memo::new(limits)), given_up: AtomicUsize::new(0) }))
     }
 
     /// What the check of `definition` says of a node with `capabilities`. Returns within the time limit.
@@ -45,14 +46,14 @@ impl Checks {
         requirements: &Requirements,
     ) -> CheckOutcome {
         let question = (definition.name.clone(), definition.image.clone(), requirements.clone());
-        if let Some(known) = self.answers.lock().find(&question, capabilities) {
+        if let Some(known) = self.0.answers.lock().find(&question, capabilities) {
             return known.clone();
         }
-        let outcome = match definition.image {
-            Some(_) => run_here(definition, capabilities, requirements),
-            None => self.run_in_thread(definition, capabilities, requirements),
-        };
-        self.answers.lock().remember(question, outcome.read.clone(), outcome.clone());
+        if definition.image.is_none() {
+            return self.run_in_thread(definition, capabilities, question);
+        }
+        let outcome = run_here(definition, capabilities, requirements);
+        self.0.remember(question, &outcome);
         outcome
     }
 
@@ -60,24 +61,56 @@ impl Checks {
         &self,
         definition: &Definition,
         capabilities: &Arc<CapabilityMap>,
-        requirements: &Requirements,
+        question: Question,
     ) -> CheckOutcome {
-        if self.given_up.load(Ordering::Relaxed) >= GIVEN_UP_MAX {
-            return failed(format!("{GIVEN_UP_MAX} checks of this node never ended, so no more are run"));
+        if self.0.given_up.load(Ordering::Relaxed) >= GIVEN_UP_MAX {
+            return failed(format!("{GIVEN_UP_MAX} checks of this node do not end, so no more are run"));
         }
         let (sender, receiver) = mpsc::sync_channel(1);
-        let (definition, capabilities, requirements) = (definition.clone(), capabilities.clone(), requirements.clone());
-        let started = std::thread::Builder::new().name("odeon-check".into()).spawn(move || {
-            // The receiver may have given up; then nobody wants the answer.
-            let _ = sender.send(run_here(&definition, &capabilities, &requirements));
-        });
-        if let Err(error) = started {
+        let decided = Arc::new(AtomicBool::new(false));
+        let check = {
+            let (state, decided, question) = (self.0.clone(), decided.clone(), question.clone());
+            let (definition, capabilities) = (definition.clone(), capabilities.clone());
+            move || {
+                let outcome = run_here(&definition, &capabilities, &question.2);
+                if decided.swap(true, Ordering::AcqRel) {
+                    state.ended_late(question, &outcome);
+                } else {
+                    // Who asked waits for it.
+                    let _ = sender.send(outcome);
+                }
+            }
+        };
+        if let Err(error) = std::thread::Builder::new().name("odeon-check".into()).spawn(check) {
             return failed(format!("no thread for the check: {error}"));
         }
-        receiver.recv_timeout(Duration::from_millis(CHECK_TIME_MAX_MS)).unwrap_or_else(|_| {
-            self.given_up.fetch_add(1, Ordering::Relaxed);
+        let mut outcome = receiver.recv_timeout(Duration::from_millis(CHECK_TIME_MAX_MS));
+        let mut answers = self.0.answers.lock();
+        if outcome.is_err() && decided.swap(true, Ordering::AcqRel) {
+            // It ended in this very moment.
+            outcome = receiver.recv().map_err(Into::into);
+        }
+        let outcome = outcome.unwrap_or_else(|_| {
+            self.0.given_up.fetch_add(1, Ordering::Relaxed);
             failed(format!("its check took longer than {CHECK_TIME_MAX_MS} ms"))
-        })
+        });
+        // Still under the lock, so that the answer of a check that ends now comes after this one.
+        answers.remember(question, outcome.read.clone(), outcome.clone());
+        outcome
+    }
+}
+
+impl State {
+    fn remember(&self, question: Question, outcome: &CheckOutcome) {
+        self.answers.lock().remember(question, outcome.read.clone(), outcome.clone());
+    }
+
+    /// A check that was given up has ended: what it says is true from now on.
+    fn ended_late(&self, question: Question, outcome: &CheckOutcome) {
+        let mut answers = self.answers.lock();
+        self.given_up.fetch_sub(1, Ordering::Relaxed);
+        answers.forget(&question);
+        answers.remember(question, outcome.read.clone(), outcome.clone());
     }
 }
 
@@ -155,6 +188,32 @@ mod tests {
             };
             assert!(reason.contains("1000 ms"), "{reason}");
         }
-        assert_eq!(checks.given_up.load(Ordering::Relaxed), 1);
+        assert_eq!(checks.0.given_up.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn a_check_that_ends_late_after_all_is_believed_then() {
+        static LET_GO: AtomicBool = AtomicBool::new(false);
+        let checks = Checks::new();
+        let slow = definition(|c, _| {
+            while !LET_GO.load(Ordering::Acquire) {
+                std::thread::yield_now();
+            }
+            c.is_true("db")
+        });
+        let mut map = CapabilityMap::new();
+        map.set("db", true).unwrap();
+        let map = Arc::new(map);
+        let first = checks.run(&slow, &map, &Requirements::none());
+        assert!(matches!(first.verdict, CheckVerdict::Failed(_)), "{first:?}");
+        assert_eq!(checks.0.given_up.load(Ordering::Relaxed), 1);
+        LET_GO.store(true, Ordering::Release);
+        let started = std::time::Instant::now();
+        while checks.run(&slow, &map, &Requirements::none()).verdict != CheckVerdict::Accepted {
+            assert!(started.elapsed() < Duration::from_secs(20), "its answer is never taken");
+        }
+        assert_eq!(checks.0.given_up.load(Ordering::Relaxed), 0);
+        let without = Arc::new(CapabilityMap::new());
+        assert_eq!(checks.run(&slow, &without, &Requirements::none()).verdict, CheckVerdict::Refused);
     }
 }

@@ -190,10 +190,42 @@ mod tests {
         assert!(matches!(parsed, Frame::ChildExited { reason, .. } if reason == "ä".repeat(REASON_BYTES_MAX / 2)));
     }
 
+    fn some_frame() -> impl Strategy<Value = Vec<u8>> {
+        let node = |n: u8| NodeRef { id: NodeId([n; 16]), incarnation: Incarnation(u32::from(n)) };
+        prop_oneof![
+            "\\PC{0,40}".prop_map(|text| {
+                let message = AnyMessage::new(text);
+                Frame::message(&Envelope { to: address(1), sender: address(2), message }).unwrap()
+            }),
+            "\\PC{0,40}".prop_map(|reason| Frame::child_exited(address(1), address(2), &reason)),
+            any::<u8>().prop_map(|n| Frame::undeliverable(address(n), address(2))),
+            any::<u8>().prop_map(|n| Frame::where_is(address(n))),
+            any::<Option<u8>>().prop_map(move |n| Frame::settled(address(1), n.map(|n| (node(n), address(n))))),
+        ]
+    }
+
     proptest! {
         #[test]
-        fn no_bytes_make_the_parser_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = Frame::parse(&bytes);
+        fn no_bytes_make_the_parser_panic(kind in 0_u8..7, rest in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = Frame::parse(&[&[kind][..], &rest].concat());
+        }
+
+        #[test]
+        fn a_frame_that_was_cut_or_damaged_is_a_frame_or_an_error(
+            frame in some_frame(),
+            at: proptest::sample::Index,
+            with: u8,
+            cut: proptest::sample::Index,
+        ) {
+            prop_assert!(Frame::parse(&frame).is_ok());
+            let mut bytes = frame.clone();
+            let at = at.index(bytes.len());
+            bytes[at] ^= with;
+            bytes.truncate(cut.index(bytes.len()) + 1);
+            if let Ok(Frame::Message(envelope)) = Frame::parse(&bytes) {
+                // What an actor of another type makes of it is no worse than not its message.
+                let _ = (envelope.message.is::<i64>(), envelope.message.is::<String>(), envelope.message.to_value());
+            }
         }
     }
 }

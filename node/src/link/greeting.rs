@@ -56,7 +56,11 @@ async fn read<T: DeserializeOwned>(stream: &mut RecvStream) -> Result<T, Close> 
     }
     let mut body = vec![0; length];
     read_exact(stream, &mut body).await?;
-    rmp_serde::from_slice(&body).map_err(|e| Close::violation(format!("a greeting that cannot be understood: {e}")))
+    decode(&body)
+}
+
+fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, Close> {
+    rmp_serde::from_slice(body).map_err(|e| Close::violation(format!("a greeting that cannot be understood: {e}")))
 }
 
 pub(crate) async fn send_hello(stream: &mut SendStream, hello: &Hello) -> Result<(), Close> {
@@ -95,4 +99,38 @@ pub(crate) async fn send_resume(stream: &mut SendStream, resume: &Resume) -> Res
 pub(crate) async fn receive_resume(stream: &mut RecvStream) -> Result<Resume, Close> {
     let resume: Resume = read(stream).await?;
     if resume.session == 0 { Err(Close::violation("a session without a number")) } else { Ok(resume) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use odeon::{Incarnation, NodeId};
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_the_reader_of_a_greeting_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = decode::<Hello>(&bytes);
+            let _ = decode::<Resume>(&bytes);
+        }
+
+        #[test]
+        fn a_damaged_greeting_does_not_make_the_reader_panic(
+            name in "\\PC{0,40}",
+            received: [u64; LANES],
+            at: prop::sample::Index,
+            with: u8,
+        ) {
+            let hello = Hello { node: NodeRef { id: NodeId([7; 16]), incarnation: Incarnation(3) }, name };
+            let resume = Resume { session: 1, peer_session: 2, received };
+            let (mut one, mut other) = (rmp_serde::to_vec_named(&hello).unwrap(), rmp_serde::to_vec_named(&resume).unwrap());
+            prop_assert_eq!(decode::<Hello>(&one), Ok(hello));
+            prop_assert_eq!(decode::<Resume>(&other), Ok(resume));
+            for bytes in [&mut one, &mut other] {
+                let at = at.index(bytes.len());
+                bytes[at] ^= with;
+            }
+            let _ = (decode::<Hello>(&one), decode::<Resume>(&other));
+        }
+    }
 }

@@ -36,6 +36,26 @@ pub enum Refusal {
     NotAdmitted,
 }
 
+impl Refusal {
+    /// Its name in logs and in `odeon status`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NotQuic => "not_quic",
+            Self::HandshakeTimeout => "handshake_timeout",
+            Self::HandshakeFailed => "handshake_failed",
+            Self::TooManyHandshakes => "too_many_handshakes",
+            Self::UnknownCertificate => "unknown_certificate",
+            Self::Expired => "expired",
+            Self::TokenUsedUp => "token_used_up",
+            Self::Identity => "identity",
+            Self::Version => "version",
+            Self::Violation => "violation",
+            Self::Superseded => "superseded",
+            Self::NotAdmitted => "not_admitted",
+        }
+    }
+}
+
 #[derive(Default)]
 pub(crate) struct Refusals(Mutex<State>);
 
@@ -52,7 +72,7 @@ impl Refusals {
 
     pub(crate) fn note(&self, source: SocketAddr, refusal: Refusal, reason: &str) {
         if self.count(source.ip(), refusal, Instant::now()) {
-            tracing::warn!(%source, ?refusal, reason, "turned a peer away");
+            tracing::warn!(%source, refusal = refusal.name(), reason, "turned a peer away");
         }
     }
 

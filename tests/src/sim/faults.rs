@@ -45,6 +45,7 @@ impl World {
     fn partition(&mut self) {
         let first = self.any();
         let many = self.random.below(self.nodes.len() / 4 + 1);
+        self.report.partitions += u64::from(many > 1);
         for node in (first..first + many).map(|n| n % self.nodes.len()).collect::<Vec<_>>() {
             self.block(node, &[Way::ToLeader, Way::ToMember]);
         }

@@ -4,6 +4,9 @@
 use super::random::Random;
 use odeon::NodeRef;
 
+/// What a message takes at most, unless something delays it.
+pub(super) const USUAL_DELAY_MS: u64 = 15;
+
 /// One direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Way {
@@ -68,7 +71,7 @@ impl Link {
             self.disturbed_ms = now;
             return None;
         }
-        let delay = if random.chance(2) { random.within(20, 300) } else { random.within(1, 15) };
+        let delay = if random.chance(2) { random.within(20, 300) } else { random.within(1, USUAL_DELAY_MS) };
         self.last_ms[at] = self.last_ms[at].max(now + delay);
         Some(self.last_ms[at])
     }

@@ -2,7 +2,7 @@
 
 use super::broken::Broken;
 use super::ledger::Ledger;
-use super::links::{Link, Way};
+use super::links::{Link, USUAL_DELAY_MS, Way};
 use super::operators::Operators;
 use super::process::{Actor, Node, Process};
 use super::random::Random;
@@ -155,15 +155,17 @@ impl World {
                 return Err(broke);
             }
         }
-        self.settled().map_err(|(checker, what)| (self.now, checker, what))?;
+        self.report.alive_at_end = self.settled().map_err(|(checker, what)| (self.now, checker, what))?;
         self.report.digest = self.digest.finish();
         Ok(self.report)
     }
 
-    fn settled(&self) -> Result<(), (&'static str, String)> {
+    /// How many nodes are alive, once it is sure that all is well with all of them.
+    fn settled(&self) -> Result<u64, (&'static str, String)> {
         let living: Vec<Ending> = self.nodes.iter().filter_map(|n| n.running.as_ref()).map(ending).collect();
         let shown = self.leader.as_ref().map(|l| l.members(self.now)).unwrap_or_default();
-        watch::settled(&living, &shown, self.operators.waiting())
+        watch::settled(&living, &shown, self.operators.waiting())?;
+        Ok(shown.iter().filter(|m| m.state == leader::MemberState::Alive).count() as u64)
     }
 
     pub(super) fn faulty(&self) -> bool {
@@ -208,6 +210,8 @@ impl World {
             Event::ToLeader { node, epoch, from, message } => {
                 if self.leader.is_some() && self.links[node].at_leader == Some((epoch, from)) {
                     self.tell_leader(leader::Input::Received { from, message: *message });
+                } else {
+                    self.report.lost += 1;
                 }
             }
             Event::ToMember { node, epoch, message } => self.deliver(node, epoch, *message),
@@ -272,6 +276,7 @@ impl World {
     fn stall_leader(&mut self) {
         if self.leader.is_some() && self.stalled.is_none() {
             self.stalled = Some(VecDeque::new());
+            self.report.leader_stalls += 1;
             let for_ms = self.random.within(300, 7_000);
             self.after(for_ms, Event::LeaderWakes);
         }
@@ -390,7 +395,7 @@ impl World {
             return;
         }
         self.round_trip(&message);
-        match self.links[node].carry(Way::ToMember, self.now, &mut self.random) {
+        match self.carry(node, Way::ToMember) {
             Some(at) => self.at(at, Event::ToMember { node, epoch, message: Box::new(message) }),
             None => self.silent(node, epoch),
         }
@@ -431,6 +436,16 @@ impl World {
         self.tell_leader(leader::Input::Connected { node: me, role: Role::Member });
         let leader = self.leader_ref();
         self.tell_member(node, me, member::Input::Connected { leader });
+    }
+
+    /// When what is sent now arrives, or that it is lost; counted when it is late or lost.
+    fn carry(&mut self, node: usize, way: Way) -> Option<u64> {
+        let arrives = self.links[node].carry(way, self.now, &mut self.random);
+        match arrives {
+            Some(at) => self.report.delayed += u64::from(at - self.now > USUAL_DELAY_MS),
+            None => self.report.lost += 1,
+        }
+        arrives
     }
 
     /// Something was lost: both ends notice, each in its own time.
@@ -486,6 +501,8 @@ impl World {
             && let Some(me) = self.nodes[node].running.as_ref().map(|p| p.me)
         {
             self.tell_member(node, me, member::Input::Received { from, message });
+        } else {
+            self.report.lost += 1;
         }
     }
 
@@ -498,6 +515,7 @@ impl World {
         let capabilities = self.first_capabilities(node);
         let seed = self.random.next();
         let me = self.nodes[node].start(capabilities, seed);
+        self.report.member_restarts += u64::from(me.incarnation.0 > 1);
         self.saw(&Seen::NodeStarted { node: me });
         let delay = self.random.within(1, 300);
         self.after(delay, Event::Dial { node });
@@ -619,7 +637,7 @@ impl World {
         }
         let Some(epoch) = self.links[node].at_member else { return };
         self.round_trip(&message);
-        match self.links[node].carry(Way::ToLeader, self.now, &mut self.random) {
+        match self.carry(node, Way::ToLeader) {
             Some(at) => self.at(at, Event::ToLeader { node, epoch, from, message: Box::new(message) }),
             None => self.silent(node, epoch),
         }

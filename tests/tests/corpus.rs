@@ -1,0 +1,50 @@
+//! The seeds of the fuzz targets, and whatever a fuzzer has found, replayed by the ordinary compiler.
+
+#[allow(unreachable_pub, reason = "it is a crate of its own in fuzz/")]
+#[path = "../../fuzz/src/lib.rs"]
+mod targets;
+
+use odeon_capabilities::Expression;
+use odeon_convention::wire::{ToLeader, decode};
+use odeon_sourceauth::{AllowedSigners, Image, Manifest, Signature};
+use std::path::PathBuf;
+
+fn corpus(target: &str) -> PathBuf {
+    PathBuf::from(format!("{}/../fuzz/corpus/{target}", env!("CARGO_MANIFEST_DIR")))
+}
+
+#[test]
+fn no_seed_of_any_target_is_a_finding() {
+    for (target, check) in targets::TARGETS {
+        let seeds: Vec<_> = std::fs::read_dir(corpus(target)).unwrap().map(|entry| entry.unwrap().path()).collect();
+        assert!(seeds.len() >= 2, "{target} has {} seeds", seeds.len());
+        for seed in seeds {
+            println!("{}", seed.display());
+            check(&std::fs::read(&seed).unwrap());
+        }
+    }
+}
+
+#[test]
+fn the_seeds_get_past_the_first_look_of_what_they_are_for() {
+    let bytes = |target, seed| std::fs::read(corpus(target).join(seed)).unwrap();
+    let text = |target, seed| String::from_utf8(bytes(target, seed)).unwrap();
+    for seed in ["stored", "deflated"] {
+        assert_eq!(Image::open(bytes("image", seed)).unwrap().files().count(), 3, "{seed}");
+    }
+    for seed in ["smallest", "everything"] {
+        Manifest::parse(&text("manifest", seed)).unwrap();
+    }
+    for seed in ["ed25519", "ecdsa"] {
+        let both = text("signature", seed);
+        let (signature, signers) = both.split_once('\0').unwrap();
+        Signature::parse(signature).unwrap();
+        assert_eq!(AllowedSigners::parse(signers).unwrap().signers().len(), 2, "{seed}");
+    }
+    for seed in ["create", "placed", "register", "renew"] {
+        decode::<ToLeader>(&bytes("wire", seed)).unwrap();
+    }
+    for seed in ["any-key", "comparisons", "lists-and-maps"] {
+        Expression::parse(&text("expression", seed)).unwrap();
+    }
+}
