@@ -11,13 +11,8 @@ use std::sync::LazyLock;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 5] = [
-    ("expression", expression),
-    ("image", image),
-    ("manifest", manifest),
-    ("signature", signature),
-    ("wire", wire),
-];
+pub const TARGETS: [Target; 5] =
+    [("expression", expression), ("image", image), ("manifest", manifest), ("signature", signature), ("wire", wire)];
 
 static MAP: LazyLock<CapabilityMap> = LazyLock::new(|| {
     let mut map = CapabilityMap::new();

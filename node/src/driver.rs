@@ -196,6 +196,7 @@ impl Driver {
                 },
                 () = hosting.kept_changed.notified() => self.take_kept(),
                 _ = load_tick.tick() => {
+                    hosting.prune();
                     let actors = u32::try_from(hosting.system().count()).unwrap_or(u32::MAX);
                     self.take_part(member::Input::LoadChanged { load: Load { actors } });
                 }

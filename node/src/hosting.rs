@@ -5,6 +5,7 @@
 //! node cannot or may not make itself go to the driver. Start with [`Hosting::route`].
 
 mod checks;
+mod definitions;
 mod frame;
 mod routes;
 
@@ -13,6 +14,7 @@ pub(crate) use checks::Checks;
 use crate::driver::Event;
 use crate::link::{self, Links};
 use crate::logs::ActorLog;
+use definitions::Definitions;
 use frame::Frame;
 use hashbrown::HashMap;
 use odeon::host::{CreateRequest, Level};
@@ -54,8 +56,7 @@ pub(crate) struct Kept {
 /// What actors of this node can reach.
 pub(crate) struct Hosting {
     me: NodeRef,
-    registry: Registry,
-    images: RwLock<HashMap<Arc<str>, Arc<[Definition]>>>,
+    definitions: Definitions,
     capabilities: RwLock<Arc<CapabilityMap>>,
     pub(crate) checks: Checks,
     system: OnceLock<System>,
@@ -85,8 +86,7 @@ impl Hosting {
     ) -> Arc<Self> {
         Arc::new(Self {
             me,
-            registry,
-            images: RwLock::default(),
+            definitions: Definitions::new(registry),
             capabilities: RwLock::new(Arc::new(capabilities)),
             checks: Checks::new(),
             system: OnceLock::new(),
@@ -138,24 +138,21 @@ impl Hosting {
 
     /// The actor types of an image, now ready to be created from.
     pub(crate) fn add_image(&self, hash: &str, definitions: Vec<Definition>) {
-        self.images.write().insert(hash.into(), definitions.into());
+        self.definitions.load(hash, definitions);
     }
 
     /// No new actors from an image. Those that run keep what they need.
     pub(crate) fn remove_image(&self, hash: &str) {
-        self.images.write().remove(hash);
+        self.definitions.unload(hash);
     }
 
     pub(crate) fn has_image(&self, hash: &str) -> bool {
-        self.images.read().contains_key(hash)
+        self.definitions.is_loaded(hash)
     }
 
-    /// A type by its image and name.
-    pub(crate) fn definition(&self, image: Option<&str>, actor: &str) -> Option<Definition> {
-        match image {
-            None => self.registry.find(actor).cloned(),
-            Some(hash) => self.images.read().get(hash)?.iter().find(|d| &*d.name == actor).cloned(),
-        }
+    /// Forgets what no actor needs any more. To be called now and then.
+    pub(crate) fn prune(&self) {
+        self.definitions.prune();
     }
 
     /// What the actor's own check says of these capabilities; `Unknown` where the code is not here.
@@ -166,7 +163,7 @@ impl Hosting {
         capabilities: &Arc<CapabilityMap>,
         requirements: &odeon::Requirements,
     ) -> CheckOutcome {
-        match self.definition(image, actor) {
+        match self.definitions.find(image, actor) {
             Some(definition) => self.checks.run(&definition, capabilities, requirements),
             None => CheckOutcome { verdict: CheckVerdict::Unknown, read: Default::default() },
         }
@@ -176,7 +173,8 @@ impl Hosting {
     pub(crate) fn launch(&self, spec: &CreateSpec) -> Result<Address, String> {
         let image = spec.image.map(|hash| hash.to_string());
         let definition = self
-            .definition(image.as_deref(), &spec.actor)
+            .definitions
+            .find(image.as_deref(), &spec.actor)
             .ok_or_else(|| format!("node has no actor type {:?}", spec.actor))?;
         self.system()
             .spawn(Spawn {
@@ -611,8 +609,8 @@ impl Drop for AskGuard<'_> {
 }
 
 impl Outside for Hosting {
-    fn resolve(&self, _parent: Option<Address>, image: Option<&str>, request: &CreateRequest) -> Resolution {
-        let image = request.image.as_deref().or(image);
+    fn resolve(&self, _parent: Option<Address>, own: Option<&str>, request: &CreateRequest) -> Resolution {
+        let image = request.image.as_deref().or(own);
         if request.global_name.is_some() {
             return Resolution::Elsewhere;
         }
@@ -620,7 +618,9 @@ impl Outside for Hosting {
             Ok(matcher) => matcher,
             Err(error) => return Resolution::Refused(error.to_string()),
         };
-        let Some(definition) = self.definition(image, &request.actor) else { return Resolution::Elsewhere };
+        let Some(definition) = self.definitions.find_for(own, image, &request.actor) else {
+            return Resolution::Elsewhere;
+        };
         let capabilities = self.capabilities.read().clone();
         let fits = matcher.refusals(&capabilities).is_empty()
             && definition.required.iter().all(|key| capabilities.value(key).is_some_and(Value::is_true))

@@ -102,14 +102,20 @@ fn a_hundred_thousand_messages_arrive_once_and_in_order_while_their_link_is_cut_
             assert_eq!(stream.links(), 2, "cut {cut} is over before the connection notices");
         }
         let (received, sent) = (stream.received(), stream.sent());
-        assert!(received <= before && before + INTO_CUT_MIN <= sent, "cut {cut}: {received} of {sent}, {before} before");
+        assert!(
+            received <= before && before + INTO_CUT_MIN <= sent,
+            "cut {cut}: {received} of {sent}, {before} before"
+        );
         println!("cut {cut}: {} numbers under way, connection killed: {kills}", sent - received);
         hosts.heal(1, 2).unwrap();
         stream.until("numbers flow again", FLOWS_WITHIN, |s| s.received() > before);
     }
     stream.until("all have arrived", FLOWS_WITHIN, |s| s.received() >= COUNT);
     let report = stream.report();
-    assert_eq!((&report["received"], &report["out_of_order"], &report["last"]), (&COUNT.into(), &0.into(), &COUNT.into()));
+    assert_eq!(
+        (&report["received"], &report["out_of_order"], &report["last"]),
+        (&COUNT.into(), &0.into(), &COUNT.into())
+    );
     for name in ["from", "to"] {
         assert_eq!(cluster.until_state(name, "alive", Duration::from_secs(5)).unwrap()["incarnation"], 1);
         assert_eq!(cluster.node(name).json(&["status"])["dead_letters"], 0, "{name}");

@@ -239,7 +239,10 @@ fn a_keyring_takes_what_an_allowed_key_signed_and_refuses_the_rest() {
     }
     let other_image = format!("{}/guest/guest.zip", env!("CARGO_MANIFEST_DIR"));
     let refused = leader.run(&["image", "push", &other_image, "--signature", &signature]);
-    assert!(refused.code == 5 && refused.err.contains("OD-124"), "a whole image under another's signature: {refused:?}");
+    assert!(
+        refused.code == 5 && refused.err.contains("OD-124"),
+        "a whole image under another's signature: {refused:?}"
+    );
     let listed = leader.json(&["image", "list"]);
     assert!(listed.as_array().unwrap().iter().all(|image| image["state"] == "rejected"), "{listed}");
     assert_ne!(leader.run(&["create", "hello", "Hello"]).code, 0, "nothing runs from any of them");

@@ -45,13 +45,7 @@ impl Serving {
     }
 }
 
-async fn serve(
-    receive: RecvStream,
-    mut send: SendStream,
-    caller: Caller,
-    has_place: bool,
-    backend: Arc<dyn Backend>,
-) {
+async fn serve(receive: RecvStream, mut send: SendStream, caller: Caller, has_place: bool, backend: Arc<dyn Backend>) {
     if !has_place {
         let message = format!("the node serves {COMMANDS_MAX} operators' commands already, as many as it does at once");
         refuse(&mut send, codes::INTERNAL, message).await;

@@ -216,7 +216,8 @@ mod tests {
         for right in ["127.0.0.1:5340", "leader:1", "a-b.c_d.example:65535", "[::1]:5340"] {
             assert_eq!(host_port(right).as_deref(), Ok(right));
         }
-        for wrong in ["", ":", "host", "host:", ":5340", "host:0", "host:65536", "host:+1", "::1:5340", "[::1]", "a b:1"]
+        for wrong in
+            ["", ":", "host", "host:", ":5340", "host:0", "host:65536", "host:+1", "::1:5340", "[::1]", "a b:1"]
         {
             assert!(host_port(wrong).unwrap_err().contains("HOST:PORT"), "{wrong}");
         }
