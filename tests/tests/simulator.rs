@@ -17,16 +17,22 @@ fn every_invariant_holds_for_every_seed() {
         Some(one) => one..one + 1,
         None => FIRST_SEED..FIRST_SEED + number("ODEON_SIM_SEEDS").unwrap_or(SEEDS),
     };
+    let one = seeds.end - seeds.start == 1;
+    let (mut crashes, mut stalls) = (0, 0);
     for seed in seeds {
         match run(seed, &Options::default()) {
             Ok(report) => {
                 println!("seed {seed}: {report:?}");
                 assert_eq!(report.alive_at_end, 200, "everybody is in and back at the end: {report:?}");
                 assert_eq!(tame(&report), None, "seed {seed} proves little: {report:?}");
+                crashes += report.leader_crashes;
+                stalls += report.leader_stalls;
             }
             Err(failure) => panic!("{failure}"),
         }
     }
+    // A few in a run: one of them may do without.
+    assert!(one || (crashes > 0 && stalls > 0), "the leader crashed {crashes} times and stalled {stalls} times");
 }
 
 /// What did not happen in a run that was to be wild.
@@ -36,8 +42,6 @@ fn tame(report: &Report) -> Option<&'static str> {
         ("refusals", report.incompatible > 0),
         ("crashes of members", report.member_crashes > 10),
         ("restarts of members", report.member_restarts > 10),
-        ("crashes of the leader", report.leader_crashes > 0),
-        ("stalls of the leader", report.leader_stalls > 0),
         ("cut links", report.links_cut > 10),
         ("partitions", report.partitions > 0),
         ("lost messages", report.lost > 100),

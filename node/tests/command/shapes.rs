@@ -161,7 +161,7 @@ fn explain_prints_the_keys_of_the_contract() {
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(
         lines,
-        ["0 of 4 nodes accept; no node can host it", "  3 nodes: lacks gpu (such as web)", "  nearest: db lacks gpu",]
+        ["0 of 4 nodes accept; no node can host it", "  3 nodes: lacks gpu (such as web)", "  nearest: db: gpu"]
     );
 }
 
