@@ -2,13 +2,14 @@
 
 use super::admit;
 use super::connection::greet;
-use super::error::tls_alert;
+use super::error::{of_alert, tls_alert};
 use super::gate::Place;
 use super::limits::ACCEPT_TIMEOUT;
 use super::refusals::Refusal;
 use super::shared::Shared;
 use crate::identity::trust::Credential;
 use quinn::{Connection, ConnectionError, Incoming};
+use rustls::AlertDescription;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use std::sync::Arc;
 
@@ -46,29 +47,49 @@ async fn receive(shared: Arc<Shared>, incoming: Incoming, place: Place) {
     };
     // The handshake verified this very certificate; asked again it says what it stands for.
     let credential = certificate_of(&connection)
-        .and_then(|leaf| shared.trust().client_of(&shared.tokens, &leaf, UnixTime::now()).ok());
+        .ok_or(rustls::Error::NoCertificatesPresented)
+        .and_then(|leaf| shared.trust().client_of(&shared.tokens, &leaf, UnixTime::now()));
     match credential {
-        Some(Credential::Node { id, role }) => {
+        Ok(Credential::Node { id, role }) => {
             let greeted = greet(&shared, connection, id, role, false).await;
             drop(place);
             if let Ok(carrier) = greeted {
                 carrier.run(shared).await;
             }
         }
-        Some(Credential::Token { id, role }) => admit::serve(&shared, connection, id, role, place).await,
-        None => shared.refusals.note(source, Refusal::UnknownCertificate, "the certificate is no longer good"),
+        Ok(Credential::Token { id, role }) => admit::serve(&shared, connection, id, role, place).await,
+        // Another one used the token up between the two looks, say: the peer hears what the handshake would have said.
+        Err(error) => {
+            let reason = error.to_string();
+            let alert = alert_of(error);
+            shared.refusals.note(source, refusal_of_alert(Some(alert)), &reason);
+            of_alert(alert).apply(&connection);
+        }
     }
 }
 
 fn refusal(error: &ConnectionError) -> Refusal {
     match error {
         ConnectionError::TimedOut => Refusal::HandshakeTimeout,
-        ConnectionError::TransportError(e) => match tls_alert(u64::from(e.code)) {
-            Some(42 | 43 | 46 | 48 | 116) => Refusal::UnknownCertificate,
-            Some(44) => Refusal::TokenUsedUp,
-            Some(45) => Refusal::Expired,
-            _ => Refusal::HandshakeFailed,
-        },
+        ConnectionError::TransportError(e) => refusal_of_alert(tls_alert(u64::from(e.code))),
+        _ => Refusal::HandshakeFailed,
+    }
+}
+
+/// The alert that the handshake would have sent for this.
+fn alert_of(error: rustls::Error) -> u8 {
+    let alert = match error {
+        rustls::Error::InvalidCertificate(error) => AlertDescription::from(error),
+        _ => AlertDescription::BadCertificate,
+    };
+    alert.into()
+}
+
+fn refusal_of_alert(alert: Option<u8>) -> Refusal {
+    match alert {
+        Some(42 | 43 | 46 | 48 | 116) => Refusal::UnknownCertificate,
+        Some(44) => Refusal::TokenUsedUp,
+        Some(45) => Refusal::Expired,
         _ => Refusal::HandshakeFailed,
     }
 }

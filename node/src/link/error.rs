@@ -83,16 +83,21 @@ pub(crate) fn closed_by_peer(error: &ConnectionError) -> Option<Close> {
             Some(Close { code, reason })
         }
         ConnectionError::ConnectionClosed(close) => {
-            let (code, reason) = match tls_alert(u64::from(close.error_code))? {
-                44 => (codes::TOKEN_USED_UP, "the token has been used as often as it may be"),
-                45 => (codes::TOKEN_EXPIRED, "the token has expired"),
-                48 => (codes::TOKEN_UNKNOWN, "the leader does not know the token"),
-                _ => (codes::IDENTITY, "the peer does not accept this certificate"),
-            };
-            Some(Close::new(code, reason))
+            tls_alert(u64::from(close.error_code)).map(of_alert)
         }
         _ => None,
     }
+}
+
+/// What the alert with which a certificate is refused means.
+pub(crate) fn of_alert(alert: u8) -> Close {
+    let (code, reason) = match alert {
+        44 => (codes::TOKEN_USED_UP, "the token has been used as often as it may be"),
+        45 => (codes::TOKEN_EXPIRED, "the token has expired"),
+        48 => (codes::TOKEN_UNKNOWN, "the leader does not know the token"),
+        _ => (codes::IDENTITY, "the peer does not accept this certificate"),
+    };
+    Close::new(code, reason)
 }
 
 /// The TLS alert in a transport error code (RFC 9001, 4.8).
