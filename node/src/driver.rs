@@ -52,6 +52,8 @@ pub(crate) enum Event {
         failure: Option<String>,
     },
     ImageLost(SourceHash),
+    /// The leader does not take this start of the node any more, because it knows a later one.
+    Superseded(String),
     Launched {
         request: RequestId,
         result: Result<Address, String>,
@@ -282,6 +284,7 @@ impl Driver {
                 // Who asked may have gone.
                 let _ = end.send(self.view());
             }
+            Event::Superseded(reason) => self.end = Some(End::Rejected { code: codes::SUPERSEDED, reason }),
             Event::Leave => self.leave(),
             Event::Stop => self.end = Some(End::Left),
         }
