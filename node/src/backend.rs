@@ -130,11 +130,15 @@ impl NodeBackend {
         }
     }
 
+    /// The leader that has this node in its list.
+    fn leader(&self, view: &View) -> Result<NodeRef, Failed> {
+        let missing = || failed(codes::LEADER_UNREACHABLE, format!("node {} has no link to its leader", self.name));
+        view.leader.ok_or_else(missing)
+    }
+
     /// Hands a request to the leader.
     async fn ask_leader(&self, view: &View, request: &Request) -> Outcome {
-        let leader = view.leader.ok_or_else(|| {
-            failed(codes::LEADER_UNREACHABLE, format!("node {} has no link to its leader", self.name))
-        })?;
+        let leader = self.leader(view)?;
         let answer = self.hand_on(leader, request, None);
         tokio::time::timeout(PEER_TIME_MAX, answer)
             .await

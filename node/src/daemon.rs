@@ -14,7 +14,7 @@ use crate::driver::{Driver, EVENTS_MAX, End, Event, Means};
 use crate::hosting::Hosting;
 use crate::identity::{self, DataFolder, Identity, Token, TokenError, Tokens};
 use crate::ledger::{Ledger, RedbLedger};
-use crate::link::{Keep, LinkConfig, Links};
+use crate::link::{self, Keep, LinkConfig, Links};
 use crate::logs::{self, ActorLog, LogSetup, Origin, Outbox, OutboxLimits, StoreLimits};
 use crate::shipping;
 use crate::store::Store;
@@ -76,9 +76,13 @@ pub(crate) fn run(options: UpOptions, registry: Registry) -> Result<(), Failed> 
 /// One start of the node, to its end.
 async fn run_once(options: &UpOptions, registry: &Registry, logging: &LogSetup, announce: bool) -> Result<End, Failed> {
     let name = options.name.clone().unwrap_or_else(host_name);
-    let identity = Arc::new(identify(options, &name).await?);
-    let me = identity.node();
     let data = options.data.clone();
+    let folder = DataFolder::open(&data).map_err(|e| of_data(e.code(), &e))?;
+    // What can be refused is looked at before anything is founded or a token used: then the folder is as it was.
+    link::can_listen(options.listen).map_err(|e| failed(codes::LISTEN, e.to_string()))?;
+    let socket = AdminSocket::bind(&data).await.map_err(|e| of_data(e.code(), &e))?;
+    let identity = Arc::new(identify(options, folder, &name).await?);
+    let me = identity.node();
     let [spool, logs, stored, compiled] = ["spool", "logs", "images", "compiled"].map(|part| data.join(part));
     let outbox = Outbox::open(&spool, origin(&name, me), OutboxLimits::default()).map_err(unusable(&spool))?;
     logging.attach(outbox.clone());
@@ -156,7 +160,6 @@ async fn run_once(options: &UpOptions, registry: &Registry, logging: &LogSetup, 
     wiring.open(backend.clone(), links.clone());
     let driver = tokio::spawn(Driver::new(me, leader, member, means, started).run(received));
     let shipper = tokio::spawn(shipping::ship(name.clone(), me, outbox, log_store, links.clone(), events.clone()));
-    let socket = AdminSocket::bind(&data).await.map_err(|e| of_data(e.code(), &e))?;
     let (stop_socket, socket_stopped) = oneshot::channel::<()>();
     let serving = tokio::spawn(socket.serve(backend, async move {
         // Either a word or the end of the sender.
@@ -196,8 +199,7 @@ async fn run_once(options: &UpOptions, registry: &Registry, logging: &LogSetup, 
 }
 
 /// Who this node is: as its folder says, else by joining with the token, else by founding a convention.
-async fn identify(options: &UpOptions, name: &str) -> Result<Identity, Failed> {
-    let folder = DataFolder::open(&options.data).map_err(|e| of_data(e.code(), &e))?;
+async fn identify(options: &UpOptions, folder: DataFolder, name: &str) -> Result<Identity, Failed> {
     let token = match &options.join {
         Some(text) => Some(text.parse::<Token>().map_err(|e: TokenError| failed(e.code(), e.to_string()))?),
         None => None,

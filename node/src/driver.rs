@@ -52,6 +52,8 @@ pub(crate) enum Event {
         failure: Option<String>,
     },
     ImageLost(SourceHash),
+    /// The leader does not take this start of the node any more, because it knows a later one.
+    Superseded(String),
     Launched {
         request: RequestId,
         result: Result<Address, String>,
@@ -108,7 +110,7 @@ pub(crate) enum End {
     Left,
     /// The convention takes this start of the node for gone: only a new incarnation can come back.
     StartAgain(String),
-    /// The leader will never take this node as it is.
+    /// The node cannot go on as it is.
     Rejected { code: u16, reason: String },
 }
 
@@ -146,7 +148,6 @@ pub(crate) struct Driver {
     /// What this node's machines say to each other.
     to_leader: VecDeque<ToLeader>,
     to_member: VecDeque<ToMember>,
-    ledger_failure: Option<(u16, String)>,
     end: Option<End>,
 }
 
@@ -166,7 +167,6 @@ impl Driver {
             joined: None,
             to_leader: VecDeque::new(),
             to_member: VecDeque::new(),
-            ledger_failure: None,
             end: None,
         }
     }
@@ -282,6 +282,7 @@ impl Driver {
                 // Who asked may have gone.
                 let _ = end.send(self.view());
             }
+            Event::Superseded(reason) => self.end = Some(End::Rejected { code: codes::SUPERSEDED, reason }),
             Event::Leave => self.leave(),
             Event::Stop => self.end = Some(End::Left),
         }
@@ -322,12 +323,20 @@ impl Driver {
         }
     }
 
+    /// A leader that cannot write can acknowledge nothing, and what its machine holds is ahead of what a restart would
+    /// know: it ends, once it has said why to all who wait.
     fn ledger_failed(&mut self, error: &LedgerError) {
-        tracing::error!(%error, "the ledger cannot be written; nothing is acknowledged from now on");
-        self.ledger_failure = Some((error.code(), error.to_string()));
+        let (code, reason) = (error.code(), error.to_string());
+        tracing::error!(reason, "the ledger cannot be written; the leader ends");
         for (_, end) in self.operations.drain() {
-            let _ = end.send(refused(error.code(), &error.to_string()));
+            let _ = end.send(refused(code, &reason));
         }
+        for (_, waiting) in self.creates.drain() {
+            if let CreateFor::Person(end) = waiting {
+                let _ = end.send(CreateOutcome::Refused { code, reason: reason.clone() });
+            }
+        }
+        self.end = Some(End::Rejected { code, reason });
     }
 
     fn change_capabilities(&mut self, delta: Delta, end: oneshot::Sender<Result<(), String>>) {
@@ -340,17 +349,13 @@ impl Driver {
     }
 
     fn operation(&mut self, operation: Operation, end: oneshot::Sender<Answer>) {
-        let answer = match (&self.leader, &self.ledger_failure) {
-            (None, _) => refused(codes::ROLE, "this node does not lead the convention"),
-            (_, Some((code, failure))) => refused(*code, failure),
-            _ => {
-                let ticket = self.ticket();
-                self.operations.insert(ticket, end);
-                self.lead(|l, now| l.handle(now, leader::Input::Operation { ticket, operation }));
-                return;
-            }
-        };
-        let _ = end.send(answer);
+        if self.leader.is_none() {
+            let _ = end.send(refused(codes::ROLE, "this node does not lead the convention"));
+            return;
+        }
+        let ticket = self.ticket();
+        self.operations.insert(ticket, end);
+        self.lead(|l, now| l.handle(now, leader::Input::Operation { ticket, operation }));
     }
 
     fn view(&self) -> View {

@@ -30,6 +30,7 @@ mod writer;
 mod tests;
 
 pub use dial::Keep;
+pub(crate) use endpoint::can_listen;
 pub use error::LinkError;
 pub use frame::Decoder;
 pub use refusals::Refusal;
@@ -290,7 +291,7 @@ impl Links {
             let events = self.0.events.clone();
             // Not here: the caller may hold what the driver needs to be told.
             self.0.runtime.spawn(async move {
-                session.end(&Close::new(codes::SUPERSEDED, "this node counts the peer as gone"), &*events);
+                session.end(&Close::new(codes::DECLARED_GONE, "this node counts the peer as gone"), &*events);
             });
         }
     }

@@ -254,7 +254,12 @@ impl Node {
     pub fn terminate(&mut self) -> Result<i32> {
         let done = Command::new("kill").args(["-TERM", &self.pid().to_string()]).status()?;
         ensure!(done.success(), "kill -TERM {}", self.pid());
-        let ended = eventually(Duration::from_secs(20), "the process ends", || Ok(self.child.try_wait()?))?;
+        self.wait(Duration::from_secs(20))
+    }
+
+    /// Waits until it has ended by itself, and gives its exit code.
+    pub fn wait(&mut self, at_most: Duration) -> Result<i32> {
+        let ended = eventually(at_most, "the process ends", || Ok(self.child.try_wait()?))?;
         ended.code().context("ended by a signal")
     }
 

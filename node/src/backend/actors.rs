@@ -46,7 +46,7 @@ impl NodeBackend {
             Some(node) if self.is_me(&node) => Ok(Reply::Actors(self.own_actors())),
             Some(node) => match &view.led {
                 Some(led) => {
-                    let member = nodes::find(led, &node)?;
+                    let member = nodes::find_living(led, &node)?;
                     let request = Request::Actors { node: Some(member.name.clone()) };
                     self.hand_on(member.node, &request, None).await
                 }
@@ -111,7 +111,7 @@ impl NodeBackend {
         }
         match &view.led {
             Some(led) => {
-                let member = nodes::find(led, &of)?;
+                let member = nodes::find_living(led, &of)?;
                 let request = Request::Status { of: Some(member.name.clone()) };
                 self.hand_on(member.node, &request, None).await
             }

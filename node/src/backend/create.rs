@@ -1,5 +1,6 @@
 //! Creating actors, and explaining where one could be.
 
+use super::nodes::living;
 use super::{NodeBackend, Outcome, failed};
 use crate::admin::protocol::{CreateArguments, CreatedItem, Failed, Reply};
 use crate::driver::{Event, View};
@@ -31,6 +32,9 @@ impl NodeBackend {
     }
 
     pub(super) async fn explain(&self, view: &View, arguments: CreateArguments) -> Outcome {
+        if view.led.is_none() {
+            self.leader(view)?;
+        }
         let spec = self.spec(view, arguments).await?;
         let (end, explanation) = oneshot::channel();
         self.event(Event::Explain { spec: Box::new(spec), end }).await?;
@@ -70,6 +74,7 @@ impl NodeBackend {
         let unknown = || failed(codes::NODE_UNKNOWN, format!("no node has the name or id {name_or_id:?}"));
         let nodes = self.nodes(view).await?;
         let node = nodes.iter().find(|n| n.name == name_or_id || n.id == name_or_id).ok_or_else(unknown)?;
+        living(name_or_id, node.state)?;
         node.id.parse().map_err(|_| unknown())
     }
 }

@@ -1,6 +1,6 @@
 //! The collected log: read from the leader's store, and followed.
 
-use super::{NodeBackend, Outcome, failed};
+use super::{NodeBackend, Outcome};
 use crate::admin::Replies;
 use crate::admin::protocol::{Failed, Item, LogQuery, Reply, Request};
 use crate::causes::of_data;
@@ -15,7 +15,7 @@ const READ_AHEAD_MAX: usize = 256;
 impl NodeBackend {
     pub(super) async fn logs(&self, view: &View, query: LogQuery, replies: &Replies) -> Outcome {
         let Some(store) = &self.log_store else {
-            let leader = view.leader.ok_or_else(|| failed(codes::LEADER_UNREACHABLE, "no link to the leader"))?;
+            let leader = self.leader(view)?;
             let request = Request::Logs(query);
             return tokio::select! {
                 outcome = self.hand_on(leader, &request, Some(replies)) => outcome,

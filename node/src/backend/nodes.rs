@@ -26,6 +26,20 @@ pub(super) fn find<'a>(led: &'a LedView, name_or_id: &str) -> Result<&'a MemberV
         .ok_or_else(|| failed(codes::NODE_UNKNOWN, format!("no node has the name or id {name_or_id:?}")))
 }
 
+/// The member with this name or id, if something can be asked of it.
+pub(super) fn find_living<'a>(led: &'a LedView, name_or_id: &str) -> Result<&'a MemberView, Failed> {
+    let member = find(led, name_or_id)?;
+    living(name_or_id, member.state)?;
+    Ok(member)
+}
+
+pub(super) fn living(name_or_id: &str, state: MemberState) -> Result<(), Failed> {
+    match state {
+        MemberState::Alive | MemberState::Suspect => Ok(()),
+        gone => Err(failed(codes::NODE_UNREACHABLE, format!("node {name_or_id} is {gone:?}").to_lowercase())),
+    }
+}
+
 impl NodeBackend {
     pub(super) async fn nodes(&self, view: &View) -> Result<Vec<NodeItem>, Failed> {
         if let Some(led) = &view.led {
@@ -68,7 +82,7 @@ impl NodeBackend {
                 Ok(Reply::Done)
             }
             Some(on) => {
-                let node = find(led(view)?, &on)?.node.id;
+                let node = find_living(led(view)?, &on)?.node.id;
                 self.operation(Operation::SetCapabilities { node, delta }).await?;
                 Ok(Reply::Done)
             }
@@ -80,10 +94,7 @@ impl NodeBackend {
             self.event(Event::Leave).await?;
             return Ok(Reply::Done);
         };
-        let member = find(led(view)?, &on)?;
-        if !matches!(member.state, MemberState::Alive | MemberState::Suspect) {
-            return Err(failed(codes::NODE_UNREACHABLE, format!("node {on} is {:?}", member.state).to_lowercase()));
-        }
+        let member = find_living(led(view)?, &on)?;
         self.hand_on(member.node, &Request::Shutdown { on: None }, None).await
     }
 

@@ -123,6 +123,9 @@ impl LinkEvents for Wiring {
 
     fn unreachable(&self, address: &str, error: &LinkError) {
         tracing::debug!(target: LOCAL_TARGET, me = %self.me, address, %error, "a node cannot be reached");
+        if matches!(error, LinkError::Superseded(node) if *node == self.me) {
+            self.tell(self.me, Event::Superseded(format!("{error}; it is the one that {address} talks to")));
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use super::{CreateFor, Driver, End, Event};
 use crate::causes::chain;
 use crate::identity::TokenEntry;
+use crate::ledger::LedgerError;
 use odeon::NodeRef;
 use odeon_convention::types::{CheckOutcome, CheckVerdict, CreateSpec, ImageInfo, RequestId, SourceHash};
 use odeon_convention::{codes, leader, member, wire};
@@ -35,8 +36,10 @@ impl Driver {
             leader::Effect::Send { to, message } => self.send(to, &message),
             leader::Effect::Persist { index, record } => {
                 let written = self.means.ledger.as_ref().map(|ledger| ledger.append(index, &record));
-                if let Some(Err(error)) = written {
-                    self.ledger_failed(&error);
+                match written {
+                    // Why it stopped comes as an event of its own.
+                    None | Some(Ok(()) | Err(LedgerError::Stopped { .. })) => {}
+                    Some(Err(error)) => self.ledger_failed(&error),
                 }
             }
             leader::Effect::Check { ticket, actor, image, requirements, capabilities } => {

@@ -28,6 +28,12 @@ pub(crate) struct Carrier {
     acks: RecvStream,
 }
 
+/// Why a peer was not greeted, and which side found it.
+pub(crate) struct NotGreeted {
+    pub(crate) close: Close,
+    pub(crate) by_peer: bool,
+}
+
 /// Greets a peer whose certificate was verified. On refusal the connection is closed, and it is counted.
 pub(crate) async fn greet(
     shared: &Arc<Shared>,
@@ -35,7 +41,7 @@ pub(crate) async fn greet(
     id: NodeId,
     role: Role,
     dialled_here: bool,
-) -> Result<Carrier, Close> {
+) -> Result<Carrier, NotGreeted> {
     let greeted = tokio::time::timeout(ACCEPT_TIMEOUT, greet_now(shared, &connection, id, role, dialled_here)).await;
     let close = match greeted {
         Ok(Ok(carrier)) => return Ok(carrier),
@@ -43,7 +49,9 @@ pub(crate) async fn greet(
         Err(_) => Close::new(codes::TIMED_OUT, "the greeting did not come in time"),
     };
     // When the peer closed first, its reason is the one that explains.
-    let close = connection.close_reason().and_then(|e| super::error::closed_by_peer(&e)).unwrap_or(close);
+    let told = connection.close_reason().and_then(|e| super::error::closed_by_peer(&e));
+    let by_peer = told.is_some();
+    let close = told.unwrap_or(close);
     let refusal = match close.code {
         codes::PROTOCOL_VERSION => Some(Refusal::Version),
         codes::IDENTITY => Some(Refusal::Identity),
@@ -56,7 +64,7 @@ pub(crate) async fn greet(
         shared.refusals.note(connection.remote_address(), refusal, &close.reason);
     }
     close.apply(&connection);
-    Err(close)
+    Err(NotGreeted { close, by_peer })
 }
 
 async fn greet_now(

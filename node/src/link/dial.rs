@@ -2,7 +2,7 @@
 
 use super::accept::certificate_of;
 use super::backoff::{Backoff, jittered};
-use super::connection::greet;
+use super::connection::{NotGreeted, greet};
 use super::endpoint::{SERVER_NAME, node_client};
 use super::error::{LinkError, closed_by_peer, tls_alert};
 use super::limits::{BACKOFF_MIN, DIAL_TIMEOUT, IDLE_DIAL_TRIES};
@@ -144,8 +144,11 @@ async fn dial_at(
     };
     let leaf = certificate_of(&connection).ok_or_else(|| unreachable("it showed no certificate".into()))?;
     let name = shared.trust().node_of(&leaf, UnixTime::now()).map_err(|e| unreachable(e.to_string()))?;
-    let refused = |close: super::error::Close| LinkError::Refused { code: close.code, reason: close.reason };
-    let carrier = greet(shared, connection, name.id, name.role, true).await.map_err(refused)?;
+    let carrier = greet(shared, connection, name.id, name.role, true).await.map_err(|not| match not {
+        // Who is over is the one that was told so, which can be the peer as well.
+        NotGreeted { close, by_peer: true } if close.code == codes::SUPERSEDED => LinkError::Superseded(shared.me()),
+        NotGreeted { close, .. } => LinkError::Refused { code: close.code, reason: close.reason },
+    })?;
     let session = carrier.session.clone();
     shared.runtime.spawn(carrier.run(shared.clone()));
     Ok(session)

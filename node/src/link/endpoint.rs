@@ -55,6 +55,11 @@ fn socket(listen: SocketAddr, receive_bytes: usize) -> Result<UdpSocket, LinkErr
     Ok(socket)
 }
 
+/// Whether the address can be had at this moment.
+pub(crate) fn can_listen(listen: SocketAddr) -> Result<(), LinkError> {
+    UdpSocket::bind(listen).map(drop).map_err(|e| LinkError::Listen { address: listen, reason: e.to_string() })
+}
+
 /// The endpoint of a node: it listens and dials on one socket.
 pub(crate) fn node(
     listen: SocketAddr,
