@@ -135,10 +135,12 @@ impl Images {
         capabilities: &Arc<CapabilityMap>,
         requirements: &Requirements,
     ) -> CheckOutcome {
-        if let Some(hash) = image
-            && let Err(error) = self.load(hash)
-        {
-            tracing::debug!(image = %hash, %error, "the code for a check is not here");
+        match image.map(|hash| (hash, self.load(hash))) {
+            Some((hash, Err(TransferError::Store(StoreError::Unknown { .. })))) => {
+                tracing::debug!(image = %hash, "the code for a check is not here");
+            }
+            Some((hash, Err(error))) => tracing::warn!(image = %hash, %error, "an image in the store cannot be used"),
+            _ => {}
         }
         hosting.check(image.map(|h| h.to_string()).as_deref(), actor, capabilities, requirements)
     }

@@ -14,6 +14,7 @@ mod image;
 mod imports;
 mod instance;
 mod limits;
+mod memory;
 mod ticker;
 mod trusted;
 mod wasi;
@@ -25,6 +26,7 @@ use bindings::ImagePre;
 use cache::Cache;
 use guest::Guest;
 use image::Image;
+use memory::Memories;
 use odeon::Definition;
 use std::path::Path;
 use std::sync::Arc;
@@ -91,7 +93,7 @@ impl WasmRuntime {
 }
 
 /// The settings with which a hundred thousand parked actors fit a machine whose kernel has its default limits: no
-/// reserved address space and no guard pages, so that memories share mappings.
+/// reserved address space and no guard pages, so that memories share mappings. They move when they grow.
 fn config() -> Config {
     let mut config = Config::new();
     config
@@ -102,6 +104,7 @@ fn config() -> Config {
         .memory_reservation_for_growth(0)
         .memory_guard_size(0)
         .guard_before_linear_memory(false)
+        .with_host_memory(Arc::new(Memories))
         .memory_init_cow(false)
         .max_wasm_stack(limits::WASM_STACK_BYTES)
         .generate_address_map(false)

@@ -1,4 +1,4 @@
-//! The one unsafe step of the runtime: taking machine code from a file.
+//! Taking machine code from a file: unsafe, as it is run.
 #![allow(unsafe_code)]
 
 use wasmtime::component::Component;
