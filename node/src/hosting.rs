@@ -26,7 +26,7 @@ use odeon_capabilities::{Delta, Matcher, limits};
 use odeon_convention::types::{CheckOutcome, CheckVerdict, CreateOutcome, CreateSpec, Placement, SourceHash};
 use parking_lot::{Mutex, RwLock};
 use routes::{Located, Nodes, Promise, Promises, Reach, Waiting};
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use tokio::sync::{Notify, mpsc};
@@ -390,9 +390,7 @@ impl Hosting {
     }
 
     fn lane_key(&self, a: &Address, b: &Address) -> u64 {
-        let mut hasher = self.hasher.build_hasher();
-        (a, b).hash(&mut hasher);
-        hasher.finish()
+        self.hasher.hash_one((a, b))
     }
 
     // What the driver and the links tell

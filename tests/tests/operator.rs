@@ -1,4 +1,5 @@
 //! The command from elsewhere: `--connect` with an operator's token does what the command at the leader does.
+#![allow(clippy::unwrap_used)]
 
 use odeon_tests::cluster::{Cluster, Ran, Start, eventually, odeon};
 use std::io::{BufRead, BufReader, Write};
@@ -81,7 +82,8 @@ fn an_operator_elsewhere_gets_what_the_leaders_owner_gets() {
         let (there, here) = (operator.run(same), cluster.leader().run(same));
         assert_eq!((there.code, &there.out, &there.err), (here.code, &here.out, &here.err), "{same:?}");
     }
-    let names: Vec<_> = cluster.leader().json(&["nodes"]).as_array().unwrap().iter().map(|n| n["name"].clone()).collect();
+    let names: Vec<_> =
+        cluster.leader().json(&["nodes"]).as_array().unwrap().iter().map(|n| n["name"].clone()).collect();
     assert_eq!(names, ["leader", "db"]);
     operator.run(&["image", "unload", "hello"]).ok();
     operator.run(&["stop", address]).ok();

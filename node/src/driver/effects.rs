@@ -143,10 +143,10 @@ impl Driver {
         let (images, hosting, events) =
             (self.means.images.clone(), self.means.hosting.clone(), self.means.events.clone());
         tokio::task::spawn_blocking(move || {
-            let loaded = spec.image.map_or(Ok(()), |hash| images.load(hash).map_err(|error| (hash, error)));
-            let outcome = match loaded {
-                Ok(()) => images.check(&hosting, spec.image, &spec.actor, &capabilities, &spec.requirements),
-                Err((hash, error)) => {
+            let unusable = spec.image.and_then(|hash| images.load(hash).err().map(|error| (hash, error)));
+            let outcome = match unusable {
+                None => images.check(&hosting, spec.image, &spec.actor, &capabilities, &spec.requirements),
+                Some((hash, error)) => {
                     tracing::warn!(image = %hash, %error, "an image in the store cannot be used");
                     let _ = events.blocking_send(Event::ImageLost(hash));
                     let verdict = CheckVerdict::Failed(format!("cannot use its image: {error}"));

@@ -82,9 +82,7 @@ pub(crate) fn closed_by_peer(error: &ConnectionError) -> Option<Close> {
             let reason: String = String::from_utf8_lossy(&close.reason).chars().take(300).collect();
             Some(Close { code, reason })
         }
-        ConnectionError::ConnectionClosed(close) => {
-            tls_alert(u64::from(close.error_code)).map(of_alert)
-        }
+        ConnectionError::ConnectionClosed(close) => tls_alert(u64::from(close.error_code)).map(of_alert),
         _ => None,
     }
 }

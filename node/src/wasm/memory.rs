@@ -24,7 +24,9 @@ unsafe impl MemoryCreator for Memories {
         guard_size_in_bytes: usize,
     ) -> Result<Box<dyn LinearMemory>, String> {
         if reserved_size_in_bytes.is_some_and(|bytes| bytes > 0) || guard_size_in_bytes > 0 {
-            return Err(format!("{reserved_size_in_bytes:?} bytes reserved, {guard_size_in_bytes} guarded, expected none"));
+            return Err(format!(
+                "{reserved_size_in_bytes:?} bytes reserved, {guard_size_in_bytes} guarded, expected none"
+            ));
         }
         let mut memory = Memory { base: NonNull::dangling().as_ptr(), bytes: 0 };
         memory.grow_to(minimum).map_err(|e| e.to_string())?;
