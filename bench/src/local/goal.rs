@@ -141,13 +141,13 @@ mod tests {
     #[test]
     fn a_message_that_is_lost_or_comes_twice_shows() {
         let (mut goal, arrival) = Goal::new(3);
-        [0, 1, 2].map(|number| goal.take(Payload::new(number)));
+        [0, 1, 2].into_iter().for_each(|number| goal.take(Payload::new(number)));
         assert!(arrival.wait().is_ok());
         let (mut goal, arrival) = Goal::new(3);
-        [0, 1, 1].map(|number| goal.take(Payload::new(number)));
+        [0, 1, 1].into_iter().for_each(|number| goal.take(Payload::new(number)));
         assert!(arrival.wait().is_err());
         let (mut goal, arrival) = Goal::new(3);
-        [0, 1].map(|number| goal.take(Payload::new(number)));
+        [0, 1].into_iter().for_each(|number| goal.take(Payload::new(number)));
         drop(goal);
         assert!(arrival.wait().is_err());
     }

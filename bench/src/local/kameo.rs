@@ -1,4 +1,4 @@
-//! kameo: `tell` and `ask` between its actors, with unbounded mailboxes, which are its faster ones.
+//! kameo: `tell` and `ask` between its actors, with its default mailboxes of 64 messages: unbounded ones are slower.
 
 use super::goal::{Goal, Payload, all, expect_crowd, one_more_is_used, one_more_runs};
 use super::{Contestant, Crowd, shares, tokio_runtime};
@@ -104,7 +104,7 @@ impl Kameo {
 
     fn spawn<A: Spawn<Args = A>>(&self, actor: A) -> ActorRef<A> {
         let _entered = self.0.enter();
-        A::spawn_with_mailbox(actor, mailbox::unbounded())
+        A::spawn(actor)
     }
 }
 
@@ -154,7 +154,7 @@ impl Contestant for Kameo {
         let start = Instant::now();
         let spawners = shares(actors).map(|count| {
             self.0.spawn(async move {
-                let spawn = |_| Idle::spawn_with_mailbox(Idle, mailbox::unbounded());
+                let spawn = |_| Idle::spawn(Idle);
                 (0..count).map(spawn).collect::<Vec<_>>()
             })
         });
