@@ -1,4 +1,5 @@
 //! The containers of `deploy/compose.yaml`, from the static binary and an empty root.
+#![allow(clippy::unwrap_used)]
 
 use serde_json::Value;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
 //! The seeds of the fuzz targets, and whatever a fuzzer has found, replayed by the ordinary compiler.
+#![allow(clippy::unwrap_used)]
 
 #[allow(unreachable_pub, reason = "it is a crate of its own in fuzz/")]
 #[path = "../../fuzz/src/lib.rs"]

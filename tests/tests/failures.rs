@@ -1,4 +1,5 @@
 //! Processes that are killed, and what the others are told and keep.
+#![allow(clippy::unwrap_used)]
 
 use odeon_convention::limits::LEASE_MS;
 use odeon_tests::cluster::{Cluster, Node, Start, beside, eventually};

@@ -1,4 +1,5 @@
 //! The main job on hosts with addresses of their own, and a link between two of them that is cut again and again.
+#![allow(clippy::unwrap_used)]
 
 use odeon_tests::cluster::{Cluster, Start, beside, eventually};
 use odeon_tests::hosts::Hosts;

@@ -1,4 +1,5 @@
 //! Images: pushed at the leader, approved, fetched where they are needed, checked everywhere.
+#![allow(clippy::unwrap_used)]
 
 use odeon_tests::cluster::{Cluster, Start, eventually};
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
 //! Actors go where the capabilities are, and a person is told why when there is no such place.
+#![allow(clippy::unwrap_used)]
 
 use odeon_tests::cluster::{Cluster, Start, beside};
 use std::time::Duration;

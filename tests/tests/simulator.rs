@@ -1,6 +1,7 @@
 //! The simulator over fixed seeds, and over the mistakes that its checkers have to notice.
 //!
 //! `ODEON_SIM_SEED=n` runs that seed alone; `ODEON_SIM_SEEDS=n` runs so many.
+#![allow(clippy::unwrap_used)]
 
 use odeon_tests::sim::{Broken, Options, Report, run};
 

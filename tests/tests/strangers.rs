@@ -1,4 +1,5 @@
 //! A real node under what strangers throw at its port: refused, counted, logged once, and the node goes on.
+#![allow(clippy::unwrap_used)]
 
 use odeon_node::identity::Token;
 use odeon_tests::cluster::{Cluster, Node, Ran, Start, eventually, run_at};
