@@ -1,7 +1,7 @@
 //! The `odeon` command: what it accepts, and the way from there to a node.
 //!
 //! Everything here is public interface, written down in docs/cli.md. It decides nothing: `up` goes to the daemon, the
-//! rest goes to a node as a request. Start with [`Command`], then `session.rs`.
+//! rest goes to a node as a request. Start with `Command`, then `session.rs`.
 
 mod actors;
 mod demo;

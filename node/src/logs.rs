@@ -1,6 +1,6 @@
 //! Log lines: how they are taken, kept until the leader has them, and stored and queried there.
 //!
-//! The way of a warning: [`Capture`](capture::Capture) or [`ActorLog`] takes it, [`Outbox`] numbers and spools it, a
+//! The way of a warning: `Capture` or [`ActorLog`] takes it, [`Outbox`] numbers and spools it, a
 //! driver ships [`Batch`]es and brings back acknowledgements, [`Store`] at the leader writes it once. Nothing here
 //! opens a connection.
 //!
