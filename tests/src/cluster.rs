@@ -27,7 +27,7 @@ pub fn beside(name: &str) -> PathBuf {
     path
 }
 
-/// Nodes of one convention, with their folders, on loopback or wherever [`Cluster::place`] puts them.
+/// Nodes of one convention, with their folders, on loopback or wherever their [`Start`] says.
 pub struct Cluster {
     dir: tempfile::TempDir,
     nodes: Vec<Node>,
