@@ -121,3 +121,8 @@ pub use odeon_macros::Message;
 #[doc(inline)]
 pub use odeon_macros::actor;
 pub use odeon_macros::require_capability;
+
+/// The code in the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
