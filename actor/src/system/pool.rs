@@ -198,7 +198,7 @@ impl Pool {
             if let Some(cell) = self.find(local) {
                 if searching {
                     searching = false;
-                    if self.searching.fetch_sub(1, SeqCst) == 1 && self.has_work() {
+                    if self.searching.fetch_sub(1, SeqCst) == 1 {
                         self.notify();
                     }
                 }
