@@ -26,7 +26,7 @@ use odeon::{NodeRef, Registry};
 use odeon_convention::codes;
 use odeon_convention::leader::{Leader, LeaderConfig, Operation};
 use odeon_convention::member::{Member, MemberConfig};
-use odeon_convention::types::{Load, NativeActor, NodeFacts};
+use odeon_convention::types::{Load, NativeActor, NodeFacts, Role};
 use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +42,8 @@ const JOIN_LOOK: Duration = Duration::from_millis(5);
 const EXIT_MAX: Duration = Duration::from_secs(5);
 /// How long a member may take to leave in good order.
 const LEAVE_MAX: Duration = Duration::from_secs(3);
+/// The leader's ledger in the data folder.
+const LEDGER: &str = "ledger.redb";
 /// Threads for links and commands; actors have their own.
 const IO_THREADS: usize = 2;
 
@@ -204,6 +206,7 @@ async fn identify(options: &UpOptions, folder: DataFolder, name: &str) -> Result
         Some(text) => Some(text.parse::<Token>().map_err(|e: TokenError| failed(e.code(), e.to_string()))?),
         None => None,
     };
+    let at = |part: &str| options.data.join(part).display().to_string();
     if folder.has_identity() {
         let identity = Identity::load(folder).map_err(|e| of_data(e.code(), &e))?;
         if token.is_some_and(|token| token.ca_digest != identity.ca_digest()) {
@@ -211,7 +214,16 @@ async fn identify(options: &UpOptions, folder: DataFolder, name: &str) -> Result
             let message = format!("{data} belongs to another convention than the token: use an empty folder");
             return Err(failed(codes::ALREADY_JOINED, message));
         }
+        if identity.role() == Role::Leader && !identity.can_admit() {
+            let message =
+                format!("{} is missing: a leader needs the key of the CA that it founded", at("identity/ca.key"));
+            return Err(failed(codes::DATA_UNUSABLE, message));
+        }
         return Ok(identity);
+    }
+    if options.data.join(LEDGER).exists() {
+        let message = format!("{} is missing, and {} belongs to it", at("identity"), at(LEDGER));
+        return Err(failed(codes::DATA_UNUSABLE, format!("{message}: put it back, or use an empty folder")));
     }
     match token {
         Some(token) => {
@@ -229,7 +241,13 @@ fn open_ledger(
     events: &mpsc::Sender<Event>,
 ) -> Result<(Box<dyn Ledger>, Leader), Failed> {
     let (committed, broken) = (events.clone(), events.clone());
-    let path = data.join("ledger.redb");
+    let (path, logs) = (data.join(LEDGER), data.join("logs"));
+    // The log is begun after the ledger, so one without the other was taken away.
+    if logs.exists() && !path.exists() {
+        let message =
+            format!("{} is missing, and {} shows that this leader has run before", path.display(), logs.display());
+        return Err(failed(codes::DATA_UNUSABLE, format!("{message}: put it back, or found anew in an empty folder")));
+    }
     let (ledger, records) = RedbLedger::open(
         &path,
         // The node has ended when nobody receives.
@@ -345,7 +363,8 @@ fn seed() -> Result<u64, Failed> {
 fn unusable<E: std::error::Error + 'static>(part: &std::path::Path) -> impl FnOnce(E) -> Failed {
     move |error| {
         let Failed { code, message, .. } = of_data(codes::DATA_UNUSABLE, &error);
-        failed(code, format!("{}: {message}", part.display()))
+        let part = part.display().to_string();
+        failed(code, if message.contains(&part) { message } else { format!("{part}: {message}") })
     }
 }
 

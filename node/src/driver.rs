@@ -182,6 +182,7 @@ impl Driver {
                 leader.handle(now, leader::Input::Connected { node: me, role: Role::Leader });
             });
             self.take_part(member::Input::Connected { leader: me });
+            self.take_over_tokens();
         }
         loop {
             self.carry_out();

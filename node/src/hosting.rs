@@ -112,6 +112,11 @@ impl Hosting {
         assert!(attached, "a hosting is attached once");
     }
 
+    /// The node that it hosts for.
+    pub(crate) fn me(&self) -> NodeRef {
+        self.me
+    }
+
     pub(crate) fn system(&self) -> &System {
         self.system.get().expect("attached before any actor runs")
     }

@@ -167,10 +167,12 @@ impl Images {
         if self.allow == AllowRemoteImages::No {
             return Err(TransferError::NotAllowed);
         }
-        if sources.is_empty() {
+        // This node is asked for what it is known to hold, which it just found that it has not.
+        let others = sources.iter().filter(|source| **source != self.hosting.me());
+        if others.clone().next().is_none() {
             last = TransferError::NoSource(image.hash);
         }
-        for source in sources {
+        for source in others {
             match self.fetch(links, image, *source).await {
                 Ok(()) => return self.load_aside(image.hash).await,
                 Err(error) => {

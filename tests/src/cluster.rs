@@ -128,6 +128,13 @@ impl Cluster {
         Ok(())
     }
 
+    /// Starts a node that has ended again, in another way.
+    pub fn replace(&mut self, name: &str, start: Start) -> Result<()> {
+        let node = self.node_mut(name);
+        *node = Node::start(name, node.data.clone(), start)?;
+        Ok(())
+    }
+
     /// The folder that holds the nodes' folders.
     pub fn dir(&self) -> &Path {
         self.dir.path()

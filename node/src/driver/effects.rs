@@ -57,16 +57,7 @@ impl Driver {
                 }
             }
             leader::Effect::DropImage { hash } => self.drop_image(hash),
-            leader::Effect::TokensChanged => {
-                if let Some(leader) = &self.leader {
-                    self.means.tokens.replace(leader.tokens().map(|(token, used)| TokenEntry {
-                        id: token.id,
-                        role: token.role,
-                        expires_unix_s: token.expires_unix_s,
-                        uses_left: token.uses.map(|uses| uses.saturating_sub(used)),
-                    }));
-                }
-            }
+            leader::Effect::TokensChanged => self.take_over_tokens(),
             leader::Effect::Close { node, reason } => {
                 tracing::info!(%node, reason, "closing the link");
                 self.means.links.forget(node);
@@ -119,6 +110,17 @@ impl Driver {
             }
             member::Effect::Left => self.end = Some(End::Left),
         }
+    }
+
+    /// The handshake accepts the tokens that the leader knows now. After a start these are the ledger's.
+    pub(super) fn take_over_tokens(&self) {
+        let Some(leader) = &self.leader else { return };
+        self.means.tokens.replace(leader.tokens().map(|(token, used)| TokenEntry {
+            id: token.id,
+            role: token.role,
+            expires_unix_s: token.expires_unix_s,
+            uses_left: token.uses.map(|uses| uses.saturating_sub(used)),
+        }));
     }
 
     /// Sends on the control lane. A link that does not take it is cut: both sides then begin anew.
