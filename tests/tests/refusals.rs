@@ -1,4 +1,5 @@
 //! What a node says when it cannot begin or go on, and what it leaves behind: the folder as it was.
+#![allow(clippy::unwrap_used)]
 
 use odeon_tests::cluster::{Cluster, Ran, Start, eventually, odeon};
 use std::fs;
