@@ -1,6 +1,9 @@
 //! What a node says when it cannot begin or go on, and what it leaves behind: the folder as it was.
 #![allow(clippy::unwrap_used)]
 
+use odeon::Value;
+use odeon_node::admin::Route;
+use odeon_node::admin::protocol::{Reply, Request};
 use odeon_tests::cluster::{Cluster, Ran, Start, eventually, odeon};
 use std::fs;
 use std::path::Path;
@@ -149,6 +152,31 @@ fn a_leader_that_cannot_write_says_so_and_ends_and_has_everything_with_room_agai
         assert!(ran.status.success(), "an acknowledged token is known: {ran:?}");
     }
     assert_eq!(cluster.leader().json(&["authority", "show"])["authority"], "accept-all");
+}
+
+#[test]
+fn a_message_that_is_too_large_is_refused_with_its_size_wherever_the_actor_lives() {
+    let mut cluster = Cluster::new().unwrap();
+    cluster.member("m", Start::default()).unwrap();
+    let route = Route::Socket { data: cluster.leader().data.clone() };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    for on in ["leader", "m"] {
+        let (address, _) = cluster.leader().create(&["odeon.TestActor", "--on", on]);
+        let ask = |bytes: usize| {
+            let message = "x".repeat(bytes).into();
+            let request = Request::Ask { address: address.parse().unwrap(), message, timeout_ms: 60_000 };
+            runtime.block_on(async { route.ask(&request).await?.next().await })
+        };
+        let refused = ask(20 * 1024 * 1024).unwrap_err();
+        assert_eq!(refused.code, 103, "on {on}: {}", refused.message);
+        assert!(
+            refused.message.starts_with("a message of 20971525 bytes is larger than 16711680 bytes"),
+            "{refused:?}"
+        );
+        // Half of it comes back whole.
+        let Some(Reply::Answer(Value::String(text))) = ask(10 * 1024 * 1024).unwrap() else { panic!("no answer") };
+        assert!(text.ends_with("xxx") && text.len() > 10 * 1024 * 1024, "on {on}: {} bytes", text.len());
+    }
 }
 
 #[test]

@@ -4,10 +4,15 @@ use super::nodes::living;
 use super::{NodeBackend, Outcome, failed};
 use crate::admin::protocol::{CreateArguments, CreatedItem, Failed, Reply};
 use crate::driver::{Event, View};
+use crate::link;
 use odeon::{Encoded, NodeId, UNTYPED, Value};
 use odeon_convention::codes;
 use odeon_convention::types::{CreateOutcome, CreateSpec};
 use tokio::sync::oneshot;
+
+/// Bytes of a message from a command: what a link takes less the addresses around it. An actor on this node is held
+/// to the same, so that it does not matter where an actor lives.
+const MESSAGE_BYTES_MAX: usize = link::limits::FRAME_BYTES_MAX - 64 * 1024;
 
 impl NodeBackend {
     pub(super) async fn create(&self, view: &View, arguments: CreateArguments) -> Outcome {
@@ -82,5 +87,9 @@ impl NodeBackend {
 /// A message without a Rust type, in the form that crosses boundaries.
 pub(super) fn encode(value: &Value) -> Result<Encoded, Failed> {
     let bytes = rmp_serde::to_vec_named(value).map_err(|e| failed(codes::BAD_REQUEST, e.to_string()))?;
+    if bytes.len() > MESSAGE_BYTES_MAX {
+        let message = format!("a message of {} bytes is larger than {MESSAGE_BYTES_MAX} bytes", bytes.len());
+        return Err(failed(codes::BAD_REQUEST, message));
+    }
     Ok(Encoded { name: UNTYPED.to_owned(), bytes })
 }

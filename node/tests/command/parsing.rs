@@ -112,6 +112,12 @@ fn a_wrong_command_line_exits_2_and_says_what_is_expected() {
         (&["create", "A", "--require", "x=1", "--require", "x=2"], "two values"),
         (&["create", "A", "--placement", "best"], "least-loaded"),
         (&["ask", "act-1", "hi"], "an actor's address"),
+        (&["nodes", "--connect", "127.0.0.1:5340"], "needs an operator's token"),
+        (&["nodes", "--connect", "5340", "--token", "x"], "is not HOST:PORT"),
+        (&["nodes", "--connect", "127.0.0.1:5340", "--token", "@/nowhere"], "/nowhere"),
+        (&["up", "--connect", "127.0.0.1:5340"], "starts its own here"),
+        (&["demo", "--connect", "127.0.0.1:5340"], "starts its own here"),
+        (&["up", "--join", "@/nowhere"], "/nowhere"),
         (&["ask", ADDRESS], "MESSAGE"),
         (&["ask", ADDRESS, "99999999999999999999"], "64 bits"),
         (&["capability", "set"], "KEY=VALUE"),
@@ -264,7 +270,12 @@ fn a_pushed_file_arrives_as_it_is() {
 fn help_prints_pages_and_the_help_of_commands() {
     let page = odeon(&["help", "OD-130"]);
     assert!(page.code == 0 && page.stdout.starts_with("# OD-130: "), "{page:?}");
-    assert_eq!(odeon(&["help", "130", "--json"]).json()["code"], "OD-130");
+    for (code, _) in odeon_convention::codes::ALL {
+        let name = odeon_convention::codes::name(*code);
+        let (text, json) = (odeon(&["help", &name]), odeon(&["help", &name, "--json"]).json());
+        assert!(text.code == 0 && text.stdout.starts_with(&format!("# {name}: ")), "{text:?}");
+        assert_eq!((&json["code"], json["page"].as_str().unwrap().trim_end()), (&name.into(), text.stdout.trim_end()));
+    }
     let whole = odeon(&["help"]);
     assert!(whole.code == 0 && whole.stdout.contains("Usage: odeon"), "{whole:?}");
     let nested = odeon(&["help", "token", "create"]);
