@@ -148,6 +148,8 @@ pub(crate) struct Driver {
     /// What this node's machines say to each other.
     to_leader: VecDeque<ToLeader>,
     to_member: VecDeque<ToMember>,
+    /// It takes no more records.
+    ledger_stopped: bool,
     end: Option<End>,
 }
 
@@ -167,6 +169,7 @@ impl Driver {
             joined: None,
             to_leader: VecDeque::new(),
             to_member: VecDeque::new(),
+            ledger_stopped: false,
             end: None,
         }
     }
@@ -337,6 +340,7 @@ impl Driver {
                 let _ = end.send(CreateOutcome::Refused { code, reason: reason.clone() });
             }
         }
+        self.ledger_stopped = true;
         self.end = Some(End::Rejected { code, reason });
     }
 

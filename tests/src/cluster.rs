@@ -8,6 +8,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// How long a node may take until it is ready.
@@ -46,6 +47,8 @@ pub struct Node {
     child: Child,
     start: Start,
     stderr: std::sync::Arc<std::sync::Mutex<String>>,
+    /// Reads `stderr` until the process has closed it.
+    listener: Option<JoinHandle<()>>,
 }
 
 /// How a node is started.
@@ -183,7 +186,7 @@ impl Node {
         let stderr = std::sync::Arc::<std::sync::Mutex<String>>::default();
         let (out, err) = (child.stdout.take().context("stdout")?, child.stderr.take().context("stderr")?);
         let kept = stderr.clone();
-        std::thread::spawn(move || {
+        let listener = std::thread::spawn(move || {
             for line in BufReader::new(err).lines().map_while(Result::ok) {
                 let mut kept = kept.lock().expect("no thread panics with it");
                 kept.push_str(&line);
@@ -212,7 +215,16 @@ impl Node {
         let ready: Value = serde_json::from_str(&line).with_context(|| format!("{name}'s ready line {line:?}"))?;
         ensure!(ready["ready"] == true, "{name} says {ready}");
         let text = |key: &str| ready[key].as_str().map(str::to_owned).with_context(|| format!("{key} in {ready}"));
-        Ok(Self { name: name.to_owned(), data, listen: text("listen")?, id: text("node")?, child, start, stderr })
+        Ok(Self {
+            name: name.to_owned(),
+            data,
+            listen: text("listen")?,
+            id: text("node")?,
+            child,
+            start,
+            stderr,
+            listener: Some(listener),
+        })
     }
 
     /// Runs a command at this node.
@@ -267,6 +279,10 @@ impl Node {
     /// Waits until it has ended by itself, and gives its exit code.
     pub fn wait(&mut self, at_most: Duration) -> Result<i32> {
         let ended = eventually(at_most, "the process ends", || Ok(self.child.try_wait()?))?;
+        // Its last words may still be on their way.
+        if let Some(listener) = self.listener.take() {
+            let _ = listener.join();
+        }
         ended.code().context("ended by a signal")
     }
 

@@ -34,11 +34,14 @@ impl Driver {
         match effect {
             leader::Effect::Send { to, message } if to == self.me => self.to_member.push_back(message),
             leader::Effect::Send { to, message } => self.send(to, &message),
+            // The numbers go on from what was taken, so nothing may follow what was not. The end is near.
+            leader::Effect::Persist { .. } if self.ledger_stopped => {}
             leader::Effect::Persist { index, record } => {
                 let written = self.means.ledger.as_ref().map(|ledger| ledger.append(index, &record));
                 match written {
+                    None | Some(Ok(())) => {}
                     // Why it stopped comes as an event of its own.
-                    None | Some(Ok(()) | Err(LedgerError::Stopped { .. })) => {}
+                    Some(Err(LedgerError::Stopped { .. })) => self.ledger_stopped = true,
                     Some(Err(error)) => self.ledger_failed(&error),
                 }
             }
