@@ -17,6 +17,7 @@ mod registration;
 mod survey;
 mod tokens;
 
+pub use facts::{Facts, FactsError};
 pub use machine::{Leader, LeaderConfig};
 pub use reads::ImageLookupError;
 

@@ -15,7 +15,7 @@ use crate::record::Record;
 use crate::types::{Millis, RequestId, Role};
 use crate::wire::{ToLeader, ToMember};
 use odeon::{NodeId, NodeRef};
-use odeon_capabilities::Selector;
+use odeon_capabilities::{Index, Selector};
 use std::collections::BTreeSet;
 
 /// What an operator can tune, and the seed of every choice that is left to chance.
@@ -45,6 +45,8 @@ pub struct Leader {
     pub(super) me: NodeRef,
     pub(super) random: Random,
     pub(super) facts: Facts,
+    /// The capabilities of the registered nodes, by what they are.
+    pub(super) index: Index<NodeId>,
     pub(super) outbox: Outbox,
     pub(super) peers: Peers,
     pub(super) leases: Leases,
@@ -67,6 +69,7 @@ impl Leader {
             config,
             me,
             facts: Facts::default(),
+            index: Index::new(),
             outbox: Outbox::default(),
             peers: Peers::default(),
             awaited: BTreeSet::new(),
@@ -79,15 +82,43 @@ impl Leader {
         }
     }
 
+    /// A leader that knows what the ledger says.
+    pub fn with_facts(config: LeaderConfig, me: NodeRef, facts: Facts) -> Self {
+        let mut leader = Self::new(config, me, 0);
+        for (id, registration) in &facts.registered {
+            leader.index.insert(*id, registration.capabilities.clone());
+        }
+        leader.outbox.replayed(facts.count());
+        leader.facts = facts;
+        leader
+    }
+
     /// Takes one record of the ledger, in its order, before [`start`](Leader::start).
     pub fn replay(&mut self, record: Record) {
-        let index = self.outbox.replayed();
-        self.facts.apply(index, record);
+        self.apply(record);
+        self.outbox.replayed(self.facts.count());
+    }
+
+    fn apply(&mut self, record: Record) {
+        let about = match &record {
+            Record::NodeRegistered { node, .. } | Record::NodeGone { node, .. } => Some(node.id),
+            _ => None,
+        };
+        self.facts.apply(record);
+        if let Some(id) = about {
+            match self.facts.registered.get(&id) {
+                Some(registration) => self.index.insert(id, registration.capabilities.clone()),
+                None => {
+                    self.index.remove(id);
+                }
+            }
+        }
     }
 
     /// Begins a term. Every member of the ledger is taken as alive until its lease could have run out from now.
     pub fn start(&mut self, now: Millis) {
         self.persist(Record::TermBegan { term: self.facts.term + 1 });
+        self.creations.begin_term(self.facts.term);
         if !self.facts.admitted.contains_key(&self.me.id) {
             self.persist(Record::NodeAdmitted { node: self.me.id, role: Role::Leader, claims: None });
         }
@@ -182,7 +213,8 @@ impl Leader {
     /// Makes a fact true here and durable in the ledger.
     pub(super) fn persist(&mut self, record: Record) {
         let index = self.outbox.persist(record.clone());
-        self.facts.apply(index, record);
+        self.apply(record);
+        assert_eq!(index, self.facts.count(), "a record has the number that it is counted with");
     }
 
     pub(super) fn answer(&mut self, ticket: u64, answer: Answer) {

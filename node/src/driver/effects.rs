@@ -14,6 +14,7 @@ impl Driver {
     /// Drains the effects of both machines until neither has any: the one place where effects are carried out.
     pub(super) fn carry_out(&mut self) {
         loop {
+            self.check_lease();
             if let Some(effect) = self.leader.as_mut().and_then(leader::Leader::next_effect) {
                 self.lead_effect(effect);
             } else if let Some(effect) = self.member.next_effect() {
@@ -35,9 +36,9 @@ impl Driver {
             leader::Effect::Send { to, message } if to == self.me => self.to_member.push_back(message),
             leader::Effect::Send { to, message } => self.send(to, &message),
             leader::Effect::Persist { index, record } => {
-                let written = self.means.ledger.as_ref().map(|ledger| ledger.append(index, &record));
+                let written = self.means.ledger.as_ref().map(|ledger| ledger.append(self.turn, index, record));
                 match written {
-                    // Why it stopped comes as an event of its own.
+                    // Why it stopped comes as news of its own.
                     None | Some(Ok(()) | Err(LedgerError::Stopped { .. })) => {}
                     Some(Err(error)) => self.ledger_failed(&error),
                 }
@@ -45,9 +46,10 @@ impl Driver {
             leader::Effect::Check { ticket, actor, image, requirements, capabilities } => {
                 let (images, hosting, events) =
                     (self.means.images.clone(), self.means.hosting.clone(), self.means.events.clone());
+                let turn = self.turn;
                 tokio::task::spawn_blocking(move || {
                     let outcome = images.check(&hosting, image, &actor, &Arc::new(capabilities), &requirements);
-                    let _ = events.blocking_send(Event::LeaderChecked { ticket, outcome });
+                    let _ = events.blocking_send(Event::LeaderChecked { turn, ticket, outcome });
                 });
             }
             leader::Effect::Answer { ticket, answer } => {
