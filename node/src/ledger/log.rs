@@ -125,6 +125,21 @@ impl Log {
     pub(super) fn entries(&self) -> Vec<Entry> {
         self.0.kept.lock().entries.values().cloned().collect()
     }
+
+    #[cfg(test)]
+    pub(super) fn records(&self) -> Vec<odeon_convention::record::Record> {
+        let record = |entry: Entry| match entry.payload {
+            openraft::EntryPayload::Normal(record) => Some(record),
+            _ => None,
+        };
+        self.entries().into_iter().filter_map(record).collect()
+    }
+
+    /// Transactions so far.
+    #[cfg(test)]
+    pub(super) fn commits(&self) -> u64 {
+        self.0.queue.commits.load(std::sync::atomic::Ordering::Relaxed)
+    }
 }
 
 async fn wait(queued: oneshot::Receiver<io::Result<()>>) -> io::Result<()> {

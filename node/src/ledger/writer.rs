@@ -62,6 +62,9 @@ struct Waiting {
 pub(super) struct Queue {
     waiting: Mutex<Waiting>,
     changed: Condvar,
+    /// Transactions so far.
+    #[cfg(test)]
+    pub(super) commits: std::sync::atomic::AtomicU64,
 }
 
 impl Queue {
@@ -154,6 +157,8 @@ impl Writer {
             transaction.open_table(STATE)?.insert(COMMITTED, at)?;
         }
         transaction.commit()?;
+        #[cfg(test)]
+        self.queue.commits.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         Ok(())
     }
 }
