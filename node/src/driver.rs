@@ -20,7 +20,7 @@ use odeon_convention::record::AuthoritySetting;
 use odeon_convention::types::{
     CheckOutcome, CreateOutcome, CreateSpec, Explanation, Load, RequestId, Role, SourceHash,
 };
-use odeon_convention::wire::{ToLeader, ToMember};
+use odeon_convention::wire::{ToLeader, ToMember, Word};
 use odeon_convention::{codes, wire};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -34,7 +34,8 @@ pub(crate) const EVENTS_MAX: usize = 65_536;
 const LOAD_EVERY: Duration = Duration::from_millis(500);
 
 /// What is answered to whom only a leader can serve.
-pub(crate) const NOT_LEADING: &str = "this node does not lead: no majority of the leaders has chosen it, or it has not heard so yet";
+pub(crate) const NOT_LEADING: &str =
+    "this node does not lead: no majority of the leaders has chosen it, or it has not heard so yet";
 
 /// Everything that wakes the driver.
 pub(crate) enum Event {
@@ -154,8 +155,6 @@ pub(crate) struct Driver {
     creates: HashMap<u64, CreateFor>,
     explains: HashMap<u64, oneshot::Sender<Explanation>>,
     operations: HashMap<u64, oneshot::Sender<Answer>>,
-    /// The leader whose link is up.
-    linked: Option<NodeRef>,
     /// The leader that has this node in its list.
     joined: Option<NodeRef>,
     /// What this node's machines say to each other.
@@ -179,7 +178,6 @@ impl Driver {
             creates: HashMap::new(),
             explains: HashMap::new(),
             operations: HashMap::new(),
-            linked: None,
             joined: None,
             to_leader: VecDeque::new(),
             to_member: VecDeque::new(),
@@ -305,38 +303,30 @@ impl Driver {
     fn up(&mut self, peer: Peer) {
         tracing::info!(node = %peer.node, name = peer.name, role = ?peer.role, address = %peer.address, "link is up");
         self.means.hosting.node_linked(peer.node);
-        if peer.role == Role::Leader && self.leader.is_none() {
-            self.linked = Some(peer.node);
-            self.take_part(member::Input::Connected { leader: peer.node });
-        }
+        // Whether it leads, a leader says itself.
         self.lead(|l, now| l.handle(now, leader::Input::Connected { node: peer.node, role: peer.role }));
     }
 
     fn down(&mut self, node: NodeRef) {
         tracing::info!(%node, "link is down");
-        if self.linked == Some(node) {
-            self.linked = None;
+        if self.joined == Some(node) {
             self.joined = None;
-            self.take_part(member::Input::Disconnected);
         }
+        self.take_part(member::Input::Disconnected { leader: node });
         self.lead(|l, now| l.handle(now, leader::Input::Disconnected { node }));
     }
 
-    /// A word on the control lane: to a leader from a member, else to this member from a leader.
+    /// A word on the control lane.
     fn control(&mut self, from: NodeRef, bytes: &[u8]) {
-        if self.leader.is_some() {
-            match wire::decode(bytes) {
-                Ok(message) => self.lead(|l, now| l.handle(now, leader::Input::Received { from, message })),
-                Err(error) => tracing::warn!(node = %from, %error, "dropped a message to the leader"),
+        match wire::decode(bytes) {
+            // Where nobody leads it is not heard: whoever begins to lead asks again.
+            Ok(Word::ToLeader(message)) => {
+                self.lead(|l, now| l.handle(now, leader::Input::Received { from, message }));
             }
-        } else {
-            match wire::decode(bytes) {
-                Ok(message) => self.take_part(member::Input::Received { from, message }),
-                Err(error) => tracing::warn!(node = %from, %error, "dropped a message of the leader"),
-            }
+            Ok(Word::ToMember(message)) => self.take_part(member::Input::Received { from, message }),
+            Err(error) => tracing::warn!(node = %from, %error, "dropped a message"),
         }
     }
-
 
     fn change_capabilities(&mut self, delta: Delta, end: oneshot::Sender<Result<(), String>>) {
         let mut trial = self.member.capabilities().clone();

@@ -84,10 +84,7 @@ pub(crate) enum Turn {
         facts: Box<Facts>,
     },
     /// The turn is over.
-    Follow {
-        turn: u64,
-        why: String,
-    },
+    Follow { turn: u64, why: String },
     /// Nothing will be durable here any more.
     Failed(LedgerError),
 }

@@ -13,7 +13,7 @@ use crate::liveness::Leases;
 use crate::random::Random;
 use crate::record::Record;
 use crate::types::{Millis, RequestId, Role};
-use crate::wire::{ToLeader, ToMember};
+use crate::wire::{LeaderAt, ToLeader, ToMember};
 use odeon::{NodeId, NodeRef};
 use odeon_capabilities::{Index, Selector};
 use std::collections::BTreeSet;
@@ -48,6 +48,8 @@ pub struct Leader {
     /// The capabilities of the registered nodes, by what they are.
     pub(super) index: Index<NodeId>,
     pub(super) outbox: Outbox,
+    /// Who leads together.
+    pub(super) leaders: Vec<LeaderAt>,
     pub(super) peers: Peers,
     pub(super) leases: Leases,
     /// Members of the ledger that have not spoken since this leader started: they may host what it is asked for.
@@ -71,6 +73,7 @@ impl Leader {
             facts: Facts::default(),
             index: Index::new(),
             outbox: Outbox::default(),
+            leaders: Vec::new(),
             peers: Peers::default(),
             awaited: BTreeSet::new(),
             creations: Creations::default(),
@@ -135,6 +138,7 @@ impl Leader {
         match input {
             Input::Connected { node, role } => self.connected(node, role, now),
             Input::Disconnected { node } => self.disconnected(node, now),
+            Input::Group { leaders } => self.regroup(leaders),
             Input::Received { from, message } => self.received(from, message, now),
             Input::Operation { ticket, operation } => self.operate(ticket, operation, now),
             Input::Committed { index } => self.outbox.commit(index),

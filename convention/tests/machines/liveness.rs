@@ -51,7 +51,7 @@ fn a_link_that_comes_back_within_the_lease_changes_nothing_for_the_others() {
     let mut scene = Scene::of(2);
     assert_eq!(scene.give(Input::Disconnected { node: node(1) }), []);
     assert_eq!(scene.pass(3_000, &[node(2)]), []);
-    assert_eq!(scene.give(Input::Connected { node: node(1), role: Role::Member }), []);
+    assert_eq!(scene.link(node(1)), []);
     assert_eq!(scene.pass(3_000, &[node(2)]), []);
 }
 

@@ -6,8 +6,8 @@ use crate::identity::TokenEntry;
 use crate::ledger::LedgerError;
 use odeon::NodeRef;
 use odeon_convention::types::{CheckOutcome, CheckVerdict, CreateSpec, ImageInfo, RequestId, SourceHash};
+use odeon_convention::wire::Word;
 use odeon_convention::{codes, leader, member, wire};
-use serde::Serialize;
 use std::sync::Arc;
 
 impl Driver {
@@ -34,7 +34,7 @@ impl Driver {
     fn lead_effect(&mut self, effect: leader::Effect) {
         match effect {
             leader::Effect::Send { to, message } if to == self.me => self.to_member.push_back(message),
-            leader::Effect::Send { to, message } => self.send(to, &message),
+            leader::Effect::Send { to, message } => self.send(to, &Word::ToMember(message)),
             leader::Effect::Persist { index, record } => {
                 let written = self.means.ledger.as_ref().map(|ledger| ledger.append(self.turn, index, record));
                 match written {
@@ -78,7 +78,9 @@ impl Driver {
     fn member_effect(&mut self, effect: member::Effect) {
         match effect {
             member::Effect::Send { to, message } if to == self.me => self.to_leader.push_back(message),
-            member::Effect::Send { to, message } => self.send(to, &message),
+            member::Effect::Send { to, message } => self.send(to, &Word::ToLeader(message)),
+            // Kept with the leaders' places in the group.
+            member::Effect::LeadersKnown(_) => {}
             member::Effect::Check { ticket, spec } => self.check(ticket, *spec),
             member::Effect::Fetch { image, sources } => self.fetch(*image, sources),
             member::Effect::Launch { request, spec } => self.launch(request, *spec),
@@ -126,7 +128,7 @@ impl Driver {
     }
 
     /// Sends on the control lane. A link that does not take it is cut: both sides then begin anew.
-    fn send(&self, to: NodeRef, message: &impl Serialize) {
+    fn send(&self, to: NodeRef, message: &Word) {
         let sent = wire::encode(message)
             .map_err(|e| e.to_string())
             .and_then(|bytes| self.means.links.send_control(to, bytes).map_err(|e| e.to_string()));

@@ -43,7 +43,6 @@ impl Driver {
         for peer in self.means.links.peers() {
             self.lead(|l, now| l.handle(now, leader::Input::Connected { node: peer.node, role: peer.role }));
         }
-        self.take_part(member::Input::Connected { leader: me });
     }
 
     /// What was asked for and is not answered yet may have been done or not: whoever leads next knows.
@@ -54,8 +53,8 @@ impl Driver {
         tracing::warn!(why, "this node does not lead any more");
         self.to_leader.clear();
         self.to_member.clear();
-        self.joined = None;
-        self.take_part(member::Input::Disconnected);
+        self.joined = self.joined.filter(|leader| *leader != self.me);
+        self.take_part(member::Input::Disconnected { leader: self.me });
         for (_, end) in self.operations.drain() {
             // Who asked may have gone.
             let _ = end.send(refused(codes::NO_MAJORITY, NOT_LEADING));

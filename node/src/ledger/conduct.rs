@@ -162,9 +162,7 @@ impl Conductor {
                 self.phase = Phase::Preparing { term, upto };
                 self.begin_if_ready(seen.applied, until).await
             }
-            (Phase::Preparing { term, .. }, Some(now)) if term == now => {
-                self.begin_if_ready(seen.applied, until).await
-            }
+            (Phase::Preparing { term, .. }, Some(now)) if term == now => self.begin_if_ready(seen.applied, until).await,
             (Phase::Leading { term }, Some(now)) if term == now => {
                 self.lease.set(until);
                 Ok(())

@@ -108,7 +108,9 @@ impl RaftStateMachine<Types> for Machine {
         Ok(())
     }
 
-    async fn get_current_snapshot(&mut self) -> Result<Option<openraft::type_config::alias::SnapshotOf<Types, Vec<u8>>>, io::Error> {
+    async fn get_current_snapshot(
+        &mut self,
+    ) -> Result<Option<openraft::type_config::alias::SnapshotOf<Types, Vec<u8>>>, io::Error> {
         Ok(self.log.snapshot().await?.map(|(meta, snapshot)| Snapshot { meta, snapshot }))
     }
 }

@@ -1,11 +1,11 @@
 //! The words of leaders to each other: none, while a group has one leader.
 
 use super::types::{Id, Seat, Types, Vote};
-use openraft::type_config::alias::SnapshotOf;
+use openraft::OptionalSend;
 use openraft::errors::{RPCError, ReplicationClosed, StreamingError, Unreachable};
 use openraft::network::{RPCOption, RaftNetworkFactory, RaftNetworkV2};
 use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, VoteRequest, VoteResponse};
-use openraft::OptionalSend;
+use openraft::type_config::alias::SnapshotOf;
 use std::future::Future;
 
 /// Reaches nobody.
