@@ -17,9 +17,7 @@ use odeon_capabilities::Delta;
 use odeon_convention::leader::{self, Answer, ImageView, Leader, MemberView, Operation};
 use odeon_convention::member::{self, Member};
 use odeon_convention::record::AuthoritySetting;
-use odeon_convention::types::{
-    CheckOutcome, CreateOutcome, CreateSpec, Explanation, Load, RequestId, Role, SourceHash,
-};
+use odeon_convention::types::{CheckOutcome, CreateOutcome, CreateSpec, Explanation, Load, RequestId, SourceHash};
 use odeon_convention::wire::{ToLeader, ToMember, Word};
 use odeon_convention::{codes, wire};
 use std::collections::VecDeque;
