@@ -569,6 +569,8 @@ impl World {
     fn do_for_member(&mut self, node: usize, me: NodeRef, effect: member::Effect) {
         match effect {
             member::Effect::Send { message, .. } => self.send_to_leader(node, me, message),
+            // The simulated leader is alone.
+            member::Effect::LeadersKnown(_) => {}
             member::Effect::Check { ticket, spec } => {
                 let Some(process) = self.running(node, me) else { return };
                 let mut outcome = truth::check(&spec.actor, &process.capabilities, false);
