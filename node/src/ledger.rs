@@ -26,7 +26,7 @@ use odeon_convention::leader::Facts;
 use odeon_convention::record::Record;
 use openraft::{Config, SnapshotPolicy};
 use parking_lot::Mutex;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
@@ -170,14 +170,15 @@ impl Ledger {
         let raft = Raft::new(id, Arc::new(config()?), network::Network, log.clone(), machine.clone())
             .await
             .map_err(|e| LedgerError::Io { what: e.to_string() })?;
+        let io = |e: &dyn std::fmt::Display| LedgerError::Io { what: e.to_string() };
         if founds {
-            let group = std::collections::BTreeMap::from([(id, seat)]);
-            raft.initialize(group).await.map_err(|e| LedgerError::Io { what: e.to_string() })?;
-        }
-        let alone = raft.with_raft_state(move |state| state.membership_state.effective().voter_ids().eq([id]));
-        if alone.await.map_err(|e| LedgerError::Io { what: e.to_string() })? {
-            // Nobody else can lead: there is nothing to wait for.
-            raft.trigger().elect(false).await.map_err(|e| LedgerError::Io { what: e.to_string() })?;
+            raft.initialize(BTreeMap::from([(id, seat)])).await.map_err(|e| io(&e))?;
+        } else {
+            let alone = raft.with_raft_state(move |state| state.membership_state.effective().voter_ids().eq([id]));
+            if alone.await.map_err(|e| io(&e))? {
+                // Nobody else can lead: there is nothing to wait for.
+                raft.trigger().elect(false).await.map_err(|e| io(&e))?;
+            }
         }
         let (proposals, received) = mpsc::channel(limits::QUEUE_RECORDS_MAX);
         let lease = Lease::default();
