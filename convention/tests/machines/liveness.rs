@@ -4,7 +4,6 @@ use crate::scene::{Scene, facts, node, refused, send};
 use odeon_convention::codes;
 use odeon_convention::leader::{Effect, Input, MemberState};
 use odeon_convention::record::Record;
-use odeon_convention::types::Role;
 use odeon_convention::wire::{ToLeader, ToMember};
 
 fn gone(to: u8, of: u8, reason: &str) -> Effect {

@@ -4,7 +4,7 @@ use crate::scene::{Scene, answer, facts, next_start, node, refused, send};
 use odeon_capabilities::Delta;
 use odeon_convention::codes;
 use odeon_convention::leader::{Answer, Effect, Input, MemberState, Operation};
-use odeon_convention::types::{Load, Role};
+use odeon_convention::types::Load;
 use odeon_convention::wire::{ToLeader, ToMember};
 
 fn welcome(gone: Vec<odeon::NodeRef>) -> ToMember {

@@ -57,6 +57,9 @@ struct Waiting {
     stopped: Option<String>,
 }
 
+/// What is written at once, and the last place that is known to be agreed on.
+type Taken = (Vec<(Op, Done)>, Option<Vec<u8>>);
+
 /// What waits for the disk. Bounded by whoever proposes records: see [`super::limits`].
 #[derive(Default)]
 pub(super) struct Queue {
@@ -102,7 +105,7 @@ impl Queue {
     }
 
     /// Everything that waits; none once the queue is closed and empty.
-    fn take(&self) -> Option<(Vec<(Op, Done)>, Option<Vec<u8>>)> {
+    fn take(&self) -> Option<Taken> {
         let mut waiting = self.waiting.lock();
         while waiting.ops.is_empty() {
             if waiting.stopped.is_some() {
