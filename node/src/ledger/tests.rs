@@ -35,6 +35,8 @@ struct Led {
     term: u64,
     facts: Facts,
     next: u64,
+    /// The last record that is known to be durable.
+    durable: u64,
 }
 
 impl Led {
@@ -44,7 +46,8 @@ impl Led {
             match next(&mut listener).await {
                 News::Turn(Turn::Lead { turn, consensus_term, facts }) => {
                     let next = facts.count() + 1;
-                    return Ok(Self { ledger, listener, turn, term: consensus_term, facts: *facts, next });
+                    let term = consensus_term;
+                    return Ok(Self { ledger, listener, turn, term, facts: *facts, next, durable: 0 });
                 }
                 News::Turn(Turn::Failed(error)) => return Err(error),
                 News::Turn(Turn::Follow { .. }) | News::Durable { .. } => {}
@@ -65,21 +68,18 @@ impl Led {
 
     /// Waits until a record is durable, and gives the number of the last one that is.
     async fn durable(&mut self, index: u64) -> Result<u64, LedgerError> {
-        let mut highest = 0;
-        loop {
+        while self.durable < index {
             match next(&mut self.listener).await {
                 News::Durable { consensus_term, records } if consensus_term == self.term => {
-                    assert!(records >= highest, "what is durable only grows");
-                    highest = records;
-                    if highest >= index {
-                        return Ok(highest);
-                    }
+                    assert!(records >= self.durable, "what is durable only grows");
+                    self.durable = records;
                 }
                 News::Durable { .. } => {}
                 News::Turn(Turn::Failed(error)) => return Err(error),
                 News::Turn(turn) => panic!("a lone leader goes on leading: {turn:?}"),
             }
         }
+        Ok(self.durable)
     }
 
     async fn close(self) {
