@@ -11,7 +11,7 @@ mod nodes;
 use crate::admin::frame::{read_frame, write_frame};
 use crate::admin::protocol::{Failed, Reply, Request};
 use crate::admin::{Backend, BoxFuture, Caller, Replies};
-use crate::driver::{Event, LedView, View};
+use crate::driver::{Event, LedView, NOT_LEADING, View};
 use crate::hosting::Hosting;
 use crate::identity::Identity;
 use crate::link::Links;
@@ -66,7 +66,7 @@ impl Backend for NodeBackend {
 impl NodeBackend {
     async fn answer(&self, caller: Caller, request: Request, replies: &Replies) -> Outcome {
         let view = self.view().await?;
-        allowed(&caller, &request, view.led.is_some())?;
+        allowed(&caller, &request, view.may_lead)?;
         match request {
             Request::Nodes => Ok(Reply::Nodes(self.nodes(&view).await?)),
             Request::SetCapabilities { on, delta } => self.set_capabilities(&view, &caller, on, delta).await,
@@ -132,8 +132,10 @@ impl NodeBackend {
 
     /// The leader that has this node in its list.
     fn leader(&self, view: &View) -> Result<NodeRef, Failed> {
-        let missing = || failed(codes::LEADER_UNREACHABLE, format!("node {} has no link to its leader", self.name));
-        view.leader.ok_or_else(missing)
+        view.leader.ok_or_else(|| match view.may_lead {
+            true => not_leading(),
+            false => failed(codes::LEADER_UNREACHABLE, format!("node {} has no link to its leader", self.name)),
+        })
     }
 
     /// Hands a request to the leader.
@@ -188,5 +190,13 @@ fn allowed(caller: &Caller, request: &Request, leads: bool) -> Result<(), Failed
 
 /// What a leader knows, or why this node cannot say.
 fn led(view: &View) -> Result<&LedView, Failed> {
-    view.led.as_ref().ok_or_else(|| failed(codes::ROLE, "this node does not lead the convention"))
+    view.led.as_ref().ok_or_else(|| match view.may_lead {
+        true => not_leading(),
+        false => failed(codes::ROLE, "this node does not lead the convention"),
+    })
+}
+
+/// Why a node that may lead does not.
+fn not_leading() -> Failed {
+    failed(codes::NO_MAJORITY, NOT_LEADING)
 }

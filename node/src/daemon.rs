@@ -13,7 +13,7 @@ use crate::cli::UpOptions;
 use crate::driver::{Driver, EVENTS_MAX, End, Event, Means};
 use crate::hosting::Hosting;
 use crate::identity::{self, DataFolder, Identity, Token, TokenError, Tokens};
-use crate::ledger::{Ledger, RedbLedger};
+use crate::ledger::{Ledger, Listener, Seat};
 use crate::link::{self, Keep, LinkConfig, Links};
 use crate::logs::{self, ActorLog, LogSetup, Origin, Outbox, OutboxLimits, StoreLimits};
 use crate::shipping;
@@ -24,7 +24,7 @@ use crate::wasm::{WasmLimits, WasmRuntime};
 use odeon::system::System;
 use odeon::{NodeRef, Registry};
 use odeon_convention::codes;
-use odeon_convention::leader::{Leader, LeaderConfig, Operation};
+use odeon_convention::leader::Operation;
 use odeon_convention::member::{Member, MemberConfig};
 use odeon_convention::types::{Load, NativeActor, NodeFacts, Role};
 use std::io::Write;
@@ -91,13 +91,10 @@ async fn run_once(options: &UpOptions, registry: &Registry, logging: &LogSetup, 
 
     let (events, received) = mpsc::channel(EVENTS_MAX);
     let started = tokio::time::Instant::now();
-    let (ledger, leader) = if identity.can_admit() {
-        let (ledger, leader) = open_ledger(&data, me, &events)?;
-        (Some(ledger), Some(leader))
-    } else {
-        (None, None)
-    };
-    let leads = leader.is_some();
+    let leads = identity.can_admit();
+    if leads {
+        prepare_ledger(&data)?;
+    }
     let log_store = match leads {
         true => Some(Arc::new(logs::Store::open(&logs, StoreLimits::default()).map_err(unusable(&logs))?)),
         false => None,
@@ -139,12 +136,14 @@ async fn run_once(options: &UpOptions, registry: &Registry, logging: &LogSetup, 
         hosted: Vec::new(),
     };
     let member = Member::new(MemberConfig::default(), me, facts, seed()?);
+    let seat = Seat { name: name.clone(), listen: listen.clone() };
+    let (ledger, listener) = open_ledger(&data, &identity, seat).await?;
     let means = Means {
         hosting: hosting.clone(),
         links: links.clone(),
         images: images.clone(),
         tokens,
-        ledger,
+        ledger: ledger.clone(),
         events: events.clone(),
     };
     let backend = Arc::new(NodeBackend {
@@ -160,7 +159,8 @@ async fn run_once(options: &UpOptions, registry: &Registry, logging: &LogSetup, 
         log_store: log_store.clone(),
     });
     wiring.open(backend.clone(), links.clone());
-    let driver = tokio::spawn(Driver::new(me, leader, member, means, started).run(received));
+    let driver = Driver::new(me, member, seed()?, means, started);
+    let driver = tokio::spawn(driver.run(received, listener));
     let shipper = tokio::spawn(shipping::ship(name.clone(), me, outbox, log_store, links.clone(), events.clone()));
     let (stop_socket, socket_stopped) = oneshot::channel::<()>();
     let serving = tokio::spawn(socket.serve(backend, async move {
@@ -170,6 +170,7 @@ async fn run_once(options: &UpOptions, registry: &Registry, logging: &LogSetup, 
     let kept = keep_leader(&identity, &links, leads)?;
     let signals = tokio::spawn(leave_on_signal(events.clone()));
 
+    until_joined(&events).await;
     if let Some(authority) = options.authority.clone().filter(|_| leads) {
         let (end, answer) = oneshot::channel();
         let operation = Box::new(Operation::SetAuthority(authority));
@@ -178,7 +179,6 @@ async fn run_once(options: &UpOptions, registry: &Registry, logging: &LogSetup, 
             let _ = answer.await;
         }
     }
-    until_joined(&events).await;
     if announce && !driver.is_finished() {
         say_ready(options, &name, me, &listen)?;
     }
@@ -195,6 +195,9 @@ async fn run_once(options: &UpOptions, registry: &Registry, logging: &LogSetup, 
         tracing::warn!("some actors did not exit in time");
     }
     shipper.abort();
+    if let Some(ledger) = ledger {
+        ledger.shut_down().await;
+    }
     links.shutdown().await;
     logging.detach();
     Ok(end)
@@ -234,13 +237,8 @@ async fn identify(options: &UpOptions, folder: DataFolder, name: &str) -> Result
     }
 }
 
-/// The ledger, and a leader that knows everything in it.
-fn open_ledger(
-    data: &std::path::Path,
-    me: NodeRef,
-    events: &mpsc::Sender<Event>,
-) -> Result<(Box<dyn Ledger>, Leader), Failed> {
-    let (committed, broken) = (events.clone(), events.clone());
+/// Makes the ledger of a node that may lead, when this is its first start.
+fn prepare_ledger(data: &std::path::Path) -> Result<(), Failed> {
     let (path, logs) = (data.join(LEDGER), data.join("logs"));
     // The log is begun after the ledger, so one without the other was taken away.
     if logs.exists() && !path.exists() {
@@ -248,18 +246,24 @@ fn open_ledger(
             format!("{} is missing, and {} shows that this leader has run before", path.display(), logs.display());
         return Err(failed(codes::DATA_UNUSABLE, format!("{message}: put it back, or found anew in an empty folder")));
     }
-    let (ledger, records) = RedbLedger::open(
-        &path,
-        // The node has ended when nobody receives.
-        Box::new(move |index| drop(committed.blocking_send(Event::Committed(index)))),
-        Box::new(move |error| drop(broken.blocking_send(Event::LedgerFailed(error)))),
-    )
-    .map_err(|e| failed(e.code(), format!("{}: {}", path.display(), chain(&e))))?;
-    let mut leader = Leader::new(LeaderConfig { seed: seed()?, ..LeaderConfig::default() }, me, 0);
-    for (_, record) in records {
-        leader.replay(record);
+    Ledger::prepare(&path).map_err(|e| failed(e.code(), format!("{}: {}", path.display(), chain(&e))))
+}
+
+/// The ledger of a node that may lead, and the end of it that the driver has.
+async fn open_ledger(
+    data: &std::path::Path,
+    identity: &Identity,
+    seat: Seat,
+) -> Result<(Option<Ledger>, Option<Listener>), Failed> {
+    if !identity.can_admit() {
+        return Ok((None, None));
     }
-    Ok((Box::new(ledger), leader))
+    let me = identity.node().id;
+    let (founder, _) = identity.leaders().map_err(|e| of_data(e.code(), &e))?;
+    let path = data.join(LEDGER);
+    let opened = Ledger::open(&path, me, seat, founder == me).await;
+    let (ledger, listener) = opened.map_err(|e| failed(e.code(), format!("{}: {}", path.display(), chain(&e))))?;
+    Ok((Some(ledger), Some(listener)))
 }
 
 /// Keeps the links to the leaders up; none on the leader itself.

@@ -27,6 +27,7 @@ pub(super) struct Creation {
     pub(super) asker: Asker,
     pub(super) again: bool,
     pub(super) spec: CreateSpec,
+    pub(super) begun: Millis,
     pub(super) stage: Stage,
     /// Nodes that were asked in vain, with the reason.
     pub(super) tried: BTreeMap<NodeId, Tried>,
@@ -56,6 +57,11 @@ pub(super) struct Creations {
 }
 
 impl Creations {
+    /// Begins the numbers of a term, which no other term of this start of the node has.
+    pub(super) fn begin_term(&mut self, term: u64) {
+        self.minted = (term & 0x7fff_ffff) << 32;
+    }
+
     /// The number of a creation that an operator asks for here. The highest bit keeps it apart from those of the
     /// member that lives in the same process.
     pub(super) fn mint(&mut self, me: NodeRef) -> RequestId {
@@ -133,8 +139,8 @@ impl Leader {
             }
             self.creations.reserved.insert(name.clone(), request);
         }
-        let creation =
-            Creation { asker, again, spec, stage: Stage::Held, tried: BTreeMap::new(), followers: Vec::new() };
+        let (tried, followers) = (BTreeMap::new(), Vec::new());
+        let creation = Creation { asker, again, spec, begun: now, stage: Stage::Held, tried, followers };
         self.creations.open.insert(request, creation);
         self.advance(request, now);
     }

@@ -10,7 +10,7 @@ use crate::codes;
 use crate::limits;
 use crate::record::Record;
 use crate::types::{Load, Millis, NodeFacts, Role};
-use crate::wire::ToMember;
+use crate::wire::{LeaderAt, ToMember};
 use odeon::{NodeId, NodeRef};
 use odeon_capabilities::{CapabilityMap, Delta};
 
@@ -28,6 +28,7 @@ impl Leader {
         if role == Role::Operator {
             return;
         }
+        self.send(node, ToMember::Leading { term: self.facts.term });
         if let Some(peer) = self.peers.of_mut(node) {
             peer.connected = true;
             peer.current = false;
@@ -159,8 +160,17 @@ impl Leader {
             renew_every_ms: self.config.renew_every_ms,
             images: self.facts.approved().map(|judged| judged.image.hash).collect(),
             gone: self.facts.gone.iter().copied().filter(|node| *node != to).collect(),
+            leaders: self.leaders.clone(),
         };
         self.send(to, message);
+    }
+
+    /// Tells everyone where the leaders are, when that is news.
+    pub(super) fn regroup(&mut self, leaders: Vec<LeaderAt>) {
+        if self.leaders != leaders {
+            self.leaders.clone_from(&leaders);
+            self.broadcast(&ToMember::Leaders { leaders });
+        }
     }
 
     pub(super) fn renewed(&mut self, from: NodeRef, load: Load) {

@@ -6,14 +6,15 @@ use crate::identity::TokenEntry;
 use crate::ledger::LedgerError;
 use odeon::NodeRef;
 use odeon_convention::types::{CheckOutcome, CheckVerdict, CreateSpec, ImageInfo, RequestId, SourceHash};
+use odeon_convention::wire::Word;
 use odeon_convention::{codes, leader, member, wire};
-use serde::Serialize;
 use std::sync::Arc;
 
 impl Driver {
     /// Drains the effects of both machines until neither has any: the one place where effects are carried out.
     pub(super) fn carry_out(&mut self) {
         loop {
+            self.check_lease();
             if let Some(effect) = self.leader.as_mut().and_then(leader::Leader::next_effect) {
                 self.lead_effect(effect);
             } else if let Some(effect) = self.member.next_effect() {
@@ -33,24 +34,24 @@ impl Driver {
     fn lead_effect(&mut self, effect: leader::Effect) {
         match effect {
             leader::Effect::Send { to, message } if to == self.me => self.to_member.push_back(message),
-            leader::Effect::Send { to, message } => self.send(to, &message),
+            leader::Effect::Send { to, message } => self.send(to, &Word::ToMember(message)),
             // The numbers go on from what was taken, so nothing may follow what was not. The end is near.
-            leader::Effect::Persist { .. } if self.ledger_stopped => {}
+            leader::Effect::Persist { .. } if self.end.is_some() => {}
             leader::Effect::Persist { index, record } => {
-                let written = self.means.ledger.as_ref().map(|ledger| ledger.append(index, &record));
+                let written = self.means.ledger.as_ref().map(|ledger| ledger.append(self.turn, index, record));
                 match written {
-                    None | Some(Ok(())) => {}
-                    // Why it stopped comes as an event of its own.
-                    Some(Err(LedgerError::Stopped { .. })) => self.ledger_stopped = true,
+                    // Why it stopped comes as news of its own.
+                    None | Some(Ok(()) | Err(LedgerError::Stopped { .. })) => {}
                     Some(Err(error)) => self.ledger_failed(&error),
                 }
             }
             leader::Effect::Check { ticket, actor, image, requirements, capabilities } => {
                 let (images, hosting, events) =
                     (self.means.images.clone(), self.means.hosting.clone(), self.means.events.clone());
+                let turn = self.turn;
                 tokio::task::spawn_blocking(move || {
                     let outcome = images.check(&hosting, image, &actor, &Arc::new(capabilities), &requirements);
-                    let _ = events.blocking_send(Event::LeaderChecked { ticket, outcome });
+                    let _ = events.blocking_send(Event::LeaderChecked { turn, ticket, outcome });
                 });
             }
             leader::Effect::Answer { ticket, answer } => {
@@ -79,7 +80,9 @@ impl Driver {
     fn member_effect(&mut self, effect: member::Effect) {
         match effect {
             member::Effect::Send { to, message } if to == self.me => self.to_leader.push_back(message),
-            member::Effect::Send { to, message } => self.send(to, &message),
+            member::Effect::Send { to, message } => self.send(to, &Word::ToLeader(message)),
+            // Kept with the leaders' places in the group.
+            member::Effect::LeadersKnown(_) => {}
             member::Effect::Check { ticket, spec } => self.check(ticket, *spec),
             member::Effect::Fetch { image, sources } => self.fetch(*image, sources),
             member::Effect::Launch { request, spec } => self.launch(request, *spec),
@@ -127,7 +130,7 @@ impl Driver {
     }
 
     /// Sends on the control lane. A link that does not take it is cut: both sides then begin anew.
-    fn send(&self, to: NodeRef, message: &impl Serialize) {
+    fn send(&self, to: NodeRef, message: &Word) {
         let sent = wire::encode(message)
             .map_err(|e| e.to_string())
             .and_then(|bytes| self.means.links.send_control(to, bytes).map_err(|e| e.to_string()));

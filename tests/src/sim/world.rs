@@ -489,7 +489,10 @@ impl World {
         let delay = self.random.within(1, 1_000);
         self.after(delay, Event::LeaderEndDown { node, epoch });
         if let Some(me) = self.nodes[node].running.as_ref().map(|p| p.me) {
-            self.tell_member(node, me, member::Input::Disconnected);
+            let leader = self.nodes[node].running.as_ref().and_then(|p| p.member.leader());
+            if let Some(leader) = leader {
+                self.tell_member(node, me, member::Input::Disconnected { leader });
+            }
             let again = self.random.within(20, 400);
             self.after(again, Event::Dial { node });
         }
@@ -566,6 +569,8 @@ impl World {
     fn do_for_member(&mut self, node: usize, me: NodeRef, effect: member::Effect) {
         match effect {
             member::Effect::Send { message, .. } => self.send_to_leader(node, me, message),
+            // The simulated leader is alone.
+            member::Effect::LeadersKnown(_) => {}
             member::Effect::Check { ticket, spec } => {
                 let Some(process) = self.running(node, me) else { return };
                 let mut outcome = truth::check(&spec.actor, &process.capabilities, false);
