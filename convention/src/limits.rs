@@ -69,6 +69,8 @@ pub const CHANGES_WAITING_MAX: usize = 1_024;
 pub const MEMO_ENTRIES_MAX: usize = 65_536;
 /// Bytes of the keys and values that these answers depend on; many times the largest capability map.
 pub const MEMO_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// How long the failure of an actor's own check is taken as its answer.
+pub const CHECK_FAILURE_REMEMBERED_MS: Millis = 30_000;
 /// Different requirements whose fitting nodes are remembered.
 pub const SELECTIONS_MAX: usize = 1_024;
 

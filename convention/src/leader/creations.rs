@@ -27,6 +27,7 @@ pub(super) struct Creation {
     pub(super) asker: Asker,
     pub(super) again: bool,
     pub(super) spec: CreateSpec,
+    pub(super) begun: Millis,
     pub(super) stage: Stage,
     /// Nodes that were asked in vain, with the reason.
     pub(super) tried: BTreeMap<NodeId, Tried>,
@@ -133,8 +134,8 @@ impl Leader {
             }
             self.creations.reserved.insert(name.clone(), request);
         }
-        let creation =
-            Creation { asker, again, spec, stage: Stage::Held, tried: BTreeMap::new(), followers: Vec::new() };
+        let (tried, followers) = (BTreeMap::new(), Vec::new());
+        let creation = Creation { asker, again, spec, begun: now, stage: Stage::Held, tried, followers };
         self.creations.open.insert(request, creation);
         self.advance(request, now);
     }

@@ -142,7 +142,7 @@ impl Leader {
                     self.drop_word(from, "a creation of another node");
                 }
             }
-            ToLeader::Explain { request, spec } => self.explain(Asker::Member(from), request, *spec),
+            ToLeader::Explain { request, spec } => self.explain(Asker::Member(from), request, *spec, now),
             ToLeader::Placed { request, outcome } => self.placed(from, request, outcome, now),
             ToLeader::NameFreed { name, address } => self.name_freed(from, name, address),
             ToLeader::ImageHeld { hash, held } => self.image_held(from, hash, held),
@@ -170,7 +170,7 @@ impl Leader {
             }
             Operation::Explain(spec) => {
                 let request = self.creations.mint(self.me);
-                self.explain(Asker::Operator(ticket), request, *spec);
+                self.explain(Asker::Operator(ticket), request, *spec, now);
                 None
             }
         };

@@ -1,7 +1,7 @@
 //! The answers of actors' own checks, remembered by what they read: asked once per distinct set of values.
 
 use crate::limits;
-use crate::types::{CheckOutcome, CheckVerdict, CreateSpec, SourceHash};
+use crate::types::{CheckOutcome, CheckVerdict, CreateSpec, Millis, SourceHash};
 use odeon_capabilities::{CapabilityMap, Memo, MemoLimits, Reads, Requirements};
 
 /// What a check's answer depends on besides the capabilities.
@@ -18,8 +18,9 @@ impl CheckKey {
     }
 }
 
+/// With the time at which each was given.
 #[derive(Debug)]
-pub(crate) struct Verdicts(Memo<CheckKey, CheckVerdict>);
+pub(crate) struct Verdicts(Memo<CheckKey, (Millis, CheckVerdict)>);
 
 impl Default for Verdicts {
     fn default() -> Self {
@@ -28,17 +29,21 @@ impl Default for Verdicts {
 }
 
 impl Verdicts {
-    pub(crate) fn of(&self, key: &CheckKey, map: &CapabilityMap) -> Option<&CheckVerdict> {
-        self.0.find(key, map)
+    /// A check that could not be finished may do better another time: such an answer counts only when it was given
+    /// at `failures_since` or later.
+    pub(crate) fn of(&self, key: &CheckKey, map: &CapabilityMap, failures_since: Millis) -> Option<&CheckVerdict> {
+        let (given, verdict) = self.0.find(key, map)?;
+        let counts = !matches!(verdict, CheckVerdict::Failed(_)) || *given >= failures_since;
+        counts.then_some(verdict)
     }
 
     /// Remembers the answer that was given for `asked`. It holds at least for that very map: whoever waits for it can
     /// go on, whatever the check says that it read.
-    pub(crate) fn remember(&mut self, key: CheckKey, asked: &CapabilityMap, outcome: CheckOutcome) {
+    pub(crate) fn remember(&mut self, key: CheckKey, asked: &CapabilityMap, outcome: CheckOutcome, now: Millis) {
         let CheckOutcome { verdict, read } = outcome;
-        if !(read.agree(asked) && self.0.remember(key.clone(), read, verdict.clone())) {
+        if !(read.agree(asked) && self.0.remember(key.clone(), read, (now, verdict.clone()))) {
             let all = asked.iter().map(|(key, value)| (key.to_owned(), Some(value.clone())));
-            self.0.remember(key, Reads(all.collect()), verdict);
+            self.0.remember(key, Reads(all.collect()), (now, verdict));
         }
     }
 }

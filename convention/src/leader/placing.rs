@@ -33,7 +33,7 @@ impl Leader {
         if self.recovering() && (creation.again || creation.spec.global_name.is_some()) {
             return self.hold(request);
         }
-        let plan = match self.plan(&creation.spec) {
+        let plan = match self.plan(&creation.spec, creation.begun) {
             Ok(plan) => plan,
             Err(refusal) if self.recovering() && refusal.may_pass() => return self.hold(request),
             Err(refusal) => {

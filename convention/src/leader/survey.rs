@@ -8,6 +8,7 @@ use super::placing::Refusal;
 use super::{Answer, Effect, MemberState};
 use crate::codes;
 use crate::fit::{self, Wish};
+use crate::limits;
 use crate::placement::{self, Candidate};
 use crate::types::{CheckOutcome, CheckVerdict, CreateSpec, Explanation, Millis, NearMiss, Rejection, RequestId};
 use crate::wire::ToMember;
@@ -22,6 +23,9 @@ pub(super) struct Plan {
     /// What the type in the image requires; a linked type says so node by node.
     required: Option<Vec<String>>,
     key: CheckKey,
+    /// Failures of the check count as its answer from then on. One that failed since the question was asked is not
+    /// asked again for it.
+    failures_since: Millis,
 }
 
 /// The nodes that accept, as far as is known without asking.
@@ -35,7 +39,7 @@ pub(super) struct Accepting {
 #[derive(Debug, Clone)]
 pub(super) enum Waiter {
     Creation(RequestId),
-    Explain(Asker, RequestId, Box<CreateSpec>),
+    Explain(Asker, RequestId, Box<CreateSpec>, Millis),
 }
 
 /// Checks that were asked and not answered; at most one per actor type and requirements at a time, because its
@@ -55,7 +59,8 @@ struct OpenCheck {
 }
 
 impl Leader {
-    pub(super) fn plan(&self, spec: &CreateSpec) -> Result<Plan, Refusal> {
+    /// For a question that was asked at `asked`.
+    pub(super) fn plan(&self, spec: &CreateSpec, asked: Millis) -> Result<Plan, Refusal> {
         let wish = Wish::parse(&spec.requirements)
             .map_err(|e| Refusal { code: codes::BAD_REQUIREMENT, reason: e.to_string() })?;
         let required = match spec.image {
@@ -70,7 +75,8 @@ impl Leader {
         {
             return Err(Refusal { code: codes::NODE_UNKNOWN, reason: format!("no live member is {on}") });
         }
-        Ok(Plan { wish, required, key: CheckKey::of(spec), spec: spec.clone() })
+        let failures_since = asked.saturating_sub(limits::CHECK_FAILURE_REMEMBERED_MS);
+        Ok(Plan { wish, required, key: CheckKey::of(spec), spec: spec.clone(), failures_since })
     }
 
     fn required_in_image(&self, hash: crate::types::SourceHash, actor: &str) -> Result<Vec<String>, Refusal> {
@@ -116,7 +122,7 @@ impl Leader {
         let Ok(selection) = self.selector.select(index, &plan.spec.requirements) else { return accepting };
         for found in selection.accepted() {
             let Some(class) = index.class(found.class) else { continue };
-            let verdict = self.verdicts.of(&plan.key, class.map());
+            let verdict = self.verdicts.of(&plan.key, class.map(), plan.failures_since);
             if matches!(verdict, Some(CheckVerdict::Refused | CheckVerdict::Failed(_))) {
                 continue;
             }
@@ -179,7 +185,7 @@ impl Leader {
     fn reasons(&self, plan: &Plan, peer: &Peer, map: &CapabilityMap) -> Vec<String> {
         let mut reasons = self.lacks(plan, peer, map);
         if reasons.is_empty() {
-            match self.verdicts.of(&plan.key, map) {
+            match self.verdicts.of(&plan.key, map, plan.failures_since) {
                 Some(CheckVerdict::Refused) => reasons.push("the actor's own check refuses".to_owned()),
                 Some(CheckVerdict::Failed(why)) => reasons.push(format!("the actor's own check failed: {why}")),
                 Some(CheckVerdict::Accepted | CheckVerdict::Unknown) | None => {}
@@ -210,7 +216,7 @@ impl Leader {
     pub(super) fn checked(&mut self, ticket: u64, outcome: CheckOutcome, now: Millis) {
         let Some(open) = self.checks.open.remove(&ticket) else { return };
         self.checks.by_key.remove(&open.key);
-        self.verdicts.remember(open.key, &open.capabilities, outcome);
+        self.verdicts.remember(open.key, &open.capabilities, outcome, now);
         for waiter in open.waiters {
             match waiter {
                 Waiter::Creation(request) => {
@@ -218,16 +224,16 @@ impl Leader {
                         self.advance(request, now);
                     }
                 }
-                Waiter::Explain(asker, request, spec) => self.explain(asker, request, *spec),
+                Waiter::Explain(asker, request, spec, asked) => self.explain(asker, request, *spec, asked),
             }
         }
     }
 
-    pub(super) fn explain(&mut self, asker: Asker, request: RequestId, spec: CreateSpec) {
-        let explanation = match self.plan(&spec) {
+    pub(super) fn explain(&mut self, asker: Asker, request: RequestId, spec: CreateSpec, asked: Millis) {
+        let explanation = match self.plan(&spec, asked) {
             Ok(plan) => {
                 if let Some(map) = self.accepting(&plan, &BTreeMap::new()).unchecked {
-                    let waiter = Waiter::Explain(asker, request, Box::new(spec));
+                    let waiter = Waiter::Explain(asker, request, Box::new(spec), asked);
                     return self.ask_check(&plan, map, waiter);
                 }
                 self.explanation(&plan, &BTreeMap::new(), request.node)

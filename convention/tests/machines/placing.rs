@@ -130,6 +130,20 @@ fn a_check_that_refuses_everywhere_is_no_compatible_node() {
 }
 
 #[test]
+fn a_check_that_failed_is_not_asked_again_at_once_but_after_a_while() {
+    let mut scene = Scene::of(2);
+    scene.verdict = Some(CheckVerdict::Failed("it took longer than it may".to_owned()));
+    scene.create(request(1, 1), spec());
+    scene.verdict = Some(CheckVerdict::Accepted);
+    let members = [node(1), node(2)];
+    scene.pass(29_000, &members);
+    assert_eq!(asked_to_host(&scene.create(request(1, 2), spec())), None);
+    scene.pass(2_000, &members);
+    assert_eq!(asked_to_host(&scene.create(request(1, 3), spec())), Some(node(1)));
+    assert_eq!(scene.checks, 2);
+}
+
+#[test]
 fn what_cannot_be_tried_is_refused_with_its_code() {
     let mut scene = Scene::of(1);
     let mut number = 0;

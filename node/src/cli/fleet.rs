@@ -45,7 +45,6 @@ pub(crate) struct TokenArguments {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum RoleName {
     Member,
-    Leader,
     Operator,
 }
 
@@ -95,7 +94,6 @@ pub(crate) async fn create_token(session: &mut Session<'_, '_>, arguments: Token
     }
     let role = match arguments.role {
         RoleName::Member => Role::Member,
-        RoleName::Leader => Role::Leader,
         RoleName::Operator => Role::Operator,
     };
     let claims = (!arguments.claims.is_empty()).then_some(arguments.claims);
