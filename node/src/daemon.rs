@@ -13,8 +13,9 @@ use crate::cli::UpOptions;
 use crate::driver::{Driver, EVENTS_MAX, End, Event, Means};
 use crate::hosting::Hosting;
 use crate::identity::{self, DataFolder, Identity, Token, TokenError, Tokens};
+use crate::leaders::{self, Leaders};
 use crate::ledger::{Ledger, Listener, Seat};
-use crate::link::{self, Keep, LinkConfig, Links};
+use crate::link::{self, LinkConfig, Links};
 use crate::logs::{self, ActorLog, LogSetup, Origin, Outbox, OutboxLimits, StoreLimits};
 use crate::shipping;
 use crate::store::Store;
@@ -24,8 +25,9 @@ use crate::wasm::{WasmLimits, WasmRuntime};
 use odeon::system::System;
 use odeon::{NodeRef, Registry};
 use odeon_convention::codes;
-use odeon_convention::leader::Operation;
+use odeon_convention::leader::{Answer, Operation};
 use odeon_convention::member::{Member, MemberConfig};
+use odeon_convention::record::AuthoritySetting;
 use odeon_convention::types::{Load, NativeActor, NodeFacts, Role};
 use std::io::Write;
 use std::sync::Arc;
@@ -106,7 +108,7 @@ async fn run_once(options: &UpOptions, registry: &Registry, logging: &LogSetup, 
     let runtime = WasmRuntime::new(&compiled, WasmLimits::default()).map_err(unusable(&compiled))?;
     let images = Arc::new(Images::new(store, runtime, options.allow_remote_images, hosting.clone()));
     let tokens = Tokens::default();
-    let gate = leads.then(|| Arc::new(Gate::new(events.clone())));
+    let gate = leads.then(|| Arc::new(Gate::default()));
     let wiring = Arc::new(Wiring::new(me, events.clone(), hosting.clone(), images.clone(), log_store.clone()));
     let links = Links::start(
         LinkConfig {
@@ -120,9 +122,6 @@ async fn run_once(options: &UpOptions, registry: &Registry, logging: &LogSetup, 
     )
     .map_err(|e| failed(codes::LISTEN, e.to_string()))?;
     let listen = links.local_addr().map_err(internal)?.to_string();
-    if let Some(gate) = &gate {
-        gate.listens_at(listen.clone());
-    }
     hosting.attach(System::start(me, workers(), hosting.clone()), links.clone());
 
     let facts = NodeFacts {
@@ -137,13 +136,18 @@ async fn run_once(options: &UpOptions, registry: &Registry, logging: &LogSetup, 
     };
     let member = Member::new(MemberConfig::default(), me, facts, seed()?);
     let seat = Seat { name: name.clone(), listen: listen.clone() };
-    let (ledger, listener) = open_ledger(&data, &identity, seat).await?;
+    let known = identity.leaders().map_err(|e| of_data(e.code(), &e))?;
+    let (ledger, listener) = match leads {
+        true => open_ledger(&data, me, seat, leaders::alone(&known, me.id), &links).await?,
+        false => (None, None),
+    };
     let means = Means {
         hosting: hosting.clone(),
         links: links.clone(),
         images: images.clone(),
         tokens,
         ledger: ledger.clone(),
+        leaders: Leaders::new(identity.clone(), links.clone(), known),
         events: events.clone(),
     };
     let backend = Arc::new(NodeBackend {
@@ -157,8 +161,13 @@ async fn run_once(options: &UpOptions, registry: &Registry, logging: &LogSetup, 
         links: links.clone(),
         listen: listen.clone(),
         log_store: log_store.clone(),
+        ledger: ledger.clone(),
     });
+    if let Some(gate) = &gate {
+        gate.open(backend.clone());
+    }
     wiring.open(backend.clone(), links.clone());
+    let keeper = tokio::spawn(backend.as_ref().clone().keep_images());
     let driver = Driver::new(me, member, seed()?, means, started);
     let driver = tokio::spawn(driver.run(received, listener));
     let shipper = tokio::spawn(shipping::ship(name.clone(), me, outbox, log_store, links.clone(), events.clone()));
@@ -167,17 +176,11 @@ async fn run_once(options: &UpOptions, registry: &Registry, logging: &LogSetup, 
         // Either a word or the end of the sender.
         let _ = socket_stopped.await;
     }));
-    let kept = keep_leader(&identity, &links, leads)?;
     let signals = tokio::spawn(leave_on_signal(events.clone()));
 
     until_joined(&events).await;
     if let Some(authority) = options.authority.clone().filter(|_| leads) {
-        let (end, answer) = oneshot::channel();
-        let operation = Box::new(Operation::SetAuthority(authority));
-        // The driver answers, or has ended for a reason that is told below.
-        if events.send(Event::Operation { operation, end }).await.is_ok() {
-            let _ = answer.await;
-        }
+        set_authority(&events, authority).await;
     }
     if announce && !driver.is_finished() {
         say_ready(options, &name, me, &listen)?;
@@ -188,13 +191,13 @@ async fn run_once(options: &UpOptions, registry: &Registry, logging: &LogSetup, 
     // Whoever asked for the end hears that it is coming.
     let _ = stop_socket.send(());
     let _ = tokio::join!(serving, wiring.drained());
-    drop(kept);
     let system = hosting.system().clone();
     let exited = tokio::task::spawn_blocking(move || system.shutdown(EXIT_MAX));
     if !matches!(exited.await, Ok(true)) {
         tracing::warn!("some actors did not exit in time");
     }
     shipper.abort();
+    keeper.abort();
     if let Some(ledger) = ledger {
         ledger.shut_down().await;
     }
@@ -252,27 +255,15 @@ fn prepare_ledger(data: &std::path::Path) -> Result<(), Failed> {
 /// The ledger of a node that may lead, and the end of it that the driver has.
 async fn open_ledger(
     data: &std::path::Path,
-    identity: &Identity,
+    me: NodeRef,
     seat: Seat,
+    founds: bool,
+    links: &Links,
 ) -> Result<(Option<Ledger>, Option<Listener>), Failed> {
-    if !identity.can_admit() {
-        return Ok((None, None));
-    }
-    let me = identity.node().id;
-    let (founder, _) = identity.leaders().map_err(|e| of_data(e.code(), &e))?;
     let path = data.join(LEDGER);
-    let opened = Ledger::open(&path, me, seat, founder == me).await;
+    let opened = Ledger::open(&path, me.id, seat, founds, Arc::new(links.clone())).await;
     let (ledger, listener) = opened.map_err(|e| failed(e.code(), format!("{}: {}", path.display(), chain(&e))))?;
     Ok((Some(ledger), Some(listener)))
-}
-
-/// Keeps the links to the leaders up; none on the leader itself.
-fn keep_leader(identity: &Identity, links: &Links, leads: bool) -> Result<Vec<Keep>, Failed> {
-    if leads {
-        return Ok(Vec::new());
-    }
-    let (leader, addresses) = identity.leaders().map_err(|e| of_data(e.code(), &e))?;
-    Ok(addresses.into_iter().map(|address| links.keep(address, Some(leader))).collect())
 }
 
 async fn until_joined(events: &mpsc::Sender<Event>) {
@@ -290,6 +281,18 @@ async fn until_joined(events: &mpsc::Sender<Event>) {
     };
     if tokio::time::timeout(JOIN_WAIT, joined).await.is_err() {
         tracing::warn!("the leader does not answer; this node keeps trying");
+    }
+}
+
+/// The flag is the word of the one who leads; what another leader's flag says is not taken.
+async fn set_authority(events: &mpsc::Sender<Event>, authority: AuthoritySetting) {
+    let (end, answer) = oneshot::channel();
+    let operation = Box::new(Operation::SetAuthority(authority));
+    // The driver answers, or has ended for a reason that is told elsewhere.
+    if events.send(Event::Operation { operation, end }).await.is_ok()
+        && let Ok(Answer::Refused { .. }) = answer.await
+    {
+        tracing::warn!("--authority is not applied, as another node leads: use `odeon authority set`");
     }
 }
 

@@ -8,7 +8,8 @@ mod turns;
 
 use crate::hosting::Hosting;
 use crate::identity::Tokens;
-use crate::ledger::{Ledger, Listener, News};
+use crate::leaders::Leaders;
+use crate::ledger::{Ledger, Listener, News, Place};
 use crate::link::{Links, Peer};
 use crate::transfer::Images;
 use hashbrown::HashMap;
@@ -126,6 +127,7 @@ pub(crate) struct Means {
     pub(crate) tokens: Tokens,
     /// Of a node that may lead.
     pub(crate) ledger: Option<Ledger>,
+    pub(crate) leaders: Leaders,
     pub(crate) events: mpsc::Sender<Event>,
 }
 
@@ -146,6 +148,10 @@ pub(crate) struct Driver {
     consensus_term: u64,
     /// The draws of its leaders.
     seed: u64,
+    /// Who leads together, on a node that may lead.
+    group: Vec<Place>,
+    /// The tokens that the handshake accepts are those of the ledger as of this version, where this node follows.
+    tokens_version: u64,
     member: Member,
     means: Means,
     started: Instant,
@@ -169,6 +175,8 @@ impl Driver {
             turn: 0,
             consensus_term: 0,
             seed,
+            group: Vec::new(),
+            tokens_version: 0,
             member,
             means,
             started,

@@ -30,7 +30,19 @@ pub struct Facts {
     /// Follows from `names`.
     #[serde(skip)]
     names_on: BTreeMap<NodeRef, BTreeSet<String>>,
+    #[serde(skip)]
+    tokens_changed: Changed,
     pub(crate) authority: AuthoritySetting,
+}
+
+/// The record with the last change that was seen here; equal facts may have come about differently.
+#[derive(Debug, Clone, Copy, Default)]
+struct Changed(u64);
+
+impl PartialEq for Changed {
+    fn eq(&self, _other: &Self) -> bool {
+        true
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -103,6 +115,26 @@ impl Facts {
         self.term
     }
 
+    /// The tokens, each with how often it was used.
+    pub fn tokens(&self) -> impl Iterator<Item = (&TokenFact, u32)> {
+        self.tokens.values().map(|token| (&token.fact, token.used))
+    }
+
+    /// Another number whenever the tokens may be others than before.
+    pub fn tokens_version(&self) -> u64 {
+        self.tokens_changed.0
+    }
+
+    /// Where a registered node can be dialled.
+    pub fn listen_of(&self, node: NodeId) -> Option<&str> {
+        self.registered.get(&node).map(|r| r.listen.as_str())
+    }
+
+    /// The images that may be used.
+    pub fn approved_images(&self) -> impl Iterator<Item = &ImageInfo> {
+        self.approved().map(|judged| &judged.image)
+    }
+
     /// A snapshot: the format, then the facts.
     ///
     /// # Errors
@@ -126,6 +158,7 @@ impl Facts {
             return Err(FactsError::Format { found });
         }
         let mut facts: Self = rmp_serde::from_slice(body).map_err(|e| malformed(e.to_string()))?;
+        facts.tokens_changed.0 = facts.count;
         for (name, owner) in &facts.names {
             facts.names_on.entry(owner.node).or_default().insert(name.clone());
         }
@@ -139,12 +172,14 @@ impl Facts {
         match record {
             Record::TermBegan { term } => self.term = self.term.max(term),
             Record::TokenCreated(fact) => {
+                self.tokens_changed.0 = index;
                 if self.tokens.len() >= limits::TOKENS_MAX {
                     self.tokens.retain(|_, token| !token.used_up());
                 }
                 self.tokens.insert(fact.id, Token { fact, used: 0, index });
             }
             Record::TokenUsed { id } => {
+                self.tokens_changed.0 = index;
                 if let Some(token) = self.tokens.get_mut(&id) {
                     token.used = token.used.saturating_add(1);
                     token.index = index;

@@ -48,8 +48,10 @@ pub struct Leader {
     /// The capabilities of the registered nodes, by what they are.
     pub(super) index: Index<NodeId>,
     pub(super) outbox: Outbox,
-    /// Who leads together.
+    /// Who leads together, at the addresses that they had when they came into the group.
     pub(super) leaders: Vec<LeaderAt>,
+    /// The same as members know it.
+    pub(super) leaders_told: Vec<LeaderAt>,
     pub(super) peers: Peers,
     pub(super) leases: Leases,
     /// Members of the ledger that have not spoken since this leader started: they may host what it is asked for.
@@ -74,6 +76,7 @@ impl Leader {
             index: Index::new(),
             outbox: Outbox::default(),
             leaders: Vec::new(),
+            leaders_told: Vec::new(),
             peers: Peers::default(),
             awaited: BTreeSet::new(),
             creations: Creations::default(),

@@ -1,21 +1,23 @@
 //! Carries what the links tell to whoever it is for: the driver, the actors, the images, the log, the commands.
 
+use crate::admin::protocol::{Reply, Request};
 use crate::admin::{self, Backend, Serving};
 use crate::backend::NodeBackend;
 use crate::driver::Event;
 use crate::hosting::Hosting;
+use crate::ledger::Ledger;
+use crate::ledger::limits::QUESTION_BYTES_MAX;
 use crate::link::{Admission, BoxFuture, Caller, LinkError, LinkEvents, Links, NotAdmitted, Peer};
-use crate::logs::{LOCAL_TARGET, Store, time};
+use crate::logs::{LOCAL_TARGET, Store};
 use crate::transfer::Images;
 use crate::{purpose, shipping};
 use odeon::{NodeId, NodeRef};
 use odeon_convention::codes;
-use odeon_convention::leader::{Answer, Operation};
 use odeon_convention::types::Role;
-use parking_lot::Mutex;
+use odeon_convention::wire::LeaderAt;
 use quinn::{RecvStream, SendStream};
 use std::sync::{Arc, OnceLock};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 /// The links' driver.
 pub(super) struct Wiring {
@@ -97,6 +99,14 @@ impl LinkEvents for Wiring {
                     }
                 });
             }
+            (purpose::LEDGER, Caller::Node(peer)) if peer.role == Role::Leader => {
+                let Some(ledger) = backend.ledger.clone() else { return };
+                tokio::spawn(async move {
+                    if let Err(error) = answer_about(&ledger, send, receive).await {
+                        tracing::debug!(node = %peer.node, error, "a leader's question was not answered to its end");
+                    }
+                });
+            }
             (purpose::LOGS, Caller::Node(peer)) => {
                 let Some(store) = self.log_store.clone() else { return };
                 let events = self.events.clone();
@@ -129,52 +139,43 @@ impl LinkEvents for Wiring {
     }
 }
 
-/// The leader's word on who is let in.
-pub(super) struct Gate {
-    events: mpsc::Sender<Event>,
-    listen: Mutex<Vec<String>>,
+async fn answer_about(ledger: &Ledger, mut send: SendStream, mut receive: RecvStream) -> Result<(), String> {
+    let question = receive.read_to_end(QUESTION_BYTES_MAX).await.map_err(|e| e.to_string())?;
+    send.write_all(&ledger.answer(&question).await).await.map_err(|e| e.to_string())?;
+    send.finish().map_err(|e| e.to_string())
 }
 
+/// The leaders' word on who is let in.
+#[derive(Default)]
+pub(super) struct Gate(OnceLock<Arc<NodeBackend>>);
+
 impl Gate {
-    pub(super) fn new(events: mpsc::Sender<Event>) -> Self {
-        Self { events, listen: Mutex::default() }
+    pub(super) fn open(&self, backend: Arc<NodeBackend>) {
+        assert!(self.0.set(backend).is_ok(), "a gate is opened once");
     }
 
-    pub(super) fn listens_at(&self, address: String) {
-        *self.listen.lock() = vec![address];
-    }
-
-    async fn ask(&self, operation: Operation) -> Result<Answer, NotAdmitted> {
-        let stopping = || NotAdmitted { code: codes::NODE_UNREACHABLE, reason: "the leader is stopping".into() };
-        let (end, answer) = oneshot::channel();
-        let event = Event::Operation { operation: Box::new(operation), end };
-        self.events.send(event).await.map_err(|_| stopping())?;
-        match answer.await.map_err(|_| stopping())? {
-            Answer::Refused { code, reason } => Err(NotAdmitted { code, reason }),
-            answer => Ok(answer),
-        }
+    async fn ask(&self, request: Request) -> Result<Reply, NotAdmitted> {
+        let starting = || NotAdmitted { code: codes::NODE_UNREACHABLE, reason: "the leader is starting".into() };
+        let settled = self.0.get().ok_or_else(starting)?.settle(request).await;
+        settled.map_err(|e| NotAdmitted { code: e.code, reason: e.message })
     }
 }
 
 impl Admission for Gate {
     fn admit(&self, token: [u8; 32], node: NodeId) -> BoxFuture<'_, Result<Role, NotAdmitted>> {
         Box::pin(async move {
-            let now_unix_s = time::now_ms() / 1000;
-            match self.ask(Operation::Admit { token, node, now_unix_s }).await? {
-                Answer::Admitted { role, .. } => Ok(role),
+            match self.ask(Request::Admit { token, node }).await? {
+                Reply::Admitted { role } => Ok(role),
                 _ => Err(NotAdmitted { code: codes::INTERNAL, reason: "the leader gave no role".into() }),
             }
         })
     }
 
     fn use_token(&self, token: [u8; 32]) -> BoxFuture<'_, Result<(), NotAdmitted>> {
-        Box::pin(async move {
-            let now_unix_s = time::now_ms() / 1000;
-            self.ask(Operation::UseToken { token, now_unix_s }).await.map(|_| ())
-        })
+        Box::pin(async move { self.ask(Request::UseToken { token }).await.map(|_| ()) })
     }
 
-    fn addresses(&self) -> Vec<String> {
-        self.listen.lock().clone()
+    fn leaders(&self) -> Vec<LeaderAt> {
+        self.0.get().map(|backend| backend.leaders_at()).unwrap_or_default()
     }
 }

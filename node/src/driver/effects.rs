@@ -5,6 +5,7 @@ use crate::causes::chain;
 use crate::identity::TokenEntry;
 use crate::ledger::LedgerError;
 use odeon::NodeRef;
+use odeon_convention::record::TokenFact;
 use odeon_convention::types::{CheckOutcome, CheckVerdict, CreateSpec, ImageInfo, RequestId, SourceHash};
 use odeon_convention::wire::Word;
 use odeon_convention::{codes, leader, member, wire};
@@ -81,8 +82,7 @@ impl Driver {
         match effect {
             member::Effect::Send { to, message } if to == self.me => self.to_leader.push_back(message),
             member::Effect::Send { to, message } => self.send(to, &Word::ToLeader(message)),
-            // Kept with the leaders' places in the group.
-            member::Effect::LeadersKnown(_) => {}
+            member::Effect::LeadersKnown(leaders) => self.means.leaders.know(leaders),
             member::Effect::Check { ticket, spec } => self.check(ticket, *spec),
             member::Effect::Fetch { image, sources } => self.fetch(*image, sources),
             member::Effect::Launch { request, spec } => self.launch(request, *spec),
@@ -119,14 +119,22 @@ impl Driver {
     }
 
     /// The handshake accepts the tokens that the leader knows now. After a start these are the ledger's.
-    pub(super) fn take_over_tokens(&self) {
+    pub(super) fn take_over_tokens(&mut self) {
         let Some(leader) = &self.leader else { return };
-        self.means.tokens.replace(leader.tokens().map(|(token, used)| TokenEntry {
-            id: token.id,
-            role: token.role,
-            expires_unix_s: token.expires_unix_s,
-            uses_left: token.uses.map(|uses| uses.saturating_sub(used)),
-        }));
+        self.tokens_version = 0;
+        self.means.tokens.replace(leader.tokens().map(token_entry));
+    }
+
+    /// One that follows accepts the tokens that it has heard of: it passes on whoever comes with one.
+    pub(super) fn follow_tokens(&mut self) {
+        let Some(ledger) = self.means.ledger.as_ref().filter(|_| self.leader.is_none()) else { return };
+        let known = self.tokens_version;
+        self.tokens_version = ledger.look(|facts| {
+            if facts.tokens_version() != known {
+                self.means.tokens.replace(facts.tokens().map(token_entry));
+            }
+            facts.tokens_version()
+        });
     }
 
     /// Sends on the control lane. A link that does not take it is cut: both sides then begin anew.
@@ -184,5 +192,14 @@ impl Driver {
             let result = loaded.and_then(|()| hosting.launch(&spec));
             let _ = events.blocking_send(Event::Launched { request, result });
         });
+    }
+}
+
+fn token_entry((token, used): (&TokenFact, u32)) -> TokenEntry {
+    TokenEntry {
+        id: token.id,
+        role: token.role,
+        expires_unix_s: token.expires_unix_s,
+        uses_left: token.uses.map(|uses| uses.saturating_sub(used)),
     }
 }

@@ -1,9 +1,10 @@
 //! Whether this node leads: turns begin and end as the ledger says, and no turn goes on a step longer than its lease.
 
 use super::{CreateFor, Driver, End, NOT_LEADING, refused};
-use crate::ledger::{LedgerError, News, Turn};
+use crate::ledger::{LedgerError, News, Place, Turn};
 use odeon_convention::leader::{self, Facts, Leader, LeaderConfig};
 use odeon_convention::types::{CreateOutcome, Role};
+use odeon_convention::wire::LeaderAt;
 use odeon_convention::{codes, member};
 
 impl Driver {
@@ -13,11 +14,13 @@ impl Driver {
             News::Turn(Turn::Follow { turn, why }) if turn == self.turn => self.end_turn(&why),
             News::Turn(Turn::Follow { .. }) => {}
             News::Turn(Turn::Failed(error)) => self.ledger_failed(&error),
+            News::Group(places) => self.regroup(places),
             News::Durable { consensus_term, records } => {
                 // What another leader wrote has the numbers of what this one wanted to write.
                 if consensus_term == self.consensus_term {
                     self.lead(|l, now| l.handle(now, leader::Input::Committed { index: records }));
                 }
+                self.follow_tokens();
             }
         }
     }
@@ -40,9 +43,21 @@ impl Driver {
             leader.handle(now, leader::Input::Connected { node: me, role: Role::Leader });
         });
         self.take_over_tokens();
+        self.tell_group();
         for peer in self.means.links.peers() {
             self.lead(|l, now| l.handle(now, leader::Input::Connected { node: peer.node, role: peer.role }));
         }
+    }
+
+    fn regroup(&mut self, places: Vec<Place>) {
+        self.means.leaders.meet(places.iter().map(leader_at));
+        self.group = places;
+        self.tell_group();
+    }
+
+    fn tell_group(&mut self) {
+        let leaders = self.group.iter().map(leader_at).collect();
+        self.lead(|l, now| l.handle(now, leader::Input::Group { leaders }));
     }
 
     /// What was asked for and is not answered yet may have been done or not: whoever leads next knows.
@@ -51,6 +66,7 @@ impl Driver {
             return;
         }
         tracing::warn!(why, "this node does not lead any more");
+        self.follow_tokens();
         self.to_leader.clear();
         self.to_member.clear();
         self.joined = self.joined.filter(|leader| *leader != self.me);
@@ -79,4 +95,8 @@ impl Driver {
         }
         self.end = Some(End::Rejected { code, reason });
     }
+}
+
+fn leader_at(place: &Place) -> LeaderAt {
+    LeaderAt { node: place.node, listen: place.seat.listen.clone() }
 }

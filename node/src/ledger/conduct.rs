@@ -185,8 +185,9 @@ impl Conductor {
         }
         // Whoever is new in the group has not answered yet; without this node nobody can be elected so soon.
         let answered = if was_alone { Some(Duration::ZERO) } else { seen.answered };
-        let until = now + LEASE.checked_sub(answered?)?;
-        Some(self.lease.until().filter(|earlier| *earlier < now + LEASE).map_or(until, |earlier| until.max(earlier)))
+        let granted = answered.and_then(|ago| LEASE.checked_sub(ago)).map(|rest| now + rest);
+        let earlier = self.lease.until().filter(|until| *until <= now + LEASE);
+        granted.max(earlier)
     }
 
     async fn begin_if_ready(&mut self, applied: Option<LogId>, until: Option<Instant>) -> Result<(), Over> {

@@ -3,8 +3,8 @@
 use super::types::{Id, Seat, StoredMembership};
 use super::{Ledger, LedgerError};
 use odeon::NodeId;
-use openraft::ChangeMembers;
 use openraft::async_runtime::watch::WatchReceiver;
+use openraft::{ChangeMembers, Instant as _};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 

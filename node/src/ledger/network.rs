@@ -1,10 +1,11 @@
 //! How leaders reach each other: the consensus library's words, each as a question that some way carries.
 
 use super::entry;
-use super::limits::SNAPSHOT_TIME_MAX;
+use super::limits::{QUESTION_BYTES_MAX, SNAPSHOT_TIME_MAX};
 use super::types::{Id, LogId, Seat, Types, Vote};
 use super::wire::{self, Answer, Question};
-use crate::link::BoxFuture;
+use crate::link::{BoxFuture, Links};
+use crate::purpose;
 use odeon::NodeId;
 use openraft::errors::{NetworkError, RPCError, ReplicationClosed, StreamingError, Unreachable};
 use openraft::network::{RPCOption, RaftNetworkFactory, RaftNetworkV2};
@@ -19,6 +20,18 @@ use std::time::Duration;
 pub(crate) trait Way: Send + Sync + 'static {
     /// An error says for people why there is no answer; the question may have arrived all the same.
     fn ask(&self, leader: NodeId, question: Vec<u8>) -> BoxFuture<'_, Result<Vec<u8>, String>>;
+}
+
+impl Way for Links {
+    fn ask(&self, leader: NodeId, question: Vec<u8>) -> BoxFuture<'_, Result<Vec<u8>, String>> {
+        Box::pin(async move {
+            let node = self.connected(leader).ok_or("no link")?;
+            let (mut send, mut receive) = self.open(node, purpose::LEDGER).await.map_err(|e| e.to_string())?;
+            send.write_all(&question).await.map_err(|e| e.to_string())?;
+            send.finish().map_err(|e| e.to_string())?;
+            receive.read_to_end(QUESTION_BYTES_MAX).await.map_err(|e| e.to_string())
+        })
+    }
 }
 
 /// The way to all the others.

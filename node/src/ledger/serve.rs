@@ -31,8 +31,7 @@ impl Ledger {
                     return Err("it started a moment ago".to_owned());
                 }
                 let request = VoteRequest::new(Vote::from(vote), last.map(Into::into));
-                let voted =
-                    if only_would { self.raft.pre_vote(request).await } else { self.raft.vote(request).await };
+                let voted = if only_would { self.raft.pre_vote(request).await } else { self.raft.vote(request).await };
                 voted.map(Answer::from).map_err(|e| e.to_string())
             }
             Question::Snapshot { vote, meta, facts } => {

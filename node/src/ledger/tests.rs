@@ -2,6 +2,7 @@
 //! read.
 
 mod damage;
+mod group;
 mod process;
 mod suite;
 
@@ -27,6 +28,15 @@ fn facts(count: u64) -> Facts {
     facts
 }
 
+/// A lone leader has no way to others.
+struct Nowhere;
+
+impl Way for Nowhere {
+    fn ask(&self, leader: NodeId, _question: Vec<u8>) -> crate::link::BoxFuture<'_, Result<Vec<u8>, String>> {
+        panic!("a lone leader asks {leader}");
+    }
+}
+
 /// A ledger whose node leads.
 struct Led {
     ledger: Ledger,
@@ -41,7 +51,7 @@ struct Led {
 
 impl Led {
     async fn open(path: &Path) -> Result<Self, LedgerError> {
-        let (ledger, mut listener) = Ledger::open(path, ME, Seat::default(), true).await?;
+        let (ledger, mut listener) = Ledger::open(path, ME, Seat::default(), true, Arc::new(Nowhere)).await?;
         loop {
             match next(&mut listener).await {
                 News::Turn(Turn::Lead { turn, consensus_term, facts }) => {
@@ -50,7 +60,7 @@ impl Led {
                     return Ok(Self { ledger, listener, turn, term, facts: *facts, next, durable: 0 });
                 }
                 News::Turn(Turn::Failed(error)) => return Err(error),
-                News::Turn(Turn::Follow { .. }) | News::Durable { .. } => {}
+                News::Turn(Turn::Follow { .. }) | News::Durable { .. } | News::Group(_) => {}
             }
         }
     }
@@ -74,7 +84,7 @@ impl Led {
                     assert!(records >= self.durable, "what is durable only grows");
                     self.durable = records;
                 }
-                News::Durable { .. } => {}
+                News::Durable { .. } | News::Group(_) => {}
                 News::Turn(Turn::Failed(error)) => return Err(error),
                 News::Turn(turn) => panic!("a lone leader goes on leading: {turn:?}"),
             }

@@ -65,7 +65,7 @@ async fn fill_the_disk(path: &Path) {
         loop {
             match led.listener.next().await {
                 Some(super::News::Durable { records, .. }) => assert!(records <= acknowledged, "{records} came later"),
-                Some(super::News::Turn(_)) => {}
+                Some(super::News::Turn(_) | super::News::Group(_)) => {}
                 None => return,
             }
         }
