@@ -367,7 +367,8 @@ impl Driver {
     }
 
     fn leave(&mut self) {
-        if self.means.ledger.is_some() {
+        let follows = self.joined.is_some() && self.leader.is_none();
+        if self.means.ledger.is_some() && !follows {
             // A leader that stops comes back with its folder: its members keep what they have.
             self.end = Some(End::Left);
         } else {
