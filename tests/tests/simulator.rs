@@ -19,7 +19,7 @@ fn every_invariant_holds_for_every_seed() {
         None => FIRST_SEED..FIRST_SEED + number("ODEON_SIM_SEEDS").unwrap_or(SEEDS),
     };
     let one = seeds.end - seeds.start == 1;
-    let (mut crashes, mut stalls) = (0, 0);
+    let (mut crashes, mut moves, mut stalls) = (0, 0, 0);
     for seed in seeds {
         match run(seed, &Options::default()) {
             Ok(report) => {
@@ -27,13 +27,15 @@ fn every_invariant_holds_for_every_seed() {
                 assert_eq!(report.alive_at_end, 200, "everybody is in and back at the end: {report:?}");
                 assert_eq!(tame(&report), None, "seed {seed} proves little: {report:?}");
                 crashes += report.leader_crashes;
+                moves += report.leader_moves;
                 stalls += report.leader_stalls;
             }
             Err(failure) => panic!("{failure}"),
         }
     }
     // A few in a run: one of them may do without.
-    assert!(one || (crashes > 0 && stalls > 0), "the leader crashed {crashes} times and stalled {stalls} times");
+    let happened = format!("the leader crashed {crashes} times, moved {moves} times and stalled {stalls} times");
+    assert!(one || (crashes > 0 && moves > 0 && stalls > 0), "{happened}");
 }
 
 /// What did not happen in a run that was to be wild.

@@ -21,6 +21,9 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+/// Nodes that may lead.
+const LEADERS: u8 = 3;
+
 /// Why a run ends early: when, which checker, what.
 pub(super) type Broke = (u64, &'static str, String);
 
@@ -31,6 +34,7 @@ pub(super) enum Event {
     LeaderWakes,
     LeaderRestarts,
     LeaderCrashes,
+    LeaderMoves,
     LeaderStalls,
     Commit {
         term: u32,
@@ -48,11 +52,13 @@ pub(super) enum Event {
         node: usize,
         epoch: u64,
         from: NodeRef,
+        to: NodeRef,
         message: Box<ToLeader>,
     },
     ToMember {
         node: usize,
         epoch: u64,
+        from: NodeRef,
         message: Box<ToMember>,
     },
     Dial {
@@ -90,6 +96,8 @@ pub(super) struct World {
     free: Vec<usize>,
     order: u64,
     pub(super) leader: Option<Leader>,
+    /// Which of the nodes that may lead has the turn or had it last; turns are counted as its starts.
+    leader_node: u8,
     leader_starts: u32,
     pub(super) stalled: Option<VecDeque<leader::Input>>,
     leader_wakes_at: Option<u64>,
@@ -122,6 +130,7 @@ impl World {
             free: Vec::new(),
             order: 0,
             leader: None,
+            leader_node: 0,
             leader_starts: 0,
             stalled: None,
             leader_wakes_at: None,
@@ -203,18 +212,20 @@ impl World {
             Event::LeaderWakes => self.wake_leader(),
             Event::LeaderRestarts => self.start_leader(),
             Event::LeaderCrashes => self.crash_leader(),
+            Event::LeaderMoves => self.move_leader(),
             Event::LeaderStalls => self.stall_leader(),
             Event::Commit { term } => self.commit(term),
             Event::Member { node, me, input } => self.tell_member(node, me, *input),
             Event::MemberTimer { node, me } => self.member_timer(node, me),
-            Event::ToLeader { node, epoch, from, message } => {
-                if self.leader.is_some() && self.links[node].at_leader == Some((epoch, from)) {
+            Event::ToLeader { node, epoch, from, to, message } => {
+                let leads = self.leader.is_some() && self.leader_ref() == to;
+                if leads && self.links[node].at_leader == Some((epoch, from)) {
                     self.tell_leader(leader::Input::Received { from, message: *message });
                 } else {
                     self.report.lost += 1;
                 }
             }
-            Event::ToMember { node, epoch, message } => self.deliver(node, epoch, *message),
+            Event::ToMember { node, epoch, from, message } => self.deliver(node, epoch, from, *message),
             Event::Dial { node } => self.dial(node),
             Event::LeaderEndDown { node, epoch } => self.leader_end_down(node, epoch),
             Event::MemberEndDown { node, epoch } => self.member_end_down(node, epoch),
@@ -229,7 +240,7 @@ impl World {
     // The leader.
 
     fn leader_ref(&self) -> NodeRef {
-        NodeRef { id: NodeId([0xff; 16]), incarnation: Incarnation(self.leader_starts) }
+        NodeRef { id: NodeId([0xff - self.leader_node; 16]), incarnation: Incarnation(self.leader_starts) }
     }
 
     fn start_leader(&mut self) {
@@ -249,18 +260,42 @@ impl World {
         leader.start(self.now);
         self.leader = Some(leader);
         self.drain_leader();
+        // Where the turn moved, the links stand.
+        let linked: Vec<NodeRef> = self.links.iter().filter_map(|l| l.at_leader.map(|(_, node)| node)).collect();
+        for node in linked {
+            self.tell_leader(leader::Input::Connected { node, role: Role::Member });
+        }
         self.admit_missing();
     }
 
-    fn crash_leader(&mut self) {
+    /// The turn is over: what is not durable by now never will be.
+    fn end_turn(&mut self) -> bool {
         if self.leader.take().is_none() {
-            return;
+            return false;
         }
-        self.report.leader_crashes += 1;
         self.ledger.crash();
         self.stalled = None;
         self.leader_wakes_at = None;
         self.operators.crash();
+        true
+    }
+
+    /// Another node leads after a while, and no link is touched: what is under way from and to the first one arrives,
+    /// and must not count.
+    fn move_leader(&mut self) {
+        if self.end_turn() {
+            self.report.leader_moves += 1;
+            self.leader_node = (self.leader_node + 1) % LEADERS;
+            let chosen = self.random.within(1, 2_500);
+            self.after(chosen, Event::LeaderRestarts);
+        }
+    }
+
+    fn crash_leader(&mut self) {
+        if !self.end_turn() {
+            return;
+        }
+        self.report.leader_crashes += 1;
         for node in 0..self.links.len() {
             self.links[node].at_leader = None;
             self.links[node].disturbed_ms = self.now;
@@ -396,7 +431,10 @@ impl World {
         }
         self.round_trip(&message);
         match self.carry(node, Way::ToMember) {
-            Some(at) => self.at(at, Event::ToMember { node, epoch, message: Box::new(message) }),
+            Some(at) => {
+                let from = self.leader_ref();
+                self.at(at, Event::ToMember { node, epoch, from, message: Box::new(message) });
+            }
             None => self.silent(node, epoch),
         }
     }
@@ -498,8 +536,7 @@ impl World {
         }
     }
 
-    fn deliver(&mut self, node: usize, epoch: u64, message: ToMember) {
-        let from = self.leader_ref();
+    fn deliver(&mut self, node: usize, epoch: u64, from: NodeRef, message: ToMember) {
         if self.links[node].at_member == Some(epoch)
             && let Some(me) = self.nodes[node].running.as_ref().map(|p| p.me)
         {
@@ -568,8 +605,8 @@ impl World {
 
     fn do_for_member(&mut self, node: usize, me: NodeRef, effect: member::Effect) {
         match effect {
-            member::Effect::Send { message, .. } => self.send_to_leader(node, me, message),
-            // The simulated leader is alone.
+            member::Effect::Send { to, message } => self.send_to_leader(node, me, to, message),
+            // A link leads to whichever leader has the turn.
             member::Effect::LeadersKnown(_) => {}
             member::Effect::Check { ticket, spec } => {
                 let Some(process) = self.running(node, me) else { return };
@@ -634,7 +671,7 @@ impl World {
         self.after(delay, Event::Member { node, me, input: Box::new(input) });
     }
 
-    fn send_to_leader(&mut self, node: usize, from: NodeRef, mut message: ToLeader) {
+    fn send_to_leader(&mut self, node: usize, from: NodeRef, to: NodeRef, mut message: ToLeader) {
         match (&mut message, self.options.broken) {
             (ToLeader::Register(facts), Broken::ForgetHosted) => facts.hosted.clear(),
             (ToLeader::Renew { .. }, Broken::LoseRenewals) if node < 10 => return,
@@ -643,7 +680,7 @@ impl World {
         let Some(epoch) = self.links[node].at_member else { return };
         self.round_trip(&message);
         match self.carry(node, Way::ToLeader) {
-            Some(at) => self.at(at, Event::ToLeader { node, epoch, from, message: Box::new(message) }),
+            Some(at) => self.at(at, Event::ToLeader { node, epoch, from, to, message: Box::new(message) }),
             None => self.silent(node, epoch),
         }
     }
