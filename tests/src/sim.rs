@@ -4,6 +4,7 @@
 //! tells what it saw to one checker per invariant, after every event. Start with [`run`], then `world`.
 
 mod broken;
+mod clock;
 mod faults;
 mod ledger;
 mod links;

@@ -178,9 +178,7 @@ impl Conductor {
                 // The node may have noticed the end of the lease already, and then its turn is over.
                 if self.lease.renew(until) { Ok(()) } else { self.end(NOT_ANSWERED).await }
             }
-            (Phase::Leading { .. }, None) if seen.leads.is_some() => {
-                self.end(NOT_ANSWERED).await
-            }
+            (Phase::Leading { .. }, None) if seen.leads.is_some() => self.end(NOT_ANSWERED).await,
             (Phase::Following, None) => Ok(()),
             _ => self.end("another leader may have been elected").await,
         }

@@ -1,6 +1,7 @@
 //! The simulated world: one queue of events in time, the machines, and the driver that carries out their effects.
 
 use super::broken::Broken;
+use super::clock::Clock;
 use super::ledger::Ledger;
 use super::links::{Link, USUAL_DELAY_MS, Way};
 use super::operators::Operators;
@@ -99,6 +100,7 @@ pub(super) struct World {
     /// Which of the nodes that may lead has the turn or had it last; turns are counted as its starts.
     leader_node: u8,
     leader_starts: u32,
+    leader_clock: Clock,
     pub(super) stalled: Option<VecDeque<leader::Input>>,
     leader_wakes_at: Option<u64>,
     ledger: Ledger,
@@ -117,6 +119,8 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new(random: Random, options: Options) -> Self {
+        let mut random = random;
+        let leader_clock = Clock::new(&mut random);
         let nodes: Vec<Node> = (0..options.members).map(Node::new).collect();
         Self {
             by_id: nodes.iter().enumerate().map(|(at, node)| (node.id(), at)).collect(),
@@ -132,6 +136,7 @@ impl World {
             leader: None,
             leader_node: 0,
             leader_starts: 0,
+            leader_clock,
             stalled: None,
             leader_wakes_at: None,
             ledger: Ledger::default(),
@@ -172,7 +177,7 @@ impl World {
     /// How many nodes are alive, once it is sure that all is well with all of them.
     fn settled(&self) -> Result<u64, (&'static str, String)> {
         let living: Vec<Ending> = self.nodes.iter().filter_map(|n| n.running.as_ref()).map(ending).collect();
-        let shown = self.leader.as_ref().map(|l| l.members(self.now)).unwrap_or_default();
+        let shown = self.leader.as_ref().map(|l| l.members(self.leader_now())).unwrap_or_default();
         watch::settled(&living, &shown, self.operators.waiting())?;
         Ok(shown.iter().filter(|m| m.state == leader::MemberState::Alive).count() as u64)
     }
@@ -243,13 +248,19 @@ impl World {
         NodeRef { id: NodeId([0xff - self.leader_node; 16]), incarnation: Incarnation(self.leader_starts) }
     }
 
+    /// What the leader's clock shows.
+    fn leader_now(&self) -> u64 {
+        self.leader_clock.shows(self.now)
+    }
+
     fn start_leader(&mut self) {
         if self.leader.is_some() {
             return;
         }
         self.leader_starts += 1;
+        self.leader_clock = Clock::new(&mut self.random);
         let config = LeaderConfig { seed: self.random.next(), ..LeaderConfig::default() };
-        let mut leader = Leader::new(config, self.leader_ref(), self.now);
+        let mut leader = Leader::new(config, self.leader_ref(), self.leader_now());
         for record in &self.ledger.durable {
             leader.replay(record.clone());
         }
@@ -257,7 +268,7 @@ impl World {
         let images = images.iter().map(|v| (v.image.hash.0, v.state == ImageState::Approved)).collect();
         let tokens = leader.tokens().map(|(fact, used)| (fact.id, used)).collect();
         self.saw(&Seen::LeaderStarted { images, tokens });
-        leader.start(self.now);
+        leader.start(self.leader_now());
         self.leader = Some(leader);
         self.drain_leader();
         // Where the turn moved, the links stand.
@@ -268,10 +279,15 @@ impl World {
         self.admit_missing();
     }
 
-    /// The turn is over: what is not durable by now never will be.
+    /// The turn is over. Of what was not durable some may become so all the same: nobody was told of it.
     fn end_turn(&mut self) -> bool {
         if self.leader.take().is_none() {
             return false;
+        }
+        if self.random.chance(50) {
+            for _ in 0..self.random.below(self.ledger.pending() + 1) {
+                self.agree();
+            }
         }
         self.ledger.crash();
         self.stalled = None;
@@ -333,8 +349,9 @@ impl World {
             }
             return;
         }
+        let now = self.leader_now();
         if let Some(leader) = &mut self.leader {
-            leader.handle(self.now, input);
+            leader.handle(now, input);
             self.drain_leader();
         }
     }
@@ -353,22 +370,28 @@ impl World {
         if term != self.leader_starts || self.leader.is_none() {
             return;
         }
-        if let Some((index, record)) = self.ledger.commit() {
-            if let Record::NodeGone { node, .. } = &record {
-                let sound_for_ms = self.judged.remove(node).flatten();
-                self.report.declared_gone += 1;
-                self.saw(&Seen::DeclaredGone { node: *node, sound_for_ms });
-            }
-            self.saw(&Seen::Durable { record });
+        if let Some(index) = self.agree() {
             self.tell_leader(leader::Input::Committed { index });
         }
+    }
+
+    /// The next record is durable.
+    fn agree(&mut self) -> Option<u64> {
+        let (index, record) = self.ledger.commit()?;
+        if let Record::NodeGone { node, .. } = &record {
+            let sound_for_ms = self.judged.remove(node).flatten();
+            self.report.declared_gone += 1;
+            self.saw(&Seen::DeclaredGone { node: *node, sound_for_ms });
+        }
+        self.saw(&Seen::Durable { record });
+        Some(index)
     }
 
     fn drain_leader(&mut self) {
         while let Some(effect) = self.leader.as_mut().and_then(Leader::next_effect) {
             self.do_for_leader(effect);
         }
-        let deadline = self.leader.as_ref().and_then(Leader::next_deadline);
+        let deadline = self.leader.as_ref().and_then(Leader::next_deadline).map(|at| self.leader_clock.reaches(at));
         if let Some(at) = deadline
             && self.leader_wakes_at.is_none_or(|wakes| at < wakes || wakes < self.now)
         {
@@ -407,10 +430,11 @@ impl World {
         }
         let at = self.ledger.append(index, record, self.now, &mut self.random);
         self.at(at, Event::Commit { term: self.leader_starts });
+        let now = self.leader_now();
         if self.options.broken == Broken::AnswerBeforeCommit
             && let Some(leader) = &mut self.leader
         {
-            leader.handle(self.now, leader::Input::Committed { index });
+            leader.handle(now, leader::Input::Committed { index });
         }
     }
 
@@ -554,7 +578,8 @@ impl World {
         }
         let capabilities = self.first_capabilities(node);
         let seed = self.random.next();
-        let me = self.nodes[node].start(capabilities, seed);
+        let clock = Clock::new(&mut self.random);
+        let me = self.nodes[node].start(capabilities, seed, clock);
         self.report.member_restarts += u64::from(me.incarnation.0 > 1);
         self.saw(&Seen::NodeStarted { node: me });
         let delay = self.random.within(1, 300);
@@ -576,12 +601,12 @@ impl World {
     pub(super) fn tell_member(&mut self, node: usize, me: NodeRef, input: member::Input) {
         let now = self.now;
         let Some(process) = self.running(node, me) else { return };
-        process.member.handle(now, input);
+        process.member.handle(process.clock.shows(now), input);
         while let Some(effect) = self.running(node, me).and_then(|p| p.member.next_effect()) {
             self.do_for_member(node, me, effect);
         }
         let Some(process) = self.running(node, me) else { return };
-        if let Some(at) = process.member.next_deadline()
+        if let Some(at) = process.member.next_deadline().map(|at| process.clock.reaches(at))
             && process.wakes_at.is_none_or(|wakes| at < wakes || wakes < now)
         {
             process.wakes_at = Some(at.max(now));
