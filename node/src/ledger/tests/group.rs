@@ -171,7 +171,7 @@ impl Group {
 
     /// Writes at a leader and waits until all is durable.
     async fn write(&self, at: usize, count: u64) {
-        let last = (0..count).map(|_| self.leaders[at].write().expect("it leads")).last().unwrap();
+        let last = (0..count).fold(0, |_, _| self.leaders[at].write().expect("it leads"));
         self.until(|group| group.leaders[at].durable() >= last).await;
     }
 
