@@ -20,6 +20,8 @@ codes! {
     BAD_REQUEST = 103, exit 1;
     /// The peer speaks another protocol version.
     PROTOCOL_VERSION = 104, exit 1;
+    /// No leader with a majority of the leaders can be reached; what was asked for may have been done or not.
+    NO_MAJORITY = 105, exit 6;
     /// The text is not a token.
     TOKEN_MALFORMED = 110, exit 5;
     /// The token's time is over.

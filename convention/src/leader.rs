@@ -17,12 +17,13 @@ mod registration;
 mod survey;
 mod tokens;
 
+pub use facts::{Facts, FactsError};
 pub use machine::{Leader, LeaderConfig};
 pub use reads::ImageLookupError;
 
 use crate::record::{AuthoritySetting, Record, TokenFact};
 use crate::types::{CheckOutcome, CreateOutcome, CreateSpec, Explanation, ImageInfo, NativeActor, Role, SourceHash};
-use crate::wire::{ToLeader, ToMember};
+use crate::wire::{LeaderAt, ToLeader, ToMember};
 use odeon::{NodeId, NodeRef};
 use odeon_capabilities::{CapabilityMap, Delta};
 use serde::{Deserialize, Serialize};
@@ -41,6 +42,11 @@ pub enum Input {
     Disconnected {
         /// Who.
         node: NodeRef,
+    },
+    /// Who leads together with this leader, itself among them.
+    Group {
+        /// All of them.
+        leaders: Vec<LeaderAt>,
     },
     /// A member says something.
     Received {

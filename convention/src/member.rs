@@ -12,7 +12,7 @@ mod state;
 pub use machine::{Member, MemberConfig};
 
 use crate::types::{CheckOutcome, CreateOutcome, CreateSpec, Explanation, ImageInfo, Load, RequestId, SourceHash};
-use crate::wire::{ToLeader, ToMember};
+use crate::wire::{LeaderAt, ToLeader, ToMember};
 use odeon::{Address, NodeId, NodeRef};
 use odeon_capabilities::Delta;
 use serde::{Deserialize, Serialize};
@@ -20,13 +20,16 @@ use serde::{Deserialize, Serialize};
 /// What can happen to a member.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Input {
-    /// The link to the leader is up.
+    /// The link to the leader is up, and it is known to lead. What [`ToMember::Leading`] says as well.
     Connected {
         /// The leader.
         leader: NodeRef,
     },
-    /// The link to the leader is down. Nothing that lives here is affected.
-    Disconnected,
+    /// The link to a leader is down. Nothing that lives here is affected.
+    Disconnected {
+        /// Which.
+        leader: NodeRef,
+    },
     /// The leader says something.
     Received {
         /// Who.
@@ -112,6 +115,8 @@ pub enum Effect {
         /// What.
         message: ToLeader,
     },
+    /// Where all leaders are: to be linked to, and to be kept for the next start.
+    LeadersKnown(Vec<LeaderAt>),
     /// Run an actor's check against this node's capabilities; answered by [`Input::Checked`].
     Check {
         /// To match the answer.

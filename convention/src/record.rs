@@ -4,6 +4,7 @@ use crate::types::{ImageInfo, RequestId, Role, SourceHash};
 use odeon::{Address, Incarnation, NodeId, NodeRef};
 use odeon_capabilities::CapabilityMap;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// One durable fact. Kinds are only added; a ledger with an unknown kind is refused, not guessed at.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -89,6 +90,26 @@ pub enum Record {
         /// Its highest start.
         incarnation: Incarnation,
     },
+}
+
+impl fmt::Display for Record {
+    /// Its kind: what is in it may be large, or a name that is nobody else's business.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Record::TermBegan { .. } => "TermBegan",
+            Record::TokenCreated(_) => "TokenCreated",
+            Record::TokenUsed { .. } => "TokenUsed",
+            Record::NodeAdmitted { .. } => "NodeAdmitted",
+            Record::NodeRegistered { .. } => "NodeRegistered",
+            Record::NodeGone { .. } => "NodeGone",
+            Record::ImageJudged { .. } => "ImageJudged",
+            Record::ImageUnloaded { .. } => "ImageUnloaded",
+            Record::NameTaken { .. } => "NameTaken",
+            Record::NameFreed { .. } => "NameFreed",
+            Record::AuthoritySet { .. } => "AuthoritySet",
+            Record::IncarnationSeen { .. } => "IncarnationSeen",
+        })
+    }
 }
 
 /// What is known of a token: never its secret.

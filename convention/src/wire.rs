@@ -11,6 +11,24 @@ use serde::{Deserialize, Serialize};
 /// Changes when a peer of the version before could misread a message.
 pub const PROTOCOL_VERSION: u16 = 1;
 
+/// A word between two nodes: both may be members, and either may lead.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Word {
+    /// To whoever leads.
+    ToLeader(ToLeader),
+    /// To a member, from whoever leads.
+    ToMember(ToMember),
+}
+
+/// Where a leader can be dialled, whether it leads now or not.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct LeaderAt {
+    /// Its node.
+    pub node: NodeId,
+    /// `host:port`.
+    pub listen: String,
+}
+
 /// From a member to its leader.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum ToLeader {
@@ -77,9 +95,20 @@ pub enum ToLeader {
 /// From a leader to a member.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum ToMember {
+    /// The sender leads: the first word on every link to a node, and to every linked node when a term begins. A member
+    /// registers with the sender unless it has heard of a higher term.
+    Leading {
+        /// Counted up by every turn of a leader.
+        term: u64,
+    },
+    /// Where all leaders are, after a change.
+    Leaders {
+        /// All of them.
+        leaders: Vec<LeaderAt>,
+    },
     /// The registration is durable.
     Registered {
-        /// Counted up by every start of a leader; a lower one is out of date.
+        /// Counted up by every turn of a leader; a lower one is out of date.
         term: u64,
         /// How long the leader believes in the member after its last word.
         lease_ms: u64,
@@ -89,6 +118,8 @@ pub enum ToMember {
         images: Vec<SourceHash>,
         /// Nodes that are gone; told again because the member may have missed it.
         gone: Vec<NodeRef>,
+        /// Where all leaders are; none when the leader has not heard that itself.
+        leaders: Vec<LeaderAt>,
     },
     /// The registration cannot be accepted.
     RegistrationRefused {

@@ -5,15 +5,17 @@
 mod actors;
 mod create;
 mod images;
+mod leaders;
 mod logs;
 mod nodes;
 
 use crate::admin::frame::{read_frame, write_frame};
 use crate::admin::protocol::{Failed, Reply, Request};
 use crate::admin::{Backend, BoxFuture, Caller, Replies};
-use crate::driver::{Event, LedView, View};
+use crate::driver::{Event, LedView, NOT_LEADING, View};
 use crate::hosting::Hosting;
 use crate::identity::Identity;
+use crate::ledger::Ledger;
 use crate::link::Links;
 use crate::logs::Store;
 use crate::purpose;
@@ -28,6 +30,9 @@ use tokio::sync::{mpsc, oneshot};
 
 /// How long another node may take for its part of an answer.
 const PEER_TIME_MAX: Duration = Duration::from_secs(10);
+/// How long a request is tried again while leaders change.
+const AGAIN_MAX: Duration = Duration::from_secs(5);
+const AGAIN_AFTER: Duration = Duration::from_millis(20);
 
 /// One node, as commands see it.
 #[derive(Clone)]
@@ -43,6 +48,8 @@ pub(crate) struct NodeBackend {
     pub(crate) listen: String,
     /// The collected log, on a leader.
     pub(crate) log_store: Option<Arc<Store>>,
+    /// On a node that may lead.
+    pub(crate) ledger: Option<Ledger>,
 }
 
 /// How a request ends: its last reply, or why it failed.
@@ -64,10 +71,29 @@ impl Backend for NodeBackend {
 }
 
 impl NodeBackend {
+    /// Answers; again, where the leader changed on the way and to do it twice is to do it once.
     async fn answer(&self, caller: Caller, request: Request, replies: &Replies) -> Outcome {
-        let view = self.view().await?;
-        allowed(&caller, &request, view.led.is_some())?;
-        match request {
+        let again_until = Instant::now() + AGAIN_MAX;
+        loop {
+            let outcome = self.answer_once(caller, &request, replies).await;
+            let unsettled = matches!(&outcome, Err(failed) if failed.code == codes::NO_MAJORITY);
+            let passed_on = matches!(caller, Caller::Peer(..));
+            if !unsettled || passed_on || !self.repeats(&request) || Instant::now() >= again_until {
+                return outcome;
+            }
+            tokio::time::sleep(AGAIN_AFTER).await;
+        }
+    }
+
+    async fn answer_once(&self, caller: Caller, request: &Request, replies: &Replies) -> Outcome {
+        let settles = self.needs_a_leader(request) && !matches!(caller, Caller::Peer(..));
+        let view = if settles { self.settled_view().await? } else { self.view().await? };
+        allowed(&caller, request, view.may_lead)?;
+        // What another node passed on is answered here or not at all.
+        if view.may_lead && view.led.is_none() && self.is_for_the_leader(request) && settles {
+            return self.at_leader(&view, request, Some(replies)).await;
+        }
+        match request.clone() {
             Request::Nodes => Ok(Reply::Nodes(self.nodes(&view).await?)),
             Request::SetCapabilities { on, delta } => self.set_capabilities(&view, &caller, on, delta).await,
             Request::Shutdown { on } => self.shut_down(&view, on).await,
@@ -85,6 +111,12 @@ impl NodeBackend {
             Request::Actors { node } => self.actors(&view, node).await,
             Request::Status { of } => self.status(&view, of).await,
             Request::Logs(query) => self.logs(&view, query, replies).await,
+            Request::HoldImage(image) => self.hold_image(&view, &image).await,
+            Request::CollectedLogs(query) => self.collected_logs(&query, replies).await,
+            Request::Leaders => self.leaders(&view).await,
+            Request::AddLeader { node } => self.add_leader(&view, &node).await,
+            Request::RemoveLeader { node } => self.remove_leader(&view, &node).await,
+            Request::Admit { .. } | Request::UseToken { .. } => self.admission(request).await,
         }
     }
 
@@ -132,14 +164,15 @@ impl NodeBackend {
 
     /// The leader that has this node in its list.
     fn leader(&self, view: &View) -> Result<NodeRef, Failed> {
-        let missing = || failed(codes::LEADER_UNREACHABLE, format!("node {} has no link to its leader", self.name));
-        view.leader.ok_or_else(missing)
+        view.leader.ok_or_else(|| match view.may_lead {
+            true => not_leading(),
+            false => failed(codes::LEADER_UNREACHABLE, format!("node {} has no link to its leader", self.name)),
+        })
     }
 
-    /// Hands a request to the leader.
+    /// Hands a request that asks for little to the leader.
     async fn ask_leader(&self, view: &View, request: &Request) -> Outcome {
-        let leader = self.leader(view)?;
-        let answer = self.hand_on(leader, request, None);
+        let answer = self.at_leader(view, request, None);
         tokio::time::timeout(PEER_TIME_MAX, answer)
             .await
             .map_err(|_| failed(codes::LEADER_UNREACHABLE, "the leader does not answer"))?
@@ -159,7 +192,13 @@ fn allowed(caller: &Caller, request: &Request, leads: bool) -> Result<(), Failed
             | Request::PushImage(_)
             | Request::UnloadImage { .. }
             | Request::SetAuthority { .. }
+            | Request::AddLeader { .. }
+            | Request::RemoveLeader { .. }
             | Request::Shutdown { on: Some(_) }
+    );
+    let among_leaders = matches!(
+        request,
+        Request::HoldImage(_) | Request::CollectedLogs(_) | Request::Admit { .. } | Request::UseToken { .. }
     );
     let reads = matches!(
         request,
@@ -169,11 +208,13 @@ fn allowed(caller: &Caller, request: &Request, leads: bool) -> Result<(), Failed
             | Request::Actors { .. }
             | Request::Status { .. }
             | Request::Logs(_)
+            | Request::Leaders
     );
     let ok = match caller {
-        Caller::Owner => leads || !changes_all,
-        Caller::Operator => true,
-        Caller::Peer(_, Role::Leader) => reads || matches!(request, Request::Shutdown { on: None }),
+        Caller::Owner => !among_leaders && (leads || !changes_all),
+        Caller::Operator => !among_leaders,
+        // It has asked on behalf of somebody who may, or leads this node.
+        Caller::Peer(_, Role::Leader) => true,
         Caller::Peer(_, _) => reads,
     };
     if ok {
@@ -188,5 +229,13 @@ fn allowed(caller: &Caller, request: &Request, leads: bool) -> Result<(), Failed
 
 /// What a leader knows, or why this node cannot say.
 fn led(view: &View) -> Result<&LedView, Failed> {
-    view.led.as_ref().ok_or_else(|| failed(codes::ROLE, "this node does not lead the convention"))
+    view.led.as_ref().ok_or_else(|| match view.may_lead {
+        true => not_leading(),
+        false => failed(codes::ROLE, "this node does not lead the convention"),
+    })
+}
+
+/// Why a node that may lead does not.
+fn not_leading() -> Failed {
+    failed(codes::NO_MAJORITY, NOT_LEADING)
 }

@@ -9,6 +9,7 @@ mod error;
 mod fleet;
 mod help;
 mod images;
+mod leaders;
 mod logs;
 mod output;
 mod pack;
@@ -67,6 +68,9 @@ enum Command {
     Token(fleet::TokenCommand),
     /// Lists the nodes of the convention
     Nodes,
+    /// Lists and changes who leads together
+    #[command(subcommand, disable_help_subcommand = true)]
+    Leaders(leaders::LeadersCommand),
     /// Changes what a node has
     #[command(subcommand, disable_help_subcommand = true)]
     Capability(fleet::CapabilityCommand),
@@ -194,6 +198,7 @@ async fn order(command: Command, session: &mut Session<'_, '_>) -> Result<(), Co
     match command {
         Command::Token(fleet::TokenCommand::Create(arguments)) => fleet::create_token(session, arguments).await,
         Command::Nodes => fleet::nodes(session).await,
+        Command::Leaders(command) => leaders::order(session, command).await,
         Command::Capability(command) => fleet::capability(session, command).await,
         Command::Image(command) => images::order(session, command).await,
         Command::Authority(command) => images::authority(session, command).await,

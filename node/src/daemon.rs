@@ -13,21 +13,23 @@ use crate::cli::UpOptions;
 use crate::driver::{Driver, EVENTS_MAX, End, Event, Means};
 use crate::hosting::Hosting;
 use crate::identity::{self, DataFolder, Identity, Token, TokenError, Tokens};
-use crate::ledger::{Ledger, RedbLedger};
-use crate::link::{self, Keep, LinkConfig, Links};
+use crate::leaders::{self, Leaders};
+use crate::ledger::{Ledger, Listener, Seat};
+use crate::link::{self, LinkConfig, Links};
 use crate::logs::{self, ActorLog, LogSetup, Origin, Outbox, OutboxLimits, StoreLimits};
 use crate::shipping;
 use crate::store::Store;
 use crate::test_actor::TestActor;
 use crate::transfer::Images;
 use crate::wasm::{WasmLimits, WasmRuntime};
-use odeon::system::System;
 use odeon::{NodeRef, Registry};
 use odeon_convention::codes;
-use odeon_convention::leader::{Leader, LeaderConfig, Operation};
+use odeon_convention::leader::{Answer, Operation};
 use odeon_convention::member::{Member, MemberConfig};
+use odeon_convention::record::AuthoritySetting;
 use odeon_convention::types::{Load, NativeActor, NodeFacts, Role};
 use std::io::Write;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
@@ -38,6 +40,9 @@ use wiring::{Gate, Wiring};
 const JOIN_WAIT: Duration = Duration::from_secs(5);
 /// How often that is looked at.
 const JOIN_LOOK: Duration = Duration::from_millis(5);
+/// How long the port of an earlier start may be taken.
+const PORT_MAX: Duration = Duration::from_secs(20);
+const PORT_LOOK: Duration = Duration::from_millis(50);
 /// How long actors may take to exit when the node stops.
 const EXIT_MAX: Duration = Duration::from_secs(5);
 /// How long a member may take to leave in good order.
@@ -66,6 +71,7 @@ pub(crate) fn run(options: UpOptions, registry: Registry) -> Result<(), Failed> 
                 End::StartAgain(reason) => {
                     tracing::warn!(reason, "the convention took this node for gone: it starts again");
                     announce = false;
+                    until_free(options.listen).await;
                 }
             }
         }
@@ -73,6 +79,18 @@ pub(crate) fn run(options: UpOptions, registry: Registry) -> Result<(), Failed> 
     // A native check that never ends must not keep the process.
     runtime.shutdown_timeout(Duration::from_secs(1));
     ended
+}
+
+/// Returns once the port of the start before can be had again: connections to peers that do not answer keep it for some
+/// seconds.
+async fn until_free(listen: SocketAddr) {
+    let free = async {
+        while link::can_listen(listen).is_err() {
+            tokio::time::sleep(PORT_LOOK).await;
+        }
+    };
+    // Whoever has it by then is told to the operator by the next start.
+    let _ = tokio::time::timeout(PORT_MAX, free).await;
 }
 
 /// One start of the node, to its end.
@@ -91,13 +109,10 @@ async fn run_once(options: &UpOptions, registry: &Registry, logging: &LogSetup, 
 
     let (events, received) = mpsc::channel(EVENTS_MAX);
     let started = tokio::time::Instant::now();
-    let (ledger, leader) = if identity.can_admit() {
-        let (ledger, leader) = open_ledger(&data, me, &events)?;
-        (Some(ledger), Some(leader))
-    } else {
-        (None, None)
-    };
-    let leads = leader.is_some();
+    let leads = identity.can_admit();
+    if leads {
+        prepare_ledger(&data)?;
+    }
     let log_store = match leads {
         true => Some(Arc::new(logs::Store::open(&logs, StoreLimits::default()).map_err(unusable(&logs))?)),
         false => None,
@@ -109,8 +124,8 @@ async fn run_once(options: &UpOptions, registry: &Registry, logging: &LogSetup, 
     let runtime = WasmRuntime::new(&compiled, WasmLimits::default()).map_err(unusable(&compiled))?;
     let images = Arc::new(Images::new(store, runtime, options.allow_remote_images, hosting.clone()));
     let tokens = Tokens::default();
-    let gate = leads.then(|| Arc::new(Gate::new(events.clone())));
-    let wiring = Arc::new(Wiring::new(me, events.clone(), hosting.clone(), images.clone(), log_store.clone()));
+    let gate = leads.then(|| Arc::new(Gate::default()));
+    let wiring = Arc::new(Wiring::new(me, events.clone(), &hosting, log_store.clone()));
     let links = Links::start(
         LinkConfig {
             listen: options.listen,
@@ -123,10 +138,7 @@ async fn run_once(options: &UpOptions, registry: &Registry, logging: &LogSetup, 
     )
     .map_err(|e| failed(codes::LISTEN, e.to_string()))?;
     let listen = links.local_addr().map_err(internal)?.to_string();
-    if let Some(gate) = &gate {
-        gate.listens_at(listen.clone());
-    }
-    hosting.attach(System::start(me, workers(), hosting.clone()), links.clone());
+    hosting.attach(workers(), links.clone());
 
     let facts = NodeFacts {
         name: name.clone(),
@@ -139,12 +151,19 @@ async fn run_once(options: &UpOptions, registry: &Registry, logging: &LogSetup, 
         hosted: Vec::new(),
     };
     let member = Member::new(MemberConfig::default(), me, facts, seed()?);
+    let seat = Seat { name: name.clone(), listen: listen.clone() };
+    let known = identity.leaders().map_err(|e| of_data(e.code(), &e))?;
+    let (ledger, listener) = match leads {
+        true => open_ledger(&data, me, seat, leaders::alone(&known, me.id), &links).await?,
+        false => (None, None),
+    };
     let means = Means {
         hosting: hosting.clone(),
         links: links.clone(),
         images: images.clone(),
         tokens,
-        ledger,
+        ledger: ledger.clone(),
+        leaders: Leaders::new(identity.clone(), links.clone(), known),
         events: events.clone(),
     };
     let backend = Arc::new(NodeBackend {
@@ -158,27 +177,27 @@ async fn run_once(options: &UpOptions, registry: &Registry, logging: &LogSetup, 
         links: links.clone(),
         listen: listen.clone(),
         log_store: log_store.clone(),
+        ledger: ledger.clone(),
     });
-    wiring.open(backend.clone(), links.clone());
-    let driver = tokio::spawn(Driver::new(me, leader, member, means, started).run(received));
+    if let Some(gate) = &gate {
+        gate.open(backend.clone());
+    }
+    wiring.open(backend.clone());
+    let keeper = tokio::spawn(backend.as_ref().clone().keep_images());
+    let driver = Driver::new(me, member, seed()?, means, started);
+    let driver = tokio::spawn(driver.run(received, listener));
     let shipper = tokio::spawn(shipping::ship(name.clone(), me, outbox, log_store, links.clone(), events.clone()));
     let (stop_socket, socket_stopped) = oneshot::channel::<()>();
     let serving = tokio::spawn(socket.serve(backend, async move {
         // Either a word or the end of the sender.
         let _ = socket_stopped.await;
     }));
-    let kept = keep_leader(&identity, &links, leads)?;
     let signals = tokio::spawn(leave_on_signal(events.clone()));
 
-    if let Some(authority) = options.authority.clone().filter(|_| leads) {
-        let (end, answer) = oneshot::channel();
-        let operation = Box::new(Operation::SetAuthority(authority));
-        // The driver answers, or has ended for a reason that is told below.
-        if events.send(Event::Operation { operation, end }).await.is_ok() {
-            let _ = answer.await;
-        }
-    }
     until_joined(&events).await;
+    if let Some(authority) = options.authority.clone().filter(|_| leads) {
+        set_authority(&events, authority).await;
+    }
     if announce && !driver.is_finished() {
         say_ready(options, &name, me, &listen)?;
     }
@@ -188,14 +207,22 @@ async fn run_once(options: &UpOptions, registry: &Registry, logging: &LogSetup, 
     // Whoever asked for the end hears that it is coming.
     let _ = stop_socket.send(());
     let _ = tokio::join!(serving, wiring.drained());
-    drop(kept);
     let system = hosting.system().clone();
     let exited = tokio::task::spawn_blocking(move || system.shutdown(EXIT_MAX));
     if !matches!(exited.await, Ok(true)) {
         tracing::warn!("some actors did not exit in time");
     }
     shipper.abort();
+    keeper.abort();
+    if let Some(ledger) = ledger {
+        ledger.shut_down().await;
+    }
     links.shutdown().await;
+    // Each holds the other: whoever starts again in this process needs the folder and the port.
+    wiring.close();
+    if let Some(gate) = gate {
+        gate.close();
+    }
     logging.detach();
     Ok(end)
 }
@@ -234,13 +261,8 @@ async fn identify(options: &UpOptions, folder: DataFolder, name: &str) -> Result
     }
 }
 
-/// The ledger, and a leader that knows everything in it.
-fn open_ledger(
-    data: &std::path::Path,
-    me: NodeRef,
-    events: &mpsc::Sender<Event>,
-) -> Result<(Box<dyn Ledger>, Leader), Failed> {
-    let (committed, broken) = (events.clone(), events.clone());
+/// Makes the ledger of a node that may lead, when this is its first start.
+fn prepare_ledger(data: &std::path::Path) -> Result<(), Failed> {
     let (path, logs) = (data.join(LEDGER), data.join("logs"));
     // The log is begun after the ledger, so one without the other was taken away.
     if logs.exists() && !path.exists() {
@@ -248,27 +270,21 @@ fn open_ledger(
             format!("{} is missing, and {} shows that this leader has run before", path.display(), logs.display());
         return Err(failed(codes::DATA_UNUSABLE, format!("{message}: put it back, or found anew in an empty folder")));
     }
-    let (ledger, records) = RedbLedger::open(
-        &path,
-        // The node has ended when nobody receives.
-        Box::new(move |index| drop(committed.blocking_send(Event::Committed(index)))),
-        Box::new(move |error| drop(broken.blocking_send(Event::LedgerFailed(error)))),
-    )
-    .map_err(|e| failed(e.code(), format!("{}: {}", path.display(), chain(&e))))?;
-    let mut leader = Leader::new(LeaderConfig { seed: seed()?, ..LeaderConfig::default() }, me, 0);
-    for (_, record) in records {
-        leader.replay(record);
-    }
-    Ok((Box::new(ledger), leader))
+    Ledger::prepare(&path).map_err(|e| failed(e.code(), format!("{}: {}", path.display(), chain(&e))))
 }
 
-/// Keeps the links to the leaders up; none on the leader itself.
-fn keep_leader(identity: &Identity, links: &Links, leads: bool) -> Result<Vec<Keep>, Failed> {
-    if leads {
-        return Ok(Vec::new());
-    }
-    let (leader, addresses) = identity.leaders().map_err(|e| of_data(e.code(), &e))?;
-    Ok(addresses.into_iter().map(|address| links.keep(address, Some(leader))).collect())
+/// The ledger of a node that may lead, and the end of it that the driver has.
+async fn open_ledger(
+    data: &std::path::Path,
+    me: NodeRef,
+    seat: Seat,
+    founds: bool,
+    links: &Links,
+) -> Result<(Option<Ledger>, Option<Listener>), Failed> {
+    let path = data.join(LEDGER);
+    let opened = Ledger::open(&path, me.id, seat, founds, Arc::new(links.clone())).await;
+    let (ledger, listener) = opened.map_err(|e| failed(e.code(), format!("{}: {}", path.display(), chain(&e))))?;
+    Ok((Some(ledger), Some(listener)))
 }
 
 async fn until_joined(events: &mpsc::Sender<Event>) {
@@ -286,6 +302,18 @@ async fn until_joined(events: &mpsc::Sender<Event>) {
     };
     if tokio::time::timeout(JOIN_WAIT, joined).await.is_err() {
         tracing::warn!("the leader does not answer; this node keeps trying");
+    }
+}
+
+/// The flag is the word of the one who leads; what another leader's flag says is not taken.
+async fn set_authority(events: &mpsc::Sender<Event>, authority: AuthoritySetting) {
+    let (end, answer) = oneshot::channel();
+    let operation = Box::new(Operation::SetAuthority(authority));
+    // The driver answers, or has ended for a reason that is told elsewhere.
+    if events.send(Event::Operation { operation, end }).await.is_ok()
+        && let Ok(Answer::Refused { .. }) = answer.await
+    {
+        tracing::warn!("--authority is not applied, as another node leads: use `odeon authority set`");
     }
 }
 

@@ -4,10 +4,12 @@
 //! A leader's node runs both machines; what they say to each other never touches a socket.
 
 mod effects;
+mod turns;
 
 use crate::hosting::Hosting;
 use crate::identity::Tokens;
-use crate::ledger::{Ledger, LedgerError};
+use crate::leaders::Leaders;
+use crate::ledger::{Ledger, Listener, News, Place};
 use crate::link::{Links, Peer};
 use crate::transfer::Images;
 use hashbrown::HashMap;
@@ -16,10 +18,8 @@ use odeon_capabilities::Delta;
 use odeon_convention::leader::{self, Answer, ImageView, Leader, MemberView, Operation};
 use odeon_convention::member::{self, Member};
 use odeon_convention::record::AuthoritySetting;
-use odeon_convention::types::{
-    CheckOutcome, CreateOutcome, CreateSpec, Explanation, Load, RequestId, Role, SourceHash,
-};
-use odeon_convention::wire::{ToLeader, ToMember};
+use odeon_convention::types::{CheckOutcome, CreateOutcome, CreateSpec, Explanation, Load, RequestId, SourceHash};
+use odeon_convention::wire::{ToLeader, ToMember, Word};
 use odeon_convention::{codes, wire};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -32,14 +32,17 @@ pub(crate) const EVENTS_MAX: usize = 65_536;
 /// How often the number of actors is told to the member machine.
 const LOAD_EVERY: Duration = Duration::from_millis(500);
 
+/// What is answered to whom only a leader can serve.
+pub(crate) const NOT_LEADING: &str =
+    "this node does not lead: no majority of the leaders has chosen it, or it has not heard so yet";
+
 /// Everything that wakes the driver.
 pub(crate) enum Event {
     Up(Peer),
     Down(NodeRef),
     Control(NodeRef, Vec<u8>),
-    Committed(u64),
-    LedgerFailed(LedgerError),
     LeaderChecked {
+        turn: u64,
         ticket: u64,
         outcome: CheckOutcome,
     },
@@ -93,6 +96,8 @@ pub(crate) struct View {
     pub(crate) leader: Option<NodeRef>,
     /// What the leader knows; none on other nodes.
     pub(crate) led: Option<LedView>,
+    /// Whether it may lead, now or at another time.
+    pub(crate) may_lead: bool,
 }
 
 /// What a leader knows.
@@ -120,7 +125,9 @@ pub(crate) struct Means {
     pub(crate) links: Links,
     pub(crate) images: Arc<Images>,
     pub(crate) tokens: Tokens,
-    pub(crate) ledger: Option<Box<dyn Ledger>>,
+    /// Of a node that may lead.
+    pub(crate) ledger: Option<Ledger>,
+    pub(crate) leaders: Leaders,
     pub(crate) events: mpsc::Sender<Event>,
 }
 
@@ -133,7 +140,18 @@ enum CreateFor {
 /// The machines and what waits for their answers.
 pub(crate) struct Driver {
     me: NodeRef,
+    /// While this node leads.
     leader: Option<Leader>,
+    /// Which of this node's turns to lead it is.
+    turn: u64,
+    /// The consensus term of that turn.
+    consensus_term: u64,
+    /// The draws of its leaders.
+    seed: u64,
+    /// Who leads together, on a node that may lead.
+    group: Vec<Place>,
+    /// The tokens that the handshake accepts are those of the ledger as of this version, where this node follows.
+    tokens_version: u64,
     member: Member,
     means: Means,
     started: Instant,
@@ -141,23 +159,24 @@ pub(crate) struct Driver {
     creates: HashMap<u64, CreateFor>,
     explains: HashMap<u64, oneshot::Sender<Explanation>>,
     operations: HashMap<u64, oneshot::Sender<Answer>>,
-    /// The leader whose link is up.
-    linked: Option<NodeRef>,
     /// The leader that has this node in its list.
     joined: Option<NodeRef>,
     /// What this node's machines say to each other.
     to_leader: VecDeque<ToLeader>,
     to_member: VecDeque<ToMember>,
-    /// It takes no more records.
-    ledger_stopped: bool,
     end: Option<End>,
 }
 
 impl Driver {
-    pub(crate) fn new(me: NodeRef, leader: Option<Leader>, member: Member, means: Means, started: Instant) -> Self {
+    pub(crate) fn new(me: NodeRef, member: Member, seed: u64, means: Means, started: Instant) -> Self {
         Self {
             me,
-            leader,
+            leader: None,
+            turn: 0,
+            consensus_term: 0,
+            seed,
+            group: Vec::new(),
+            tokens_version: 0,
             member,
             means,
             started,
@@ -165,28 +184,19 @@ impl Driver {
             creates: HashMap::new(),
             explains: HashMap::new(),
             operations: HashMap::new(),
-            linked: None,
             joined: None,
             to_leader: VecDeque::new(),
             to_member: VecDeque::new(),
-            ledger_stopped: false,
             end: None,
         }
     }
 
     /// Runs until the node has left or cannot go on.
-    pub(crate) async fn run(mut self, mut events: mpsc::Receiver<Event>) -> End {
+    ///
+    /// `ledger` is its end of the ledger, where it may lead.
+    pub(crate) async fn run(mut self, mut events: mpsc::Receiver<Event>, mut ledger: Option<Listener>) -> End {
         let mut load_tick = tokio::time::interval(LOAD_EVERY);
         let hosting = self.means.hosting.clone();
-        if self.leader.is_some() {
-            let me = self.me;
-            self.lead(|leader, now| {
-                leader.start(now);
-                leader.handle(now, leader::Input::Connected { node: me, role: Role::Leader });
-            });
-            self.take_part(member::Input::Connected { leader: me });
-            self.take_over_tokens();
-        }
         loop {
             self.carry_out();
             if let Some(end) = self.end.take() {
@@ -194,6 +204,10 @@ impl Driver {
             }
             let deadline = self.next_deadline();
             tokio::select! {
+                news = heard(&mut ledger) => match news {
+                    Some(news) => self.learn(news),
+                    None => ledger = None,
+                },
                 event = events.recv() => match event {
                     Some(event) => self.handle(event),
                     None => return End::Left,
@@ -255,11 +269,11 @@ impl Driver {
             Event::Up(peer) => self.up(peer),
             Event::Down(node) => self.down(node),
             Event::Control(from, bytes) => self.control(from, &bytes),
-            Event::Committed(index) => self.lead(|l, now| l.handle(now, leader::Input::Committed { index })),
-            Event::LedgerFailed(error) => self.ledger_failed(&error),
-            Event::LeaderChecked { ticket, outcome } => {
+            // The tickets of an earlier turn mean nothing in this one.
+            Event::LeaderChecked { turn, ticket, outcome } if turn == self.turn => {
                 self.lead(|l, now| l.handle(now, leader::Input::Checked { ticket, outcome }));
             }
+            Event::LeaderChecked { .. } => {}
             Event::MemberChecked { ticket, outcome } => self.take_part(member::Input::Checked { ticket, outcome }),
             Event::Fetched { hash, failure } => self.take_part(member::Input::Fetched { hash, failure }),
             Event::ImageLost(hash) => self.take_part(member::Input::ImageLost { hash }),
@@ -295,53 +309,29 @@ impl Driver {
     fn up(&mut self, peer: Peer) {
         tracing::info!(node = %peer.node, name = peer.name, role = ?peer.role, address = %peer.address, "link is up");
         self.means.hosting.node_linked(peer.node);
-        if peer.role == Role::Leader && self.leader.is_none() {
-            self.linked = Some(peer.node);
-            self.take_part(member::Input::Connected { leader: peer.node });
-        }
+        // Whether it leads, a leader says itself.
         self.lead(|l, now| l.handle(now, leader::Input::Connected { node: peer.node, role: peer.role }));
     }
 
     fn down(&mut self, node: NodeRef) {
         tracing::info!(%node, "link is down");
-        if self.linked == Some(node) {
-            self.linked = None;
+        if self.joined == Some(node) {
             self.joined = None;
-            self.take_part(member::Input::Disconnected);
         }
+        self.take_part(member::Input::Disconnected { leader: node });
         self.lead(|l, now| l.handle(now, leader::Input::Disconnected { node }));
     }
 
-    /// A word on the control lane: to a leader from a member, else to this member from a leader.
+    /// A word on the control lane.
     fn control(&mut self, from: NodeRef, bytes: &[u8]) {
-        if self.leader.is_some() {
-            match wire::decode(bytes) {
-                Ok(message) => self.lead(|l, now| l.handle(now, leader::Input::Received { from, message })),
-                Err(error) => tracing::warn!(node = %from, %error, "dropped a message to the leader"),
+        match wire::decode(bytes) {
+            // Where nobody leads it is not heard: whoever begins to lead asks again.
+            Ok(Word::ToLeader(message)) => {
+                self.lead(|l, now| l.handle(now, leader::Input::Received { from, message }));
             }
-        } else {
-            match wire::decode(bytes) {
-                Ok(message) => self.take_part(member::Input::Received { from, message }),
-                Err(error) => tracing::warn!(node = %from, %error, "dropped a message of the leader"),
-            }
+            Ok(Word::ToMember(message)) => self.take_part(member::Input::Received { from, message }),
+            Err(error) => tracing::warn!(node = %from, %error, "dropped a message"),
         }
-    }
-
-    /// A leader that cannot write can acknowledge nothing, and what its machine holds is ahead of what a restart would
-    /// know: it ends, once it has said why to all who wait.
-    fn ledger_failed(&mut self, error: &LedgerError) {
-        let (code, reason) = (error.code(), error.to_string());
-        tracing::error!(reason, "the ledger cannot be written; the leader ends");
-        for (_, end) in self.operations.drain() {
-            let _ = end.send(refused(code, &reason));
-        }
-        for (_, waiting) in self.creates.drain() {
-            if let CreateFor::Person(end) = waiting {
-                let _ = end.send(CreateOutcome::Refused { code, reason: reason.clone() });
-            }
-        }
-        self.ledger_stopped = true;
-        self.end = Some(End::Rejected { code, reason });
     }
 
     fn change_capabilities(&mut self, delta: Delta, end: oneshot::Sender<Result<(), String>>) {
@@ -355,7 +345,10 @@ impl Driver {
 
     fn operation(&mut self, operation: Operation, end: oneshot::Sender<Answer>) {
         if self.leader.is_none() {
-            let _ = end.send(refused(codes::ROLE, "this node does not lead the convention"));
+            let _ = end.send(match self.means.ledger {
+                Some(_) => refused(codes::NO_MAJORITY, NOT_LEADING),
+                None => refused(codes::ROLE, "this node does not lead the convention"),
+            });
             return;
         }
         let ticket = self.ticket();
@@ -369,16 +362,26 @@ impl Driver {
             images: leader.images(),
             authority: leader.authority().clone(),
         });
-        View { leader: self.joined, led }
+        let may_lead = self.means.ledger.is_some();
+        View { leader: self.joined, led, may_lead }
     }
 
     fn leave(&mut self) {
-        if self.leader.is_some() {
+        let follows = self.joined.is_some() && self.leader.is_none();
+        if self.means.ledger.is_some() && !follows {
             // A leader that stops comes back with its folder: its members keep what they have.
             self.end = Some(End::Left);
         } else {
             self.take_part(member::Input::Leave);
         }
+    }
+}
+
+/// What the ledger tells; nothing, where there is none.
+async fn heard(ledger: &mut Option<Listener>) -> Option<News> {
+    match ledger {
+        Some(ledger) => ledger.next().await,
+        None => std::future::pending().await,
     }
 }
 

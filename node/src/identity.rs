@@ -29,9 +29,11 @@ pub(crate) use keys::TokenKey;
 
 use ca::Ca;
 use folder::Leaders;
+use join_wire::CaKey;
 use keys::NodeKey;
-use odeon::{NodeId, NodeRef};
+use odeon::NodeRef;
 use odeon_convention::types::Role;
+use odeon_convention::wire::LeaderAt;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
@@ -63,7 +65,7 @@ impl Identity {
             ca_key: Some(ca.key_pem()),
             node_certificate: &certificate,
             node_key: key.pem(),
-            leaders: Leaders { leader: key.node_id(), addresses: Vec::new() },
+            leaders: Leaders { leaders: vec![LeaderAt { node: key.node_id(), listen: String::new() }] },
         })?;
         Self::load(folder)
     }
@@ -130,21 +132,25 @@ impl Identity {
         &self.folder
     }
 
-    /// The leader that let this node in and the addresses it gave; as of founding, this node and none.
+    /// The leaders as this node knew them last; as of founding, this node alone, without an address.
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn leaders(&self) -> Result<(NodeId, Vec<String>), IdentityError> {
-        let leaders = self.folder.leaders()?;
-        Ok((leaders.leader, leaders.addresses))
+    pub fn leaders(&self) -> Result<Vec<LeaderAt>, IdentityError> {
+        Ok(self.folder.leaders()?.leaders)
     }
 
-    /// Keeps where the leader can be dialled, for the next start.
+    /// Keeps where the leaders can be dialled, for the next start.
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn keep_leaders(&self, leader: NodeId, addresses: Vec<String>) -> Result<(), IdentityError> {
-        self.folder.keep_leaders(&Leaders { leader, addresses })
+    pub fn keep_leaders(&self, leaders: Vec<LeaderAt>) -> Result<(), IdentityError> {
+        self.folder.keep_leaders(&Leaders { leaders })
+    }
+
+    /// The key of the CA, for a node that may lead as well.
+    pub(crate) fn ca_key(&self) -> Option<CaKey> {
+        self.ca.as_ref().map(|ca| CaKey(ca.key_pem()))
     }
 
     /// Bytes that stay the same over restarts and that nobody else can know, for the purpose `label`.

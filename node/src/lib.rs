@@ -14,6 +14,7 @@ mod driver;
 pub mod durable;
 mod hosting;
 pub mod identity;
+mod leaders;
 pub mod ledger;
 pub mod link;
 pub mod logs;

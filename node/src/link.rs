@@ -42,6 +42,7 @@ use limits::{CONTROL_FRAME_BYTES_MAX, FRAME_BYTES_MAX, LANES, OPEN_TIMEOUT};
 use odeon::{NodeId, NodeRef};
 use odeon_convention::codes;
 use odeon_convention::types::Role;
+use odeon_convention::wire::LeaderAt;
 use outgoing::NotTaken;
 use quinn::{RecvStream, SendStream};
 use session::{Attached, Session};
@@ -125,8 +126,8 @@ pub trait Admission: Send + Sync + 'static {
     fn admit(&self, token: [u8; 32], node: NodeId) -> BoxFuture<'_, Result<Role, NotAdmitted>>;
     /// An operator connects with a token. Its use is recorded before the first stream is served.
     fn use_token(&self, token: [u8; 32]) -> BoxFuture<'_, Result<(), NotAdmitted>>;
-    /// Where the leaders can be dialled, for those who join.
-    fn addresses(&self) -> Vec<String>;
+    /// The leaders and where they can be dialled, this one first, for those who join.
+    fn leaders(&self) -> Vec<LeaderAt>;
 }
 
 /// How the links of a node are set up.
@@ -282,6 +283,11 @@ impl Links {
         let (mut send, receive) = connection.open_bi().await.map_err(|_| LinkError::NotConnected(to))?;
         send.write_all(&[purpose]).await.map_err(|_| LinkError::NotConnected(to))?;
         Ok((send, receive))
+    }
+
+    /// The start of a node that there is a connection with.
+    pub fn connected(&self, node: NodeId) -> Option<NodeRef> {
+        self.0.table.read().connected(node).map(|session| session.peer)
     }
 
     /// Ends the session with a node, closes its connection and, soon, tells [`LinkEvents::lost`].

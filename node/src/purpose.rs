@@ -4,5 +4,7 @@
 pub(crate) const ADMIN: u8 = 1;
 /// An image, from a node that holds it.
 pub(crate) const IMAGE: u8 = 2;
+/// A question of one leader about the log of facts, and its answer.
+pub(crate) const LEDGER: u8 = 4;
 /// Batches of log lines for the leader.
 pub(crate) const LOGS: u8 = 3;

@@ -35,9 +35,10 @@ pub(crate) async fn ship(
             let _ = tokio::time::timeout(LOOK_EVERY, outbox.changed().notified()).await;
             continue;
         };
-        let shipped = match &store {
-            Some(store) => keep(store.clone(), me.id, name.clone(), batch).await,
-            None => ship_over(&links, &events, &outbox, batch).await,
+        let shipped = match (&store, leader(&events).await) {
+            (Some(store), Some(leader)) if leader == me => keep(store.clone(), me.id, name.clone(), batch).await,
+            (_, Some(leader)) => ship_over(&links, leader, &outbox, batch).await,
+            (_, None) => Err(anyhow::anyhow!("not registered with a leader")),
         };
         match shipped {
             Ok(Acknowledged { incarnation, seq }) => outbox.acknowledge(incarnation, seq),
@@ -59,8 +60,7 @@ struct Acknowledged {
 type Shipped = anyhow::Result<Acknowledged>;
 
 /// Ships batch after batch over one stream, until there is none or the stream breaks.
-async fn ship_over(links: &Links, events: &mpsc::Sender<Event>, outbox: &Outbox, first: Batch) -> Shipped {
-    let leader = leader(events).await.ok_or_else(|| anyhow::anyhow!("not registered with a leader"))?;
+async fn ship_over(links: &Links, leader: NodeRef, outbox: &Outbox, first: Batch) -> Shipped {
     let (mut send, mut recv) = links.open(leader, purpose::LOGS).await?;
     let mut batch = first;
     loop {

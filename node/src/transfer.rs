@@ -100,6 +100,11 @@ impl Images {
         Ok(held)
     }
 
+    /// Whether the image is in the store, whole or not.
+    pub(crate) fn contains(&self, hash: SourceHash) -> bool {
+        self.store.contains(sourceauth::SourceHash(hash.0))
+    }
+
     /// Puts an approved image into the store. Blocks on the disk.
     pub(crate) fn put(&self, image: &Verified) -> Result<(), TransferError> {
         Ok(self.store.put(image)?)

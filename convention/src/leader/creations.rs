@@ -57,6 +57,11 @@ pub(super) struct Creations {
 }
 
 impl Creations {
+    /// Begins the numbers of a term, which no other term of this start of the node has.
+    pub(super) fn begin_term(&mut self, term: u64) {
+        self.minted = (term & 0x7fff_ffff) << 32;
+    }
+
     /// The number of a creation that an operator asks for here. The highest bit keeps it apart from those of the
     /// member that lives in the same process.
     pub(super) fn mint(&mut self, me: NodeRef) -> RequestId {

@@ -1,29 +1,51 @@
-//! The facts of the ledger, in memory. A new record and a replayed one go through the same `apply`.
+//! The facts of the ledger, in memory: what all of its records say together. A new record and a replayed one go
+//! through the same `apply`, here and on every other leader, so equal logs give equal facts.
+//!
+//! Their encoded form is the snapshot that stands for the records so far. It has a version of its own.
 
 use crate::limits;
 use crate::record::{AuthoritySetting, Record, TokenFact};
 use crate::types::{ImageInfo, RequestId, Role, SourceHash};
 use odeon::{Address, Incarnation, NodeId, NodeRef};
-use odeon_capabilities::{CapabilityMap, Index};
+use odeon_capabilities::CapabilityMap;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-#[derive(Debug, Default)]
-pub(crate) struct Facts {
+/// Changes when an encoded form of before would be read as something else.
+const FORMAT: u16 = 1;
+
+/// Everything that a ledger says up to one of its records.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Facts {
+    /// How many records were applied: the number of the last one.
+    count: u64,
     pub(crate) term: u64,
     pub(crate) tokens: BTreeMap<[u8; 32], Token>,
     pub(crate) admitted: BTreeMap<NodeId, Admission>,
     pub(crate) registered: BTreeMap<NodeId, Registration>,
-    /// The capabilities of `registered`, by what they are.
-    pub(crate) index: Index<NodeId>,
     pub(crate) gone: VecDeque<NodeRef>,
     pub(crate) images: BTreeMap<SourceHash, Judged>,
     rejected: VecDeque<SourceHash>,
     pub(crate) names: BTreeMap<String, NameOwner>,
+    /// Follows from `names`.
+    #[serde(skip)]
     names_on: BTreeMap<NodeRef, BTreeSet<String>>,
+    #[serde(skip)]
+    tokens_changed: Changed,
     pub(crate) authority: AuthoritySetting,
 }
 
-#[derive(Debug)]
+/// The record with the last change that was seen here; equal facts may have come about differently.
+#[derive(Debug, Clone, Copy, Default)]
+struct Changed(u64);
+
+impl PartialEq for Changed {
+    fn eq(&self, _other: &Self) -> bool {
+        true
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Token {
     pub(crate) fact: TokenFact,
     pub(crate) used: u32,
@@ -36,7 +58,7 @@ impl Token {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Admission {
     pub(crate) role: Role,
     pub(crate) claims: Option<Vec<String>>,
@@ -46,7 +68,7 @@ pub(crate) struct Admission {
     pub(crate) gone: Option<Incarnation>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Registration {
     pub(crate) node: NodeRef,
     pub(crate) name: String,
@@ -55,7 +77,7 @@ pub(crate) struct Registration {
     pub(crate) index: u64,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Judged {
     pub(crate) image: ImageInfo,
     pub(crate) approved: bool,
@@ -63,21 +85,101 @@ pub(crate) struct Judged {
     pub(crate) index: u64,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct NameOwner {
     pub(crate) request: RequestId,
     pub(crate) address: Address,
     pub(crate) node: NodeRef,
 }
 
+/// Why a snapshot of the facts cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs)]
+pub enum FactsError {
+    #[error("a snapshot of format {found}, this version reads format {FORMAT}")]
+    Format { found: u16 },
+    #[error("{bytes} bytes are no snapshot of facts: {reason}")]
+    Malformed { bytes: usize, reason: String },
+    #[error("the facts cannot be encoded: {reason}")]
+    Unencodable { reason: String },
+}
+
 impl Facts {
-    pub(crate) fn apply(&mut self, index: u64, record: Record) {
+    /// The number of the last record in it; 0 for none.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// The last term that began.
+    pub fn term(&self) -> u64 {
+        self.term
+    }
+
+    /// The tokens, each with how often it was used.
+    pub fn tokens(&self) -> impl Iterator<Item = (&TokenFact, u32)> {
+        self.tokens.values().map(|token| (&token.fact, token.used))
+    }
+
+    /// Another number whenever the tokens may be others than before.
+    pub fn tokens_version(&self) -> u64 {
+        self.tokens_changed.0
+    }
+
+    /// Where a registered node can be dialled.
+    pub fn listen_of(&self, node: NodeId) -> Option<&str> {
+        self.registered.get(&node).map(|r| r.listen.as_str())
+    }
+
+    /// The images that may be used.
+    pub fn approved_images(&self) -> impl Iterator<Item = &ImageInfo> {
+        self.approved().map(|judged| &judged.image)
+    }
+
+    /// A snapshot: the format, then the facts.
+    ///
+    /// # Errors
+    /// When the facts cannot be encoded, which no facts of records are.
+    pub fn encode(&self) -> Result<Vec<u8>, FactsError> {
+        let mut bytes = FORMAT.to_be_bytes().to_vec();
+        rmp_serde::encode::write_named(&mut bytes, self)
+            .map_err(|e| FactsError::Unencodable { reason: e.to_string() })?;
+        Ok(bytes)
+    }
+
+    /// Reads what [`encode`](Self::encode) wrote.
+    ///
+    /// # Errors
+    /// When it is of another format or damaged.
+    pub fn decode(bytes: &[u8]) -> Result<Self, FactsError> {
+        let malformed = |reason: String| FactsError::Malformed { bytes: bytes.len(), reason };
+        let (format, body) = bytes.split_first_chunk().ok_or_else(|| malformed("it has no format".to_owned()))?;
+        let found = u16::from_be_bytes(*format);
+        if found != FORMAT {
+            return Err(FactsError::Format { found });
+        }
+        let mut facts: Self = rmp_serde::from_slice(body).map_err(|e| malformed(e.to_string()))?;
+        facts.tokens_changed.0 = facts.count;
+        for (name, owner) in &facts.names {
+            facts.names_on.entry(owner.node).or_default().insert(name.clone());
+        }
+        Ok(facts)
+    }
+
+    /// Takes in the next record.
+    pub fn apply(&mut self, record: Record) {
+        self.count += 1;
+        let index = self.count;
         match record {
             Record::TermBegan { term } => self.term = self.term.max(term),
             Record::TokenCreated(fact) => {
+                self.tokens_changed.0 = index;
+                if self.tokens.len() >= limits::TOKENS_MAX {
+                    self.tokens.retain(|_, token| !token.used_up());
+                }
                 self.tokens.insert(fact.id, Token { fact, used: 0, index });
             }
             Record::TokenUsed { id } => {
+                self.tokens_changed.0 = index;
                 if let Some(token) = self.tokens.get_mut(&id) {
                     token.used = token.used.saturating_add(1);
                     token.index = index;
@@ -86,7 +188,6 @@ impl Facts {
             Record::NodeAdmitted { node, role, claims } => self.admit(node, role, claims),
             Record::NodeRegistered { node, name, listen, capabilities } => {
                 self.see(node.id, node.incarnation);
-                self.index.insert(node.id, capabilities.clone());
                 self.registered.insert(node.id, Registration { node, name, listen, capabilities, index });
             }
             Record::NodeGone { node, left: _ } => self.bury(node),
@@ -123,7 +224,6 @@ impl Facts {
         }
         if self.registered.get(&node.id).is_some_and(|r| r.node == node) {
             self.registered.remove(&node.id);
-            self.index.remove(node.id);
         }
         for name in self.names_on.remove(&node).unwrap_or_default() {
             self.names.remove(&name);

@@ -13,9 +13,9 @@ use crate::liveness::Leases;
 use crate::random::Random;
 use crate::record::Record;
 use crate::types::{Millis, RequestId, Role};
-use crate::wire::{ToLeader, ToMember};
+use crate::wire::{LeaderAt, ToLeader, ToMember};
 use odeon::{NodeId, NodeRef};
-use odeon_capabilities::Selector;
+use odeon_capabilities::{Index, Selector};
 use std::collections::BTreeSet;
 
 /// What an operator can tune, and the seed of every choice that is left to chance.
@@ -45,7 +45,13 @@ pub struct Leader {
     pub(super) me: NodeRef,
     pub(super) random: Random,
     pub(super) facts: Facts,
+    /// The capabilities of the registered nodes, by what they are.
+    pub(super) index: Index<NodeId>,
     pub(super) outbox: Outbox,
+    /// Who leads together, at the addresses that they had when they came into the group.
+    pub(super) leaders: Vec<LeaderAt>,
+    /// The same as members know it.
+    pub(super) leaders_told: Vec<LeaderAt>,
     pub(super) peers: Peers,
     pub(super) leases: Leases,
     /// Members of the ledger that have not spoken since this leader started: they may host what it is asked for.
@@ -67,7 +73,10 @@ impl Leader {
             config,
             me,
             facts: Facts::default(),
+            index: Index::new(),
             outbox: Outbox::default(),
+            leaders: Vec::new(),
+            leaders_told: Vec::new(),
             peers: Peers::default(),
             awaited: BTreeSet::new(),
             creations: Creations::default(),
@@ -79,15 +88,43 @@ impl Leader {
         }
     }
 
+    /// A leader that knows what the ledger says.
+    pub fn with_facts(config: LeaderConfig, me: NodeRef, facts: Facts) -> Self {
+        let mut leader = Self::new(config, me, 0);
+        for (id, registration) in &facts.registered {
+            leader.index.insert(*id, registration.capabilities.clone());
+        }
+        leader.outbox.replayed(facts.count());
+        leader.facts = facts;
+        leader
+    }
+
     /// Takes one record of the ledger, in its order, before [`start`](Leader::start).
     pub fn replay(&mut self, record: Record) {
-        let index = self.outbox.replayed();
-        self.facts.apply(index, record);
+        self.apply(record);
+        self.outbox.replayed(self.facts.count());
+    }
+
+    fn apply(&mut self, record: Record) {
+        let about = match &record {
+            Record::NodeRegistered { node, .. } | Record::NodeGone { node, .. } => Some(node.id),
+            _ => None,
+        };
+        self.facts.apply(record);
+        if let Some(id) = about {
+            match self.facts.registered.get(&id) {
+                Some(registration) => self.index.insert(id, registration.capabilities.clone()),
+                None => {
+                    self.index.remove(id);
+                }
+            }
+        }
     }
 
     /// Begins a term. Every member of the ledger is taken as alive until its lease could have run out from now.
     pub fn start(&mut self, now: Millis) {
         self.persist(Record::TermBegan { term: self.facts.term + 1 });
+        self.creations.begin_term(self.facts.term);
         if !self.facts.admitted.contains_key(&self.me.id) {
             self.persist(Record::NodeAdmitted { node: self.me.id, role: Role::Leader, claims: None });
         }
@@ -104,6 +141,7 @@ impl Leader {
         match input {
             Input::Connected { node, role } => self.connected(node, role, now),
             Input::Disconnected { node } => self.disconnected(node, now),
+            Input::Group { leaders } => self.regroup(leaders),
             Input::Received { from, message } => self.received(from, message, now),
             Input::Operation { ticket, operation } => self.operate(ticket, operation, now),
             Input::Committed { index } => self.outbox.commit(index),
@@ -182,7 +220,8 @@ impl Leader {
     /// Makes a fact true here and durable in the ledger.
     pub(super) fn persist(&mut self, record: Record) {
         let index = self.outbox.persist(record.clone());
-        self.facts.apply(index, record);
+        self.apply(record);
+        assert_eq!(index, self.facts.count(), "a record has the number that it is counted with");
     }
 
     pub(super) fn answer(&mut self, ticket: u64, answer: Answer) {

@@ -17,11 +17,10 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
-    /// A record that the ledger has already.
-    pub(crate) fn replayed(&mut self) -> u64 {
-        self.last += 1;
-        self.committed = self.last;
-        self.last
+    /// The ledger has this many records already.
+    pub(crate) fn replayed(&mut self, count: u64) {
+        self.last = count;
+        self.committed = count;
     }
 
     /// Makes a fact durable and gives its index.

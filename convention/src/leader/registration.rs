@@ -10,7 +10,7 @@ use crate::codes;
 use crate::limits;
 use crate::record::Record;
 use crate::types::{Load, Millis, NodeFacts, Role};
-use crate::wire::ToMember;
+use crate::wire::{LeaderAt, ToMember};
 use odeon::{NodeId, NodeRef};
 use odeon_capabilities::{CapabilityMap, Delta};
 
@@ -28,6 +28,7 @@ impl Leader {
         if role == Role::Operator {
             return;
         }
+        self.send(node, ToMember::Leading { term: self.facts.term });
         if let Some(peer) = self.peers.of_mut(node) {
             peer.connected = true;
             peer.current = false;
@@ -87,6 +88,7 @@ impl Leader {
         self.leases.renew(from.id, now);
         self.peers.returned(from.id);
         self.enter(from, MemberState::Alive, "it registered", now);
+        self.tell_leaders();
         self.welcome(from);
         self.adopt_hosted(from, facts.hosted, now);
         self.resend_placements(from, now);
@@ -159,8 +161,28 @@ impl Leader {
             renew_every_ms: self.config.renew_every_ms,
             images: self.facts.approved().map(|judged| judged.image.hash).collect(),
             gone: self.facts.gone.iter().copied().filter(|node| *node != to).collect(),
+            leaders: self.leaders_told.clone(),
         };
         self.send(to, message);
+    }
+
+    /// Another group leads from now on.
+    pub(super) fn regroup(&mut self, leaders: Vec<LeaderAt>) {
+        self.leaders = leaders;
+        self.tell_leaders();
+    }
+
+    /// Tells everyone where the leaders are, when that is news. A leader that registered is where it says.
+    fn tell_leaders(&mut self) {
+        let at = |leader: &LeaderAt| {
+            let listen = self.facts.listen_of(leader.node).unwrap_or(&leader.listen);
+            LeaderAt { node: leader.node, listen: listen.to_owned() }
+        };
+        let leaders: Vec<LeaderAt> = self.leaders.iter().map(at).collect();
+        if self.leaders_told != leaders {
+            self.leaders_told.clone_from(&leaders);
+            self.broadcast(&ToMember::Leaders { leaders });
+        }
     }
 
     pub(super) fn renewed(&mut self, from: NodeRef, load: Load) {

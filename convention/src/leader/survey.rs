@@ -117,7 +117,7 @@ impl Leader {
     /// The nodes that fit, class by class of equal capabilities: what is asked is asked once per class.
     pub(super) fn accepting(&mut self, plan: &Plan, tried: &BTreeMap<NodeId, Tried>) -> Accepting {
         let mut accepting = Accepting { candidates: Vec::new(), unchecked: None };
-        let index = &self.facts.index;
+        let index = &self.index;
         // The plan was made from the same requirements: they parse.
         let Ok(selection) = self.selector.select(index, &plan.spec.requirements) else { return accepting };
         for found in selection.accepted() {

@@ -10,10 +10,8 @@ use odeon::NodeId;
 
 impl Leader {
     pub(super) fn create_token(&mut self, fact: TokenFact) -> Answer {
-        if self.facts.tokens.len() >= limits::TOKENS_MAX {
-            self.facts.tokens.retain(|_, token| !token.used_up());
-        }
-        if self.facts.tokens.len() >= limits::TOKENS_MAX {
+        // Those that are used up make room when the record is applied.
+        if self.facts.tokens.len() >= limits::TOKENS_MAX && self.facts.tokens.values().all(|token| !token.used_up()) {
             let reason = format!("more than {} tokens can still be used", limits::TOKENS_MAX);
             return Answer::Refused { code: codes::BAD_REQUEST, reason };
         }

@@ -5,7 +5,7 @@ use super::machine::Member;
 use super::state::{Link, Origin, Step};
 use crate::codes;
 use crate::types::{Millis, NodeFacts, RequestId, SourceHash};
-use crate::wire::ToLeader;
+use crate::wire::{LeaderAt, ToLeader};
 use odeon::NodeRef;
 use odeon_capabilities::Delta;
 
@@ -29,6 +29,23 @@ impl Member {
         self.link = Link::Settling { leader };
         self.schedule_renewal(now);
         self.settle(now);
+    }
+
+    /// Somebody says that it leads. The higher term is right; a lower one is of a leader that does not know of its end.
+    pub(super) fn leading(&mut self, from: NodeRef, term: u64, now: Millis) {
+        let follows = self.link.leader() == Some(from);
+        let known = self.heard;
+        self.heard = known.max(term);
+        if term < known || (follows && (term == known || known == 0)) {
+            return;
+        }
+        self.connected(from, now);
+    }
+
+    pub(super) fn know_leaders(&mut self, leaders: Vec<LeaderAt>) {
+        if !leaders.is_empty() {
+            self.effects.push_back(Effect::LeadersKnown(leaders));
+        }
     }
 
     /// Registers once no launch of an earlier link is under way.
@@ -64,6 +81,7 @@ impl Member {
     }
 
     pub(super) fn registered(&mut self, leader: NodeRef, term: u64, renew_every_ms: Millis, now: Millis) {
+        self.heard = self.heard.max(term);
         if term != self.term {
             self.placements.forget_refusals();
             self.term = term;
@@ -84,7 +102,10 @@ impl Member {
         self.effects.push_back(Effect::Rejected { code, reason });
     }
 
-    pub(super) fn disconnected(&mut self, now: Millis) {
+    pub(super) fn disconnected(&mut self, leader: NodeRef, now: Millis) {
+        if self.link.leader() != Some(leader) {
+            return;
+        }
         if matches!(self.link, Link::Registered { .. }) {
             self.absent_since = now;
         }

@@ -40,6 +40,8 @@ pub struct Member {
     pub(super) effects: VecDeque<Effect>,
     pub(super) link: Link,
     pub(super) term: u64,
+    /// The highest term that somebody said to lead in: words of a lower one are out of date.
+    pub(super) heard: u64,
     /// Since when the leader has not had this node in its list.
     pub(super) absent_since: Millis,
     pub(super) renew_every_ms: Millis,
@@ -68,6 +70,7 @@ impl Member {
             effects: VecDeque::new(),
             link: Link::Down,
             term: 0,
+            heard: 0,
             absent_since: 0,
             renew_at: 0,
             numbers: 0,
@@ -81,6 +84,11 @@ impl Member {
         }
     }
 
+    /// The leader that it follows, whether it is registered there or not.
+    pub fn leader(&self) -> Option<NodeRef> {
+        self.link.leader()
+    }
+
     /// What the node has, as of now.
     pub fn capabilities(&self) -> &CapabilityMap {
         &self.facts.capabilities
@@ -90,7 +98,8 @@ impl Member {
     pub fn handle(&mut self, now: Millis, input: Input) {
         match input {
             Input::Connected { leader } => self.connected(leader, now),
-            Input::Disconnected => self.disconnected(now),
+            Input::Disconnected { leader } => self.disconnected(leader, now),
+            Input::Received { from, message: ToMember::Leading { term } } => self.leading(from, term, now),
             Input::Received { from, message } => {
                 // A word of another leader, or of an earlier start of this one, was meant for an earlier link.
                 if self.link.leader() == Some(from) {
@@ -114,9 +123,13 @@ impl Member {
 
     fn received(&mut self, from: NodeRef, message: ToMember, now: Millis) {
         match message {
-            ToMember::Registered { term, lease_ms, renew_every_ms, images, gone } => {
+            // Taken before, from whoever says it.
+            ToMember::Leading { .. } => {}
+            ToMember::Leaders { leaders } => self.know_leaders(leaders),
+            ToMember::Registered { term, lease_ms, renew_every_ms, images, gone, leaders } => {
                 let renew_every_ms = renew_every_ms.min(lease_ms).max(1);
                 self.registered(from, term, renew_every_ms, now);
+                self.know_leaders(leaders);
                 self.learn_images(images);
                 for node in gone {
                     self.member_gone(node, "it is gone, as the leader knows".to_owned());

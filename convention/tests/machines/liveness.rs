@@ -4,7 +4,6 @@ use crate::scene::{Scene, facts, node, refused, send};
 use odeon_convention::codes;
 use odeon_convention::leader::{Effect, Input, MemberState};
 use odeon_convention::record::Record;
-use odeon_convention::types::Role;
 use odeon_convention::wire::{ToLeader, ToMember};
 
 fn gone(to: u8, of: u8, reason: &str) -> Effect {
@@ -51,7 +50,7 @@ fn a_link_that_comes_back_within_the_lease_changes_nothing_for_the_others() {
     let mut scene = Scene::of(2);
     assert_eq!(scene.give(Input::Disconnected { node: node(1) }), []);
     assert_eq!(scene.pass(3_000, &[node(2)]), []);
-    assert_eq!(scene.give(Input::Connected { node: node(1), role: Role::Member }), []);
+    assert_eq!(scene.link(node(1)), []);
     assert_eq!(scene.pass(3_000, &[node(2)]), []);
 }
 

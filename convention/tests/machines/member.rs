@@ -53,13 +53,14 @@ impl Node {
 
     /// Another link, to the same leader or another.
     fn reconnect(&mut self, leader: NodeRef) -> Vec<Effect> {
-        self.give(Input::Disconnected);
+        let before = self.member.leader().unwrap();
+        self.give(Input::Disconnected { leader: before });
         self.give(Input::Connected { leader })
     }
 }
 
 fn welcome(term: u64) -> ToMember {
-    ToMember::Registered { term, lease_ms: 4_000, renew_every_ms: 1_000, images: vec![], gone: vec![] }
+    ToMember::Registered { term, lease_ms: 4_000, renew_every_ms: 1_000, images: vec![], gone: vec![], leaders: vec![] }
 }
 
 fn say(message: ToLeader) -> Effect {
@@ -258,7 +259,8 @@ fn a_node_that_is_gone_is_told_of_once() {
     assert_eq!(node.hear(gone), []);
     node.reconnect(LEADER);
     let gone = vec![crate::scene::node(2)];
-    let welcome = ToMember::Registered { term: 1, lease_ms: 4_000, renew_every_ms: 1_000, images: vec![], gone };
+    let welcome =
+        ToMember::Registered { term: 1, lease_ms: 4_000, renew_every_ms: 1_000, images: vec![], gone, leaders: vec![] };
     assert_eq!(node.hear(welcome), [Effect::Joined { leader: LEADER, term: 1 }]);
 }
 
@@ -280,4 +282,25 @@ fn a_refused_start_falls_silent_and_a_refused_claim_is_cured_by_a_change() {
 fn leaving_says_so_and_ends() {
     assert_eq!(Node::joined().give(Input::Leave), [say(ToLeader::Leave), Effect::Left]);
     assert_eq!(Node::new().give(Input::Leave), [Effect::Left]);
+}
+
+#[test]
+fn who_says_to_lead_in_the_highest_term_is_followed() {
+    let other = NodeRef { id: odeon::NodeId([9; 16]), ..LEADER };
+    let registers = |effects: &[Effect], at: NodeRef| matches!(effects, [Effect::Send { to, message: ToLeader::Register(_) }] if *to == at);
+    let mut node = Node::new();
+    assert!(registers(&node.hear(ToMember::Leading { term: 2 }), LEADER));
+    assert_eq!(node.hear(ToMember::Leading { term: 2 }), [], "once is enough");
+    node.hear(welcome(2));
+    let say = |node: &mut Node, term| node.give(Input::Received { from: other, message: ToMember::Leading { term } });
+    assert_eq!(say(&mut node, 1), [], "its turn is over");
+    assert!(registers(&say(&mut node, 3), other));
+    assert_eq!(node.hear(ToMember::Leading { term: 2 }), [], "it does not know yet that its turn is over");
+    assert_eq!(node.member.leader(), Some(other));
+    node.give(Input::Disconnected { leader: LEADER });
+    assert_eq!(node.member.leader(), Some(other), "another link than the one to the leader is down");
+    assert!(registers(&node.hear(ToMember::Leading { term: 4 }), LEADER), "the same node may lead again");
+    node.give(Input::Disconnected { leader: LEADER });
+    assert_eq!(node.member.leader(), None);
+    assert!(registers(&node.hear(ToMember::Leading { term: 4 }), LEADER), "the link is another one");
 }

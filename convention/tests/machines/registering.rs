@@ -4,11 +4,11 @@ use crate::scene::{Scene, answer, facts, next_start, node, refused, send};
 use odeon_capabilities::Delta;
 use odeon_convention::codes;
 use odeon_convention::leader::{Answer, Effect, Input, MemberState, Operation};
-use odeon_convention::types::{Load, Role};
+use odeon_convention::types::Load;
 use odeon_convention::wire::{ToLeader, ToMember};
 
 fn welcome(gone: Vec<odeon::NodeRef>) -> ToMember {
-    ToMember::Registered { term: 1, lease_ms: 4_000, renew_every_ms: 1_000, images: vec![], gone }
+    ToMember::Registered { term: 1, lease_ms: 4_000, renew_every_ms: 1_000, images: vec![], gone, leaders: vec![] }
 }
 
 fn delta(key: &str, value: Option<bool>) -> Delta {
@@ -87,7 +87,7 @@ fn a_reconnection_has_to_register_before_anything_counts() {
     let mut scene = Scene::of(1);
     scene.give(Input::Disconnected { node: node(1) });
     assert_eq!(scene.leader.members(scene.now)[0].state, MemberState::Suspect);
-    scene.give(Input::Connected { node: node(1), role: Role::Member });
+    scene.link(node(1));
     assert_eq!(scene.leader.members(scene.now)[0].state, MemberState::Alive);
     let locate = ToLeader::Locate { node: node(1).id };
     assert_eq!(scene.say(node(1), locate), [send(node(1), ToMember::RegisterAgain)]);

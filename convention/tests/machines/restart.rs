@@ -1,8 +1,8 @@
 //! A leader that starts again from its ledger.
 
 use crate::scene::{Scene, address, asked_to_host, facts, image, named, node, request, send, spec, token};
-use odeon_convention::leader::{MemberState, Operation};
-use odeon_convention::record::AuthoritySetting;
+use odeon_convention::leader::{Facts, FactsError, MemberState, Operation};
+use odeon_convention::record::{AuthoritySetting, Record};
 use odeon_convention::types::{CreateOutcome, Hosted};
 use odeon_convention::wire::{ToLeader, ToMember};
 
@@ -65,4 +65,33 @@ fn a_name_that_was_not_durable_is_back_with_its_host() {
     let outcome = CreateOutcome::Created { address: address(node(1), 1), node: node(1), existing: true };
     let told = send(node(2), ToMember::Created { request: request(2, 2), outcome: Box::new(outcome) });
     assert!(effects.contains(&told), "{effects:?}");
+}
+
+#[test]
+fn a_snapshot_of_the_facts_is_worth_all_records_before_it() {
+    let mut scene = Scene::of(3);
+    let host = asked_to_host(&scene.create(request(2, 1), named("clock"))).unwrap();
+    assert_eq!(host, node(1));
+    scene.placed(host, request(2, 1), address(host, 1));
+    scene.operate(Operation::JudgeImage { image: image(1, "1.0.0"), approved: false, by: "all".to_owned() });
+    scene.operate(Operation::CreateToken(token(9, Some(3), None)));
+    scene.say(node(2), ToLeader::Leave);
+    let mut facts = Facts::default();
+    scene.ledger.iter().for_each(|record| facts.apply(record.clone()));
+    let bytes = facts.encode().unwrap();
+    let mut decoded = Facts::decode(&bytes).unwrap();
+    assert_eq!(decoded, facts);
+    assert_eq!(decoded.count(), scene.ledger.len() as u64);
+    // What follows from the facts is there too: the names of a node go with it.
+    let gone = Record::NodeGone { node: node(1), left: false };
+    decoded.apply(gone.clone());
+    facts.apply(gone);
+    assert_eq!(decoded, facts);
+
+    let mut other = bytes.clone();
+    other[1] += 1;
+    assert_eq!(Facts::decode(&other), Err(FactsError::Format { found: 2 }));
+    for cut in 0..bytes.len() {
+        assert!(Facts::decode(&bytes[..cut]).is_err(), "cut to {cut}");
+    }
 }

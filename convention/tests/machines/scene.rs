@@ -138,8 +138,18 @@ impl Scene {
     }
 
     pub(crate) fn join(&mut self, node: NodeRef, facts: NodeFacts) -> Vec<Effect> {
-        let mut effects = self.give(Input::Connected { node, role: Role::Member });
+        let mut effects = self.link(node);
         effects.extend(self.say(node, ToLeader::Register(Box::new(facts))));
+        effects
+    }
+
+    /// A link to a member, which hears who leads.
+    pub(crate) fn link(&mut self, node: NodeRef) -> Vec<Effect> {
+        let mut effects = self.give(Input::Connected { node, role: Role::Member });
+        let leading =
+            |effect: &Effect| matches!(effect, Effect::Send { to, message: ToMember::Leading { .. } } if *to == node);
+        let at = effects.iter().position(leading).expect("whoever is linked hears who leads");
+        effects.remove(at);
         effects
     }
 

@@ -3,11 +3,11 @@
 //! A request is one frame of MessagePack over the node's own socket or over a stream of an operator's link; the
 //! answer is any number of [`Reply`] frames, the last of which is not [`Reply::Item`] and not [`Reply::Progress`].
 
-use odeon::{Address, Value};
+use odeon::{Address, NodeId, Value};
 use odeon_capabilities::{CapabilityMap, Delta};
 use odeon_convention::leader::MemberState;
 use odeon_convention::record::AuthoritySetting;
-use odeon_convention::types::{Explanation, Placement, Role};
+use odeon_convention::types::{Explanation, ImageInfo, Placement, Role};
 use serde::{Deserialize, Serialize};
 
 /// Bytes of one frame at most: an image and a little more.
@@ -18,22 +18,69 @@ pub const FRAME_BYTES_MAX: usize = 72 * 1024 * 1024;
 #[allow(missing_docs)]
 pub enum Request {
     Nodes,
-    SetCapabilities { on: Option<String>, delta: Delta },
-    Shutdown { on: Option<String> },
-    CreateToken { role: Role, ttl_s: u64, uses: Option<u32>, claims: Option<Vec<String>> },
+    SetCapabilities {
+        on: Option<String>,
+        delta: Delta,
+    },
+    Shutdown {
+        on: Option<String>,
+    },
+    CreateToken {
+        role: Role,
+        ttl_s: u64,
+        uses: Option<u32>,
+        claims: Option<Vec<String>>,
+    },
     PushImage(PushImage),
     Images,
-    UnloadImage { image: String },
-    SetAuthority { authority: AuthoritySetting },
+    /// Keep an image that is about to be approved: asked of the other leaders by the one that leads.
+    HoldImage(Box<ImageInfo>),
+    UnloadImage {
+        image: String,
+    },
+    SetAuthority {
+        authority: AuthoritySetting,
+    },
     Authority,
     Create(Box<CreateArguments>),
     Explain(Box<CreateArguments>),
-    Ask { address: Address, message: Value, timeout_ms: u64 },
-    Tell { address: Address, message: Value },
-    Stop { address: Address },
-    Actors { node: Option<String> },
-    Status { of: Option<String> },
+    Ask {
+        address: Address,
+        message: Value,
+        timeout_ms: u64,
+    },
+    Tell {
+        address: Address,
+        message: Value,
+    },
+    Stop {
+        address: Address,
+    },
+    Actors {
+        node: Option<String>,
+    },
+    Status {
+        of: Option<String>,
+    },
     Logs(LogQuery),
+    /// What a leader has collected itself: asked of the others by the one that leads.
+    CollectedLogs(LogQuery),
+    Leaders,
+    AddLeader {
+        node: String,
+    },
+    RemoveLeader {
+        node: String,
+    },
+    /// The bearer of a token wants in: asked by a leader that does not lead now.
+    Admit {
+        token: [u8; 32],
+        node: NodeId,
+    },
+    /// An operator uses a token: as above.
+    UseToken {
+        token: [u8; 32],
+    },
 }
 
 /// An image with the signature that came along.
@@ -106,6 +153,10 @@ pub enum Reply {
     Answer(Value),
     Actors(Vec<ActorItem>),
     Status(Value),
+    Leaders(Vec<LeaderItem>),
+    Admitted {
+        role: Role,
+    },
     /// It cannot be done; nothing is changed.
     Failed(Failed),
 }
@@ -151,12 +202,43 @@ pub struct NodeItem {
     pub id: String,
     pub incarnation: u32,
     pub state: MemberState,
-    pub role: Role,
+    pub role: NodeRole,
     pub listen: String,
     pub capabilities: CapabilityMap,
     pub actors: u32,
     /// RFC 3339, to the second, UTC.
     pub since: String,
+}
+
+/// What a node does in its convention.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NodeRole {
+    /// It leads now.
+    Leader,
+    /// It would lead if the leader did not.
+    Standby,
+    /// Neither.
+    Member,
+}
+
+/// A line of `odeon leaders list`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LeaderItem {
+    /// The node's name.
+    pub name: String,
+    /// Its id.
+    pub id: String,
+    /// Where it can be dialled.
+    pub listen: String,
+    /// Whether it leads now.
+    pub role: NodeRole,
+    /// Whether its word counts towards a majority: not while it reads up on what it missed.
+    pub votes: bool,
+    /// Entries of the log that it does not have yet.
+    pub behind: u64,
+    /// Milliseconds since its last answer; none where it has not answered this leader.
+    pub answered_ms: Option<u64>,
 }
 
 /// A line of `odeon image list`.

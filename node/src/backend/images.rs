@@ -56,6 +56,9 @@ impl NodeBackend {
             Ok(verified) => format!("{}: {}", verified.approval().by, verified.approval().reason),
             Err(rejection) => rejection.message.clone(),
         };
+        if verdict.is_ok() {
+            self.hold_by_majority(&image).await?;
+        }
         self.operation(Operation::JudgeImage { image, approved: verdict.is_ok(), by }).await?;
         verdict?;
         self.event(Event::Fetched { hash, failure: None }).await?;

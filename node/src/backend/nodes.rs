@@ -2,9 +2,9 @@
 
 use super::{NodeBackend, Outcome, failed, led};
 use crate::admin::Caller;
-use crate::admin::protocol::{Failed, NodeItem, Reply, Request};
+use crate::admin::protocol::{Failed, NodeItem, NodeRole, Reply, Request};
 use crate::driver::{Event, LedView, View};
-use crate::identity::Token;
+use crate::identity::{TOKEN_ADDRESSES_MAX, Token};
 use crate::logs::time;
 use odeon::NodeRef;
 use odeon_capabilities::Delta;
@@ -43,7 +43,7 @@ pub(super) fn living(name_or_id: &str, state: MemberState) -> Result<(), Failed>
 impl NodeBackend {
     pub(super) async fn nodes(&self, view: &View) -> Result<Vec<NodeItem>, Failed> {
         if let Some(led) = &view.led {
-            return Ok(led.members.iter().map(item).collect());
+            return Ok(led.members.iter().map(|member| item(member, self.role_of(member.node.id))).collect());
         }
         match self.ask_leader(view, &Request::Nodes).await? {
             Reply::Nodes(nodes) => Ok(nodes),
@@ -73,7 +73,9 @@ impl NodeBackend {
         delta: Delta,
     ) -> Outcome {
         match on.filter(|on| !self.is_me(on)) {
-            None if matches!(caller, Caller::Peer(..)) => Err(failed(codes::ROLE, "a node changes its own only")),
+            None if matches!(caller, Caller::Peer(_, Role::Member)) => {
+                Err(failed(codes::ROLE, "a node changes its own only"))
+            }
             None => {
                 let (end, done) = oneshot::channel();
                 self.event(Event::ChangeCapabilities { delta, end }).await?;
@@ -111,10 +113,8 @@ impl NodeBackend {
                 format!("a token's time of {ttl_s} s is not between 1 s and {TOKEN_TTL_MAX_S} s"),
             ));
         }
-        if role == Role::Leader {
-            return Err(failed(codes::BAD_REQUEST, "a convention has one leader in this version: no token for more"));
-        }
-        let token = Token::create(vec![self.listen.clone()], self.identity.ca_digest())
+        let addresses = self.leaders_at().into_iter().map(|leader| leader.listen).filter(|listen| !listen.is_empty());
+        let token = Token::create(addresses.take(TOKEN_ADDRESSES_MAX).collect(), self.identity.ca_digest())
             .map_err(|e| failed(codes::INTERNAL, e.to_string()))?;
         let id = token.id().map_err(|e| failed(codes::INTERNAL, e.to_string()))?;
         let fact = TokenFact { id, role, expires_unix_s: time::now_ms() / 1000 + ttl_s, uses, claims };
@@ -123,13 +123,13 @@ impl NodeBackend {
     }
 }
 
-fn item(member: &MemberView) -> NodeItem {
+fn item(member: &MemberView, role: NodeRole) -> NodeItem {
     NodeItem {
         name: member.name.clone(),
         id: member.node.id.to_string(),
         incarnation: member.node.incarnation.0,
         state: member.state,
-        role: member.role,
+        role,
         listen: member.listen.clone(),
         capabilities: member.capabilities.clone(),
         actors: member.actors,

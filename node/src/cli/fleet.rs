@@ -45,6 +45,7 @@ pub(crate) struct TokenArguments {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum RoleName {
     Member,
+    Leader,
     Operator,
 }
 
@@ -94,6 +95,7 @@ pub(crate) async fn create_token(session: &mut Session<'_, '_>, arguments: Token
     }
     let role = match arguments.role {
         RoleName::Member => Role::Member,
+        RoleName::Leader => Role::Leader,
         RoleName::Operator => Role::Operator,
     };
     let claims = (!arguments.claims.is_empty()).then_some(arguments.claims);
@@ -164,7 +166,7 @@ fn capabilities(node: &NodeItem) -> String {
 }
 
 /// The word that a unit variant is in JSON.
-fn word<T: Serialize>(value: &T) -> String {
+pub(super) fn word<T: Serialize>(value: &T) -> String {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(word)) => word,
         other => format!("{other:?}"),

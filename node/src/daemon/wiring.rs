@@ -1,31 +1,33 @@
 //! Carries what the links tell to whoever it is for: the driver, the actors, the images, the log, the commands.
 
+use crate::admin::protocol::{Reply, Request};
 use crate::admin::{self, Backend, Serving};
 use crate::backend::NodeBackend;
 use crate::driver::Event;
 use crate::hosting::Hosting;
-use crate::link::{Admission, BoxFuture, Caller, LinkError, LinkEvents, Links, NotAdmitted, Peer};
-use crate::logs::{LOCAL_TARGET, Store, time};
-use crate::transfer::Images;
+use crate::ledger::Ledger;
+use crate::ledger::limits::QUESTION_BYTES_MAX;
+use crate::link::{Admission, BoxFuture, Caller, LinkError, LinkEvents, NotAdmitted, Peer};
+use crate::logs::{LOCAL_TARGET, Store};
 use crate::{purpose, shipping};
 use odeon::{NodeId, NodeRef};
 use odeon_convention::codes;
-use odeon_convention::leader::{Answer, Operation};
 use odeon_convention::types::Role;
-use parking_lot::Mutex;
+use odeon_convention::wire::LeaderAt;
+use parking_lot::RwLock;
 use quinn::{RecvStream, SendStream};
-use std::sync::{Arc, OnceLock};
-use tokio::sync::{mpsc, oneshot};
+use std::sync::{Arc, Weak};
+use tokio::sync::mpsc;
 
 /// The links' driver.
 pub(super) struct Wiring {
     me: NodeRef,
     events: mpsc::Sender<Event>,
-    hosting: Arc<Hosting>,
-    images: Arc<Images>,
+    /// The hosting holds the links, which hold this.
+    hosting: Weak<Hosting>,
     log_store: Option<Arc<Store>>,
-    /// What comes later in the node's making; streams and control messages before that are refused.
-    opened: OnceLock<(Arc<NodeBackend>, Links)>,
+    /// Streams before the node is made and after it has ended are refused. What is in it holds the links as well.
+    opened: RwLock<Option<Arc<NodeBackend>>>,
     /// The requests that came over links.
     requests: Serving,
 }
@@ -34,15 +36,20 @@ impl Wiring {
     pub(super) fn new(
         me: NodeRef,
         events: mpsc::Sender<Event>,
-        hosting: Arc<Hosting>,
-        images: Arc<Images>,
+        hosting: &Arc<Hosting>,
         log_store: Option<Arc<Store>>,
     ) -> Self {
-        Self { me, events, hosting, images, log_store, opened: OnceLock::new(), requests: Serving::default() }
+        let (hosting, opened, requests) = (Arc::downgrade(hosting), RwLock::default(), Serving::default());
+        Self { me, events, hosting, log_store, opened, requests }
     }
 
-    pub(super) fn open(&self, backend: Arc<NodeBackend>, links: Links) {
-        assert!(self.opened.set((backend, links)).is_ok(), "a node is wired once");
+    pub(super) fn open(&self, backend: Arc<NodeBackend>) {
+        *self.opened.write() = Some(backend);
+    }
+
+    /// Takes no more streams, and lets go of what was made for this start of the node.
+    pub(super) fn close(&self) {
+        self.opened.write().take();
     }
 
     /// Returns once every request that came over a link has its answer, or after a moment.
@@ -54,8 +61,8 @@ impl Wiring {
     fn tell(&self, about: NodeRef, event: Event) {
         if let Err(mpsc::error::TrySendError::Full(_)) = self.events.try_send(event) {
             tracing::warn!(node = %about, "the driver is too far behind; the link is cut");
-            if let Some((_, links)) = self.opened.get() {
-                links.cut(about);
+            if let Some(backend) = &*self.opened.read() {
+                backend.links.cut(about);
             }
         }
     }
@@ -75,25 +82,35 @@ impl LinkEvents for Wiring {
     }
 
     fn messages(&self, from: NodeRef, _lane: u8, frames: Vec<Vec<u8>>) {
-        self.hosting.receive(from, frames);
+        if let Some(hosting) = self.hosting.upgrade() {
+            hosting.receive(from, frames);
+        }
     }
 
     fn stream(&self, from: Caller, purpose: u8, send: SendStream, receive: RecvStream) {
-        let Some((backend, _)) = self.opened.get() else { return };
+        let Some(backend) = self.opened.read().clone() else { return };
         match (purpose, from) {
             (purpose::ADMIN, from) => {
                 let caller = match from {
                     Caller::Node(peer) => admin::Caller::Peer(peer.node, peer.role),
                     Caller::Operator { .. } => admin::Caller::Operator,
                 };
-                let backend: Arc<dyn Backend> = backend.clone();
+                let backend: Arc<dyn Backend> = backend;
                 self.requests.serve(receive, send, caller, backend);
             }
             (purpose::IMAGE, Caller::Node(peer)) => {
-                let images = self.images.clone();
+                let images = backend.images.clone();
                 tokio::spawn(async move {
                     if let Err(error) = images.serve(send, receive).await {
                         tracing::debug!(node = %peer.node, %error, "an image was not served to its end");
+                    }
+                });
+            }
+            (purpose::LEDGER, Caller::Node(peer)) if peer.role == Role::Leader => {
+                let Some(ledger) = backend.ledger.clone() else { return };
+                tokio::spawn(async move {
+                    if let Err(error) = answer_about(&ledger, send, receive).await {
+                        tracing::debug!(node = %peer.node, error, "a leader's question was not answered to its end");
                     }
                 });
             }
@@ -102,7 +119,7 @@ impl LinkEvents for Wiring {
                 let events = self.events.clone();
                 tokio::spawn(async move {
                     if let Err(error) = shipping::receive(peer.node, store, events, send, receive).await {
-                        tracing::warn!(target: LOCAL_TARGET, node = %peer.node, %error, "log lines were not taken");
+                        tracing::debug!(target: LOCAL_TARGET, node = %peer.node, %error, "log lines were not taken");
                     }
                 });
             }
@@ -114,11 +131,15 @@ impl LinkEvents for Wiring {
         if !undelivered.is_empty() {
             tracing::info!(%node, frames = undelivered.len(), "frames could not be delivered");
         }
-        self.hosting.undelivered(undelivered);
+        if let Some(hosting) = self.hosting.upgrade() {
+            hosting.undelivered(undelivered);
+        }
     }
 
     fn drained(&self, ticket: u64) {
-        self.hosting.drained(ticket);
+        if let Some(hosting) = self.hosting.upgrade() {
+            hosting.drained(ticket);
+        }
     }
 
     fn unreachable(&self, address: &str, error: &LinkError) {
@@ -129,52 +150,48 @@ impl LinkEvents for Wiring {
     }
 }
 
-/// The leader's word on who is let in.
-pub(super) struct Gate {
-    events: mpsc::Sender<Event>,
-    listen: Mutex<Vec<String>>,
+async fn answer_about(ledger: &Ledger, mut send: SendStream, mut receive: RecvStream) -> Result<(), String> {
+    let question = receive.read_to_end(QUESTION_BYTES_MAX).await.map_err(|e| e.to_string())?;
+    send.write_all(&ledger.answer(&question).await).await.map_err(|e| e.to_string())?;
+    send.finish().map_err(|e| e.to_string())
 }
 
+/// The leaders' word on who is let in.
+#[derive(Default)]
+pub(super) struct Gate(RwLock<Option<Arc<NodeBackend>>>);
+
 impl Gate {
-    pub(super) fn new(events: mpsc::Sender<Event>) -> Self {
-        Self { events, listen: Mutex::default() }
+    pub(super) fn open(&self, backend: Arc<NodeBackend>) {
+        *self.0.write() = Some(backend);
     }
 
-    pub(super) fn listens_at(&self, address: String) {
-        *self.listen.lock() = vec![address];
+    pub(super) fn close(&self) {
+        self.0.write().take();
     }
 
-    async fn ask(&self, operation: Operation) -> Result<Answer, NotAdmitted> {
-        let stopping = || NotAdmitted { code: codes::NODE_UNREACHABLE, reason: "the leader is stopping".into() };
-        let (end, answer) = oneshot::channel();
-        let event = Event::Operation { operation: Box::new(operation), end };
-        self.events.send(event).await.map_err(|_| stopping())?;
-        match answer.await.map_err(|_| stopping())? {
-            Answer::Refused { code, reason } => Err(NotAdmitted { code, reason }),
-            answer => Ok(answer),
-        }
+    async fn ask(&self, request: Request) -> Result<Reply, NotAdmitted> {
+        let closed = || NotAdmitted { code: codes::NODE_UNREACHABLE, reason: "the leader starts or stops".into() };
+        let backend = self.0.read().clone().ok_or_else(closed)?;
+        let settled = backend.settle(request).await;
+        settled.map_err(|e| NotAdmitted { code: e.code, reason: e.message })
     }
 }
 
 impl Admission for Gate {
     fn admit(&self, token: [u8; 32], node: NodeId) -> BoxFuture<'_, Result<Role, NotAdmitted>> {
         Box::pin(async move {
-            let now_unix_s = time::now_ms() / 1000;
-            match self.ask(Operation::Admit { token, node, now_unix_s }).await? {
-                Answer::Admitted { role, .. } => Ok(role),
+            match self.ask(Request::Admit { token, node }).await? {
+                Reply::Admitted { role } => Ok(role),
                 _ => Err(NotAdmitted { code: codes::INTERNAL, reason: "the leader gave no role".into() }),
             }
         })
     }
 
     fn use_token(&self, token: [u8; 32]) -> BoxFuture<'_, Result<(), NotAdmitted>> {
-        Box::pin(async move {
-            let now_unix_s = time::now_ms() / 1000;
-            self.ask(Operation::UseToken { token, now_unix_s }).await.map(|_| ())
-        })
+        Box::pin(async move { self.ask(Request::UseToken { token }).await.map(|_| ()) })
     }
 
-    fn addresses(&self) -> Vec<String> {
-        self.listen.lock().clone()
+    fn leaders(&self) -> Vec<LeaderAt> {
+        self.0.read().as_ref().map(|backend| backend.leaders_at()).unwrap_or_default()
     }
 }

@@ -5,15 +5,17 @@ use crate::causes::chain;
 use crate::identity::TokenEntry;
 use crate::ledger::LedgerError;
 use odeon::NodeRef;
+use odeon_convention::record::TokenFact;
 use odeon_convention::types::{CheckOutcome, CheckVerdict, CreateSpec, ImageInfo, RequestId, SourceHash};
+use odeon_convention::wire::Word;
 use odeon_convention::{codes, leader, member, wire};
-use serde::Serialize;
 use std::sync::Arc;
 
 impl Driver {
     /// Drains the effects of both machines until neither has any: the one place where effects are carried out.
     pub(super) fn carry_out(&mut self) {
         loop {
+            self.check_lease();
             if let Some(effect) = self.leader.as_mut().and_then(leader::Leader::next_effect) {
                 self.lead_effect(effect);
             } else if let Some(effect) = self.member.next_effect() {
@@ -33,24 +35,24 @@ impl Driver {
     fn lead_effect(&mut self, effect: leader::Effect) {
         match effect {
             leader::Effect::Send { to, message } if to == self.me => self.to_member.push_back(message),
-            leader::Effect::Send { to, message } => self.send(to, &message),
+            leader::Effect::Send { to, message } => self.send(to, &Word::ToMember(message)),
             // The numbers go on from what was taken, so nothing may follow what was not. The end is near.
-            leader::Effect::Persist { .. } if self.ledger_stopped => {}
+            leader::Effect::Persist { .. } if self.end.is_some() => {}
             leader::Effect::Persist { index, record } => {
-                let written = self.means.ledger.as_ref().map(|ledger| ledger.append(index, &record));
+                let written = self.means.ledger.as_ref().map(|ledger| ledger.append(self.turn, index, record));
                 match written {
-                    None | Some(Ok(())) => {}
-                    // Why it stopped comes as an event of its own.
-                    Some(Err(LedgerError::Stopped { .. })) => self.ledger_stopped = true,
+                    // Why it stopped comes as news of its own.
+                    None | Some(Ok(()) | Err(LedgerError::Stopped { .. })) => {}
                     Some(Err(error)) => self.ledger_failed(&error),
                 }
             }
             leader::Effect::Check { ticket, actor, image, requirements, capabilities } => {
                 let (images, hosting, events) =
                     (self.means.images.clone(), self.means.hosting.clone(), self.means.events.clone());
+                let turn = self.turn;
                 tokio::task::spawn_blocking(move || {
                     let outcome = images.check(&hosting, image, &actor, &Arc::new(capabilities), &requirements);
-                    let _ = events.blocking_send(Event::LeaderChecked { ticket, outcome });
+                    let _ = events.blocking_send(Event::LeaderChecked { turn, ticket, outcome });
                 });
             }
             leader::Effect::Answer { ticket, answer } => {
@@ -79,7 +81,8 @@ impl Driver {
     fn member_effect(&mut self, effect: member::Effect) {
         match effect {
             member::Effect::Send { to, message } if to == self.me => self.to_leader.push_back(message),
-            member::Effect::Send { to, message } => self.send(to, &message),
+            member::Effect::Send { to, message } => self.send(to, &Word::ToLeader(message)),
+            member::Effect::LeadersKnown(leaders) => self.means.leaders.know(leaders),
             member::Effect::Check { ticket, spec } => self.check(ticket, *spec),
             member::Effect::Fetch { image, sources } => self.fetch(*image, sources),
             member::Effect::Launch { request, spec } => self.launch(request, *spec),
@@ -116,18 +119,26 @@ impl Driver {
     }
 
     /// The handshake accepts the tokens that the leader knows now. After a start these are the ledger's.
-    pub(super) fn take_over_tokens(&self) {
+    pub(super) fn take_over_tokens(&mut self) {
         let Some(leader) = &self.leader else { return };
-        self.means.tokens.replace(leader.tokens().map(|(token, used)| TokenEntry {
-            id: token.id,
-            role: token.role,
-            expires_unix_s: token.expires_unix_s,
-            uses_left: token.uses.map(|uses| uses.saturating_sub(used)),
-        }));
+        self.tokens_version = 0;
+        self.means.tokens.replace(leader.tokens().map(token_entry));
+    }
+
+    /// One that follows accepts the tokens that it has heard of: it passes on whoever comes with one.
+    pub(super) fn follow_tokens(&mut self) {
+        let Some(ledger) = self.means.ledger.as_ref().filter(|_| self.leader.is_none()) else { return };
+        let known = self.tokens_version;
+        self.tokens_version = ledger.look(|facts| {
+            if facts.tokens_version() != known {
+                self.means.tokens.replace(facts.tokens().map(token_entry));
+            }
+            facts.tokens_version()
+        });
     }
 
     /// Sends on the control lane. A link that does not take it is cut: both sides then begin anew.
-    fn send(&self, to: NodeRef, message: &impl Serialize) {
+    fn send(&self, to: NodeRef, message: &Word) {
         let sent = wire::encode(message)
             .map_err(|e| e.to_string())
             .and_then(|bytes| self.means.links.send_control(to, bytes).map_err(|e| e.to_string()));
@@ -181,5 +192,14 @@ impl Driver {
             let result = loaded.and_then(|()| hosting.launch(&spec));
             let _ = events.blocking_send(Event::Launched { request, result });
         });
+    }
+}
+
+fn token_entry((token, used): (&TokenFact, u32)) -> TokenEntry {
+    TokenEntry {
+        id: token.id,
+        role: token.role,
+        expires_unix_s: token.expires_unix_s,
+        uses_left: token.uses.map(|uses| uses.saturating_sub(used)),
     }
 }

@@ -2,7 +2,8 @@
 
 use super::IdentityError;
 use super::private_file::{read, read_private, sync_folder, write};
-use odeon::{Incarnation, NodeId};
+use odeon::Incarnation;
+use odeon_convention::wire::LeaderAt;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -48,11 +49,10 @@ pub(crate) struct Files {
     pub(crate) node_key: String,
 }
 
-/// Who leads and where it can be dialled.
+/// Who leads and where they can be dialled.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Leaders {
-    pub(crate) leader: NodeId,
-    pub(crate) addresses: Vec<String>,
+    pub(crate) leaders: Vec<LeaderAt>,
 }
 
 impl DataFolder {
@@ -167,7 +167,7 @@ impl DataFolder {
     pub(crate) fn leaders(&self) -> Result<Leaders, IdentityError> {
         let path = self.path_of(LEADERS);
         serde_json::from_str(&read(&path)?)
-            .map_err(|e| IdentityError::corrupt(&path, e.to_string(), "the leader and its addresses"))
+            .map_err(|e| IdentityError::corrupt(&path, e.to_string(), "the leaders and their addresses"))
     }
 
     pub(crate) fn keep_leaders(&self, leaders: &Leaders) -> Result<(), IdentityError> {

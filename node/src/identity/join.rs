@@ -1,13 +1,16 @@
 //! The joiner's side: from a token to an identity.
 
+use super::ca::Ca;
 use super::folder::{Leaders, Stored};
-use super::join_wire::{self, Admitted, JOIN_PURPOSE, JOIN_VERSION, JoinReply, JoinRequest};
+use super::join_wire::{self, Admitted, CaKey, JOIN_PURPOSE, JOIN_VERSION, JoinReply, JoinRequest};
 use super::keys::NodeKey;
 use super::{DataFolder, Identity, IdentityError, JoinError, Token, Trust};
 use crate::link::token_link::TokenLink;
-use odeon::NodeId;
+use odeon_convention::types::Role;
+use odeon_convention::wire::LeaderAt;
 use rustls::pki_types::UnixTime;
 use sha2::{Digest, Sha256};
+use std::path::Path;
 use std::time::Duration;
 
 /// Seconds that one leader has for its answer.
@@ -18,10 +21,8 @@ pub const JOIN_TIMEOUT_S: u64 = 15;
 pub struct Joined {
     /// Who it is now.
     pub identity: Identity,
-    /// The leader that let it in.
-    pub leader: NodeId,
-    /// Where the leaders can be dialled.
-    pub leaders: Vec<String>,
+    /// The leaders and where they can be dialled; the one that let it in comes first.
+    pub leaders: Vec<LeaderAt>,
 }
 
 /// Joins the convention that the token is of: makes a key, has it certified, and stores the identity.
@@ -43,16 +44,15 @@ pub async fn join(folder: DataFolder, token: &Token, name: &str) -> Result<Joine
     };
     let admitted = ask(token, &key, name).await?;
     check(&admitted, token, &key)?;
-    let (leader, addresses) = (admitted.leader, admitted.addresses.clone());
-    let (certificate, ca) = admitted.certificates();
+    let Admitted { certificate, ca, ca_key, leaders } = admitted;
     folder.store(&Stored {
-        ca_certificate: &ca,
-        ca_key: None,
-        node_certificate: &certificate,
+        ca_certificate: &ca.into(),
+        ca_key: ca_key.map(|key| key.0),
+        node_certificate: &certificate.into(),
         node_key: key.pem(),
-        leaders: Leaders { leader, addresses: addresses.clone() },
+        leaders: Leaders { leaders: leaders.clone() },
     })?;
-    Ok(Joined { identity: Identity::load(folder)?, leader, leaders: addresses })
+    Ok(Joined { identity: Identity::load(folder)?, leaders })
 }
 
 async fn ask(token: &Token, key: &NodeKey, name: &str) -> Result<Admitted, JoinError> {
@@ -90,6 +90,16 @@ fn check(admitted: &Admitted, token: &Token, key: &NodeKey) -> Result<(), JoinEr
         .map_err(|e| JoinError::Answer(e.to_string()))?;
     if name.id != key.node_id() {
         return Err(JoinError::Answer(format!("a certificate of {}, expected {}", name.id, key.node_id())));
+    }
+    match &admitted.ca_key {
+        Some(CaKey(pem)) => drop(Ca::load(&admitted.ca.clone().into(), pem, Path::new("the key that it gave"))?),
+        None if name.role == Role::Leader => {
+            return Err(JoinError::Answer("the certificate of a leader without the key of the CA".into()));
+        }
+        None => {}
+    }
+    if admitted.leaders.is_empty() {
+        return Err(JoinError::Answer("it names no leader".into()));
     }
     Ok(())
 }

@@ -1,12 +1,11 @@
 //! What a joiner and a leader say to each other, on one stream of a connection that a token authenticated.
 
-use odeon::NodeId;
-use rustls::pki_types::CertificateDer;
+use odeon_convention::wire::LeaderAt;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// Counted up when the two shapes below change.
-pub(crate) const JOIN_VERSION: u16 = 1;
+pub(crate) const JOIN_VERSION: u16 = 2;
 /// The first byte of a joiner's stream. An operator's streams have other purposes.
 pub(crate) const JOIN_PURPOSE: u8 = 0xff;
 /// Bytes of either of them at most.
@@ -36,13 +35,20 @@ pub(crate) struct Admitted {
     pub(crate) certificate: Vec<u8>,
     #[serde(with = "odeon::bytes")]
     pub(crate) ca: Vec<u8>,
-    pub(crate) leader: NodeId,
-    pub(crate) addresses: Vec<String>,
+    /// The key of the CA, for who may lead.
+    pub(crate) ca_key: Option<CaKey>,
+    /// All leaders; the one that speaks comes first.
+    pub(crate) leaders: Vec<LeaderAt>,
 }
 
-impl Admitted {
-    pub(crate) fn certificates(self) -> (CertificateDer<'static>, CertificateDer<'static>) {
-        (self.certificate.into(), self.ca.into())
+/// The private key of the convention's CA, in PEM.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct CaKey(pub(crate) String);
+
+impl std::fmt::Debug for CaKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("CaKey")
     }
 }
 

@@ -11,20 +11,23 @@ pub enum LedgerError {
     /// Bytes that no ledger wrote, or that changed since.
     #[error("the ledger is corrupt: {what}")]
     Corrupt { what: String },
-    /// A record is damaged.
-    #[error("the ledger is corrupt: record {index}: {what}")]
-    CorruptRecord { index: u64, what: String },
-    /// A record is missing.
-    #[error("the ledger is corrupt: record {expected} is missing, record {found} is there")]
+    /// An entry is damaged.
+    #[error("the ledger is corrupt: entry {index}: {what}")]
+    CorruptEntry { index: u64, what: String },
+    /// An entry is missing.
+    #[error("the ledger is corrupt: entry {expected} is missing, entry {found} is there")]
     Gap { expected: u64, found: u64 },
-    /// Records are missing at the end.
-    #[error("the ledger is corrupt: it ends at record {found}, its last record was {expected}")]
+    /// Entries are missing at the end.
+    #[error("the ledger is corrupt: it ends before entry {found}, it was written up to before entry {expected}")]
     Short { expected: u64, found: u64 },
-    /// A record of a later version of Odeon.
-    #[error("record {index} of the ledger is of a kind that this version does not know: {kind:?}")]
+    /// An entry of a later version of Odeon.
+    #[error("entry {index} of the ledger is of a kind that this version does not know: {kind:?}")]
     UnknownKind { index: u64, kind: String },
     /// A ledger of another format.
-    #[error("the ledger has format {found}, this version reads format {expected}")]
+    #[error(
+        "the ledger has format {found}, this version reads format {expected}: start with an empty folder, or go on \
+         with the version that wrote it"
+    )]
     Version { found: u64, expected: u64 },
     /// Another process has the file open.
     #[error("the ledger is in use by another process")]
@@ -32,8 +35,8 @@ pub enum LedgerError {
     /// The record is larger than a ledger takes.
     #[error("record {index} has {found} bytes, a ledger takes {} at most", limits::RECORD_BYTES_MAX)]
     RecordTooLarge { index: u64, found: usize },
-    /// The disk does not keep up.
-    #[error("{records} records ({bytes} bytes) wait for the disk already")]
+    /// The disk, or the other leaders, do not keep up.
+    #[error("{records} records ({bytes} bytes) wait to be durable already")]
     QueueFull { records: usize, bytes: usize },
     /// There is no room for another record.
     #[error("the disk of the ledger is full: {what}")]
@@ -41,6 +44,9 @@ pub enum LedgerError {
     /// The file cannot be read or written.
     #[error("the ledger cannot be read or written: {what}")]
     Io { what: String },
+    /// The group of leaders is as it was, or will be another one a little later.
+    #[error("the group of leaders was not changed: {what}")]
+    Unchanged { what: String },
     /// An earlier write failed, or the ledger was closed.
     #[error("the ledger takes no more records: {what}")]
     Stopped { what: String },
@@ -52,6 +58,7 @@ impl LedgerError {
         match self {
             LedgerError::DiskFull { .. } => codes::DISK_FULL,
             LedgerError::InUse => codes::DATA_IN_USE,
+            LedgerError::Unchanged { .. } => codes::NO_MAJORITY,
             LedgerError::RecordTooLarge { .. } | LedgerError::QueueFull { .. } => codes::INTERNAL,
             _ => codes::DATA_UNUSABLE,
         }
@@ -82,6 +89,12 @@ impl LedgerError {
             | redb::Error::RepairAborted) => LedgerError::Corrupt { what: e.to_string() },
             e => LedgerError::Io { what: e.to_string() },
         }
+    }
+}
+
+impl From<LedgerError> for io::Error {
+    fn from(error: LedgerError) -> Self {
+        io::Error::other(error)
     }
 }
 

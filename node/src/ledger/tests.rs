@@ -1,363 +1,232 @@
-//! The ledger on real files: order, group commit, damage, and a disk that is full.
+//! The ledger on real files: a group of one that leads at once, keeps what it acknowledged, and refuses what it cannot
+//! read.
 
-use super::entry::seal;
-use super::file::{ABOUT, FORMAT_ROW, RECORDS, set_last};
-use super::limits::RECORD_BYTES_MAX;
+mod damage;
+mod group;
+mod process;
+mod suite;
+
+use super::limits::{QUEUE_BYTES_MAX, RECORD_BYTES_MAX, SNAPSHOT_EVERY_ENTRIES};
 use super::*;
-use redb::Database;
-use std::sync::mpsc::{Receiver, channel};
+use odeon_convention::record::AuthoritySetting;
 use std::time::Duration;
 
 const WAIT: Duration = Duration::from_secs(30);
-
-enum Said {
-    Committed(u64),
-    Failed(LedgerError),
-}
-
-type Opened = (RedbLedger, Vec<(u64, Record)>, Receiver<Said>);
-
-fn open(path: &Path) -> Result<Opened, LedgerError> {
-    let (said, heard) = channel();
-    let failed = said.clone();
-    let (ledger, records) = RedbLedger::open(
-        path,
-        Box::new(move |index| drop(said.send(Said::Committed(index)))),
-        Box::new(move |e| drop(failed.send(Said::Failed(e)))),
-    )?;
-    Ok((ledger, records, heard))
-}
-
-fn refused(path: &Path) -> LedgerError {
-    match open(path) {
-        Err(e) => e,
-        Ok((_, records, _)) => panic!("opened with {} records", records.len()),
-    }
-}
+const ME: NodeId = NodeId([7; 16]);
 
 fn record(n: u64) -> Record {
     match n % 3 {
         0 => Record::TermBegan { term: n },
         1 => Record::NameFreed { name: format!("name-{n}-{}", "x".repeat((n % 50) as usize)) },
-        _ => Record::AuthoritySet {
-            authority: odeon_convention::record::AuthoritySetting::Keyring { allowed_signers: format!("a {n}") },
-        },
+        _ => Record::AuthoritySet { authority: AuthoritySetting::Keyring { allowed_signers: format!("a {n}") } },
     }
 }
 
-fn wait_for(heard: &Receiver<Said>, index: u64) {
-    let mut highest = 0;
-    while highest < index {
-        match heard.recv_timeout(WAIT).expect("a commit in time") {
-            Said::Committed(i) => {
-                assert!(i > highest, "commits come in order");
-                highest = i;
+fn facts(count: u64) -> Facts {
+    let mut facts = Facts::default();
+    (1..=count).for_each(|n| facts.apply(record(n)));
+    facts
+}
+
+/// A lone leader has no way to others.
+struct Nowhere;
+
+impl Way for Nowhere {
+    fn ask(&self, leader: NodeId, _question: Vec<u8>) -> crate::link::BoxFuture<'_, Result<Vec<u8>, String>> {
+        panic!("a lone leader asks {leader}");
+    }
+}
+
+/// A ledger whose node leads.
+struct Led {
+    ledger: Ledger,
+    listener: Listener,
+    turn: u64,
+    term: u64,
+    facts: Facts,
+    next: u64,
+    /// The last record that is known to be durable.
+    durable: u64,
+}
+
+impl Led {
+    async fn open(path: &Path) -> Result<Self, LedgerError> {
+        let (ledger, mut listener) = Ledger::open(path, ME, Seat::default(), true, Arc::new(Nowhere)).await?;
+        loop {
+            match next(&mut listener).await {
+                News::Turn(Turn::Lead { turn, consensus_term, facts }) => {
+                    let next = facts.count() + 1;
+                    let term = consensus_term;
+                    return Ok(Self { ledger, listener, turn, term, facts: *facts, next, durable: 0 });
+                }
+                News::Turn(Turn::Failed(error)) => return Err(error),
+                News::Turn(Turn::Follow { .. }) | News::Durable { .. } | News::Group(_) => {}
             }
-            Said::Failed(e) => panic!("{e}"),
         }
     }
-    assert_eq!(highest, index);
-}
 
-fn filled(path: &Path, count: u64) -> Vec<(u64, Record)> {
-    let (ledger, old, heard) = open(path).unwrap();
-    assert!(old.is_empty());
-    for n in 1..=count {
-        ledger.append(n, &record(n)).unwrap();
+    fn append(&mut self, record: Record) -> Result<u64, LedgerError> {
+        self.ledger.append(self.turn, self.next, record)?;
+        self.next += 1;
+        Ok(self.next - 1)
     }
-    wait_for(&heard, count);
-    (1..=count).map(|n| (n, record(n))).collect()
+
+    /// Appends the next of [`record`].
+    fn write(&mut self) -> u64 {
+        self.append(record(self.next)).unwrap()
+    }
+
+    /// Waits until a record is durable, and gives the number of the last one that is.
+    async fn durable(&mut self, index: u64) -> Result<u64, LedgerError> {
+        while self.durable < index {
+            match next(&mut self.listener).await {
+                News::Durable { consensus_term, records } if consensus_term == self.term => {
+                    assert!(records >= self.durable, "what is durable only grows");
+                    self.durable = records;
+                }
+                News::Durable { .. } | News::Group(_) => {}
+                News::Turn(Turn::Failed(error)) => return Err(error),
+                News::Turn(turn) => panic!("a lone leader goes on leading: {turn:?}"),
+            }
+        }
+        Ok(self.durable)
+    }
+
+    async fn close(self) {
+        self.ledger.shut_down().await;
+    }
 }
 
-#[test]
-fn what_was_committed_is_replayed_in_order_and_goes_on() {
+async fn next(listener: &mut Listener) -> News {
+    tokio::time::timeout(WAIT, listener.next()).await.expect("news in time").expect("the ledger goes on")
+}
+
+/// Writes `count` records and closes the ledger.
+async fn filled(path: &Path, count: u64) {
+    let mut led = Led::open(path).await.unwrap();
+    for _ in 0..count {
+        led.write();
+    }
+    assert_eq!(led.durable(count).await, Ok(count));
+    led.close().await;
+}
+
+#[tokio::test]
+async fn what_was_committed_is_there_again_and_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.redb");
-    let expected = filled(&path, 500);
-    let (ledger, records, heard) = open(&path).unwrap();
-    assert_eq!(records, expected);
-    assert_eq!(ledger.next_index(), 501);
-    ledger.append(501, &record(501)).unwrap();
-    wait_for(&heard, 501);
-    drop(ledger);
-    assert_eq!(open(&path).unwrap().1.len(), 501);
+    filled(&path, 500).await;
+    let mut led = Led::open(&path).await.unwrap();
+    assert_eq!((led.facts.clone(), led.next), (facts(500), 501));
+    let last = led.write();
+    assert_eq!(led.durable(last).await, Ok(501));
+    led.close().await;
+    let led = Led::open(&path).await.unwrap();
+    assert_eq!(led.facts, facts(501));
+    led.close().await;
 }
 
-#[test]
-fn dropping_a_ledger_first_writes_what_is_queued() {
+#[tokio::test]
+async fn a_turn_that_was_not_begun_writes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut led = Led::open(&folder.path().join("ledger.redb")).await.unwrap();
+    led.ledger.append(led.turn + 1, 1, record(2)).unwrap();
+    led.write();
+    assert_eq!(led.durable(1).await, Ok(1));
+    assert_eq!(led.ledger.log.records(), [record(1)]);
+    led.close().await;
+}
+
+#[tokio::test]
+async fn a_lone_leader_leads_at_once_and_as_long_as_it_lives() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.redb");
-    let (ledger, _, _heard) = open(&path).unwrap();
-    for n in 1..=5_000 {
-        ledger.append(n, &record(n)).unwrap();
+    for _ in 0..3 {
+        let began = std::time::Instant::now();
+        let mut led = Led::open(&path).await.unwrap();
+        let took = began.elapsed();
+        // As long as anybody waits who is not alone.
+        let waiting = limits::ELECTION_MAX + limits::ELECTION_MIN;
+        assert!(took < waiting, "leading took {took:?}");
+        // Longer than any lease that had to be renewed.
+        tokio::time::sleep(limits::ELECTION_MAX * 2).await;
+        assert!(led.ledger.may_lead());
+        let last = led.write();
+        assert_eq!(led.durable(last).await, Ok(last));
+        led.close().await;
     }
-    drop(ledger);
-    assert_eq!(open(&path).unwrap().1.len(), 5_000);
 }
 
-#[test]
-fn many_queued_records_share_a_commit() {
+#[tokio::test]
+async fn many_queued_records_share_a_commit() {
     let folder = tempfile::tempdir().unwrap();
-    let (ledger, _, heard) = open(&folder.path().join("ledger.redb")).unwrap();
-    for n in 1..=20_000 {
-        ledger.append(n, &record(n)).unwrap();
+    let mut led = Led::open(&folder.path().join("ledger.redb")).await.unwrap();
+    let before = led.ledger.log.commits();
+    for _ in 0..5_000 {
+        led.write();
     }
-    drop(ledger);
-    let commits = heard.iter().filter(|s| matches!(s, Said::Committed(_))).count();
-    assert!(commits < 2_000, "{commits} commits for 20,000 records");
+    led.durable(5_000).await.unwrap();
+    let commits = led.ledger.log.commits() - before;
+    assert!(commits < 500, "{commits} commits for 5,000 records");
+    led.close().await;
 }
 
-#[test]
-#[should_panic(expected = "numbered without holes")]
-fn a_hole_in_the_numbers_is_a_bug_of_the_caller() {
+#[tokio::test]
+async fn a_long_log_becomes_a_snapshot_and_says_the_same_as_before() {
     let folder = tempfile::tempdir().unwrap();
-    let (ledger, _, _heard) = open(&folder.path().join("ledger.redb")).unwrap();
-    let _ = ledger.append(2, &record(2));
+    let path = folder.path().join("ledger.redb");
+    let count = SNAPSHOT_EVERY_ENTRIES + 100;
+    let mut led = Led::open(&path).await.unwrap();
+    for _ in 0..count {
+        led.write();
+    }
+    led.durable(count).await.unwrap();
+    let began = std::time::Instant::now();
+    while led.ledger.log.records().len() as u64 > SNAPSHOT_EVERY_ENTRIES {
+        assert!(began.elapsed() < WAIT, "the log is still as long as it was");
+        led.write();
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let last = led.next - 1;
+    led.durable(last).await.unwrap();
+    led.close().await;
+    let led = Led::open(&path).await.unwrap();
+    assert_eq!(led.facts, facts(last));
+    led.close().await;
 }
 
-#[test]
-fn a_record_that_is_too_large_is_refused_and_its_number_stays_free() {
+#[tokio::test]
+async fn a_record_that_is_too_large_is_refused_and_its_number_stays_free() {
     let folder = tempfile::tempdir().unwrap();
-    let (ledger, _, heard) = open(&folder.path().join("ledger.redb")).unwrap();
+    let mut led = Led::open(&folder.path().join("ledger.redb")).await.unwrap();
     let large = Record::NameFreed { name: "x".repeat(RECORD_BYTES_MAX) };
-    assert!(matches!(ledger.append(1, &large), Err(LedgerError::RecordTooLarge { index: 1, .. })));
-    ledger.append(1, &record(1)).unwrap();
-    wait_for(&heard, 1);
+    assert!(matches!(led.append(large), Err(LedgerError::RecordTooLarge { index: 1, .. })));
+    led.write();
+    assert_eq!(led.durable(1).await, Ok(1));
+    led.close().await;
 }
 
-#[test]
-fn a_queue_that_the_disk_does_not_empty_is_bounded() {
-    let queue = Queue::default();
-    let large = vec![0; RECORD_BYTES_MAX];
-    for n in 0..(limits::QUEUE_BYTES_MAX / RECORD_BYTES_MAX) as u64 {
-        queue.push(n, large.clone()).unwrap();
+// On one thread nothing is written between two calls.
+#[tokio::test(flavor = "current_thread")]
+async fn what_waits_for_the_disk_is_bounded() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut led = Led::open(&folder.path().join("ledger.redb")).await.unwrap();
+    let large = Record::NameFreed { name: "x".repeat(RECORD_BYTES_MAX - 100) };
+    for _ in 0..QUEUE_BYTES_MAX / RECORD_BYTES_MAX {
+        led.append(large.clone()).unwrap();
     }
-    assert!(matches!(queue.push(99, large), Err(LedgerError::QueueFull { .. })));
+    assert!(matches!(led.append(large.clone()), Err(LedgerError::QueueFull { .. })));
+    led.durable(led.next - 1).await.unwrap();
+    led.append(large).unwrap();
+    led.close().await;
 }
 
-#[test]
-fn a_second_opening_of_the_same_file_is_refused() {
+#[tokio::test]
+async fn a_second_opening_of_the_same_file_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.redb");
-    let first = open(&path).unwrap();
-    assert_eq!(refused(&path), LedgerError::InUse);
-    drop(first);
-}
-
-/// Changes a ledger behind its back.
-fn alter(path: &Path, change: impl FnOnce(&redb::WriteTransaction)) {
-    let database = Database::open(path).unwrap();
-    let transaction = database.begin_write().unwrap();
-    change(&transaction);
-    transaction.commit().unwrap();
-}
-
-#[test]
-fn another_format_is_refused_by_number() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("ledger.redb");
-    filled(&path, 3);
-    alter(&path, |t| drop(t.open_table(ABOUT).unwrap().insert(FORMAT_ROW, 2).unwrap()));
-    assert_eq!(refused(&path), LedgerError::Version { found: 2, expected: 1 });
-}
-
-#[test]
-fn a_missing_record_is_named_wherever_it_is() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("ledger.redb");
-    filled(&path, 9);
-    alter(&path, |t| drop(t.open_table(RECORDS).unwrap().remove(9).unwrap()));
-    assert_eq!(refused(&path), LedgerError::Short { expected: 9, found: 8 });
-    alter(&path, |t| drop(t.open_table(RECORDS).unwrap().remove(4).unwrap()));
-    assert_eq!(refused(&path), LedgerError::Gap { expected: 4, found: 5 });
-}
-
-#[test]
-fn a_record_of_a_kind_from_the_future_is_named_not_skipped() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("ledger.redb");
-    filled(&path, 2);
-    #[derive(serde::Serialize)]
-    enum Future {
-        MoonRose { on: u64 },
-    }
-    let body = rmp_serde::to_vec_named(&Future::MoonRose { on: 7 }).unwrap();
-    alter(&path, |t| {
-        t.open_table(RECORDS).unwrap().insert(3, seal(3, &body).unwrap().as_slice()).unwrap();
-        set_last(t, 3).unwrap();
-    });
-    assert_eq!(refused(&path), LedgerError::UnknownKind { index: 3, kind: "MoonRose".into() });
-}
-
-#[test]
-fn an_entry_that_is_damaged_or_in_the_wrong_place_is_named() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("ledger.redb");
-    filled(&path, 4);
-    let good = encode(2, &record(2)).unwrap();
-    let mut flipped = good.clone();
-    flipped[9] ^= 1;
-    for bytes in [flipped, encode(3, &record(2)).unwrap(), vec![1, 2], seal(2, b"\xc1").unwrap()] {
-        alter(&path, |t| drop(t.open_table(RECORDS).unwrap().insert(2, bytes.as_slice()).unwrap()));
-        assert!(matches!(refused(&path), LedgerError::CorruptRecord { index: 2, .. }));
-    }
-}
-
-#[test]
-fn a_flipped_byte_anywhere_is_an_error_or_changes_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("ledger.redb");
-    let expected = filled(&path, 40);
-    let good = std::fs::read(&path).unwrap();
-    let mut errors = 0;
-    // Every other byte of the header and a spread over all the rest.
-    for at in (0..320).step_by(2).chain((320..good.len()).step_by(good.len() / 100)) {
-        let mut bad = good.clone();
-        bad[at] ^= 0x5a;
-        std::fs::write(&path, &bad).unwrap();
-        match open(&path) {
-            // Bytes that nothing uses may change.
-            Ok((_, records, _)) => assert_eq!(records, expected, "byte {at}"),
-            Err(_) => errors += 1,
-        }
-    }
-    assert!(errors > 50, "only {errors} flips were noticed");
-}
-
-#[test]
-fn a_file_that_is_cut_short_is_an_error() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("ledger.redb");
-    filled(&path, 200);
-    let good = std::fs::read(&path).unwrap();
-    for keep in [1, 63, 320, 4_096, good.len() / 2, good.len() - 1] {
-        std::fs::write(&path, &good[..keep]).unwrap();
-        let e = refused(&path);
-        assert_eq!(e.code(), odeon_convention::codes::DATA_UNUSABLE, "cut to {keep}: {e}");
-    }
-    std::fs::write(&path, b"this was never a ledger").unwrap();
-    assert_eq!(refused(&path).code(), odeon_convention::codes::DATA_UNUSABLE);
-}
-
-#[test]
-fn a_creation_that_was_cut_off_is_begun_again() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("ledger.redb");
-    std::fs::write(folder.path().join("ledger.redb.new"), b"half").unwrap();
-    filled(&path, 3);
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
-}
-
-const FULL: &str = "ODEON_TEST_FULL_LEDGER";
-
-/// Runs in a child process whose files may not grow beyond a few MiB: writes until the disk is full, then says what
-/// was acknowledged.
-#[test]
-fn a_full_disk_is_reported_once_and_nothing_later_is_acknowledged() {
-    if let Ok(path) = std::env::var(FULL) {
-        return fill_the_disk(Path::new(&path));
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("ledger.redb");
-    let name = std::thread::current().name().unwrap().to_owned();
-    let output = std::process::Command::new("sh")
-        .args(["-c", "trap '' XFSZ; ulimit -f 8192; exec \"$@\"", "sh"])
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", &name, "--nocapture"])
-        .env(FULL, &path)
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
-    let acknowledged: u64 =
-        text.lines().find_map(|l| l.split("acknowledged=").nth(1)).expect("the child's word").trim().parse().unwrap();
-    assert!(acknowledged > 0);
-    // With room again, every acknowledged record is there.
-    let (ledger, records, heard) = open(&path).unwrap();
-    assert!(records.len() as u64 >= acknowledged, "{} of {acknowledged} are left", records.len());
-    let next = ledger.next_index();
-    ledger.append(next, &record(next)).unwrap();
-    loop {
-        match heard.recv_timeout(WAIT).unwrap() {
-            Said::Committed(index) if index == next => break,
-            Said::Committed(_) => {}
-            Said::Failed(e) => panic!("{e}"),
-        }
-    }
-}
-
-fn fill_the_disk(path: &Path) {
-    let (ledger, _, heard) = open(path).unwrap();
-    let mut acknowledged = 0;
-    let mut failures = Vec::new();
-    let mut n = 1;
-    while failures.is_empty() {
-        let large = Record::NameFreed { name: "x".repeat(100_000) };
-        if ledger.append(n, &large).is_err() {
-            break;
-        }
-        n += 1;
-        match heard.recv_timeout(WAIT).unwrap() {
-            Said::Committed(index) => acknowledged = index,
-            Said::Failed(e) => failures.push(e),
-        }
-    }
-    for _ in 0..3 {
-        assert!(matches!(ledger.append(n, &record(n)), Err(LedgerError::Stopped { .. })));
-    }
-    drop(ledger);
-    for said in heard {
-        match said {
-            Said::Committed(index) => panic!("{index} was acknowledged after the failure"),
-            Said::Failed(e) => failures.push(e),
-        }
-    }
-    assert_eq!(failures.len(), 1, "{failures:?}");
-    assert!(matches!(failures[0], LedgerError::DiskFull { .. }), "{failures:?}");
-    assert_eq!(failures[0].code(), odeon_convention::codes::DISK_FULL);
-    println!("acknowledged={acknowledged}");
-}
-
-const KILLED: &str = "ODEON_TEST_KILLED_LEDGER";
-
-#[test]
-fn a_killed_process_leaves_every_record_that_it_acknowledged() {
-    if let Ok(path) = std::env::var(KILLED) {
-        return write_until_killed(Path::new(&path));
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("ledger.redb");
-    let name = std::thread::current().name().unwrap().to_owned();
-    let mut acknowledged = 0;
-    for _ in 0..3 {
-        let mut child = std::process::Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", &name, "--nocapture"])
-            .env(KILLED, &path)
-            .stdout(std::process::Stdio::piped())
-            .spawn()
-            .unwrap();
-        let lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
-        let mut said =
-            lines.filter_map(|l| l.unwrap().split("acknowledged=").nth(1).and_then(|n| n.parse::<u64>().ok()));
-        let enough = acknowledged + 50;
-        acknowledged = said.find(|n| *n >= enough).expect("the child goes on until it is killed");
-        child.kill().unwrap();
-        child.wait().unwrap();
-        acknowledged = said.last().unwrap_or(acknowledged);
-        let (_, records, _) = open(&path).unwrap();
-        assert!(records.len() as u64 >= acknowledged, "{} of {acknowledged}", records.len());
-        assert!(records.iter().all(|(n, found)| *found == record(*n)));
-    }
-}
-
-fn write_until_killed(path: &Path) {
-    let (ledger, _, heard) = open(path).unwrap();
-    loop {
-        let next = ledger.next_index();
-        ledger.append(next, &record(next)).unwrap();
-        match heard.recv_timeout(WAIT).unwrap() {
-            Said::Committed(index) => println!("\nacknowledged={index}"),
-            Said::Failed(e) => panic!("{e}"),
-        }
-    }
+    let first = Led::open(&path).await.unwrap();
+    assert_eq!(Led::open(&path).await.err(), Some(LedgerError::InUse));
+    first.close().await;
+    Led::open(&path).await.unwrap().close().await;
 }

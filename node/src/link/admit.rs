@@ -121,7 +121,7 @@ async fn admit(shared: &Arc<Shared>, token: [u8; 32], request: &JoinRequest) -> 
     Ok(Admitted {
         certificate: certificate.to_vec(),
         ca: shared.identity.chain()[1].to_vec(),
-        leader: shared.me().id,
-        addresses: admission.addresses(),
+        ca_key: if role == Role::Leader { shared.identity.ca_key() } else { None },
+        leaders: admission.leaders(),
     })
 }

@@ -57,8 +57,9 @@ pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(1);
 pub(crate) const IDLE_TIMEOUT: Duration = Duration::from_secs(6);
 /// Streams in one direction that a peer may have open: the greeting and acknowledgements, and the lanes.
 pub(crate) const UNI_STREAMS_MAX: u32 = 1 + LANES as u32;
-/// Bulk and admin streams that a peer may have open.
-pub(crate) const BI_STREAMS_MAX: u32 = 16;
+/// Streams in both directions that a peer may have open: a leader that follows passes on as many commands as it serves
+/// itself, from its socket and from operators, and what leaders say to each other must not wait for them.
+pub(crate) const BI_STREAMS_MAX: u32 = 192;
 /// Bytes under way in one stream, so that no stream takes the whole connection.
 pub(crate) const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
 /// Bytes under way in one connection.

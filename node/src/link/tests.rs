@@ -99,7 +99,7 @@ impl LinkEvents for Recorder {
 struct Record {
     entries: Mutex<Vec<TokenEntry>>,
     tokens: Tokens,
-    addresses: Mutex<Vec<String>>,
+    leaders: Mutex<Vec<LeaderAt>>,
 }
 
 impl Record {
@@ -131,8 +131,8 @@ impl Admission for Record {
         Box::pin(async move { self.spend(token).map(|_| ()) })
     }
 
-    fn addresses(&self) -> Vec<String> {
-        self.addresses.lock().clone()
+    fn leaders(&self) -> Vec<LeaderAt> {
+        self.leaders.lock().clone()
     }
 }
 
@@ -159,7 +159,8 @@ fn start_at(listen: SocketAddr, identity: Identity, dir: Arc<TempDir>, record: A
         admission: (identity.role() == Role::Leader).then(|| record.clone() as Arc<dyn Admission>),
     };
     let links = Links::start(config, seen.clone()).expect("a free port");
-    *record.addresses.lock() = vec![links.local_addr().expect("an address").to_string()];
+    let listen = links.local_addr().expect("an address").to_string();
+    *record.leaders.lock() = vec![LeaderAt { node: identity.node().id, listen }];
     Node { links, seen, identity, record, dir }
 }
 

@@ -18,10 +18,10 @@ pub struct TokenLink {
 }
 
 impl TokenLink {
-    /// Dials the leaders of the token, one after the other.
+    /// Dials the leaders of the token, one after the other: one of them may not know the token yet, or any more.
     pub(crate) async fn connect(token: &Token) -> Result<Self, JoinError> {
         let key = TokenKey::from_secret(&token.secret)?;
-        let mut reasons = Vec::new();
+        let (mut reasons, mut refused) = (Vec::new(), None);
         for address in &token.addresses {
             let remotes = match resolve(address).await {
                 Ok(remotes) => remotes,
@@ -34,9 +34,12 @@ impl TokenLink {
                 match Self::dial(token, &key, address, remote).await {
                     Ok(link) => return Ok(link),
                     Err(JoinError::Unreachable { reason, .. }) => reasons.push(reason),
-                    Err(e) => return Err(e),
+                    Err(e) => refused = Some(e),
                 }
             }
+        }
+        if let Some(refused) = refused {
+            return Err(refused);
         }
         Err(JoinError::Unreachable { addresses: token.addresses.join(", "), reason: reasons.join("; ") })
     }

@@ -20,6 +20,9 @@ pub struct Batch {
     pub lines: Vec<LogLine>,
     /// Lines that were lost at the node.
     pub gaps: Vec<LogGap>,
+    /// The last line of this start that a leader has taken, whichever it was: what another one has is not lost.
+    #[serde(default)]
+    pub acknowledged: u64,
 }
 
 /// Why bytes are not a batch, or why one is not well formed.
@@ -135,7 +138,13 @@ mod tests {
     }
 
     fn sample() -> Batch {
-        Batch { incarnation: 3, first_seq: 4, lines: vec![numbered(4), numbered(8)], gaps: vec![gap(5, 7), gap(9, 9)] }
+        Batch {
+            incarnation: 3,
+            first_seq: 4,
+            lines: vec![numbered(4), numbered(8)],
+            gaps: vec![gap(5, 7), gap(9, 9)],
+            acknowledged: 2,
+        }
     }
 
     #[test]

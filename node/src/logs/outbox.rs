@@ -45,6 +45,8 @@ struct State {
     spool: Spool,
     rate: Rate,
     next_seq: u64,
+    /// The last line that a leader has, and its start.
+    acknowledged: (u32, u64),
     /// Lines that were refused and for which no gap is written yet.
     refused: Option<LogGap>,
     /// When a driver was last woken for refused lines.
@@ -64,7 +66,8 @@ impl Outbox {
     pub fn open(folder: &Path, origin: Origin, limits: OutboxLimits) -> io::Result<Self> {
         let spool = Spool::open(folder, &origin, limits)?;
         let next_seq = spool.last_seq(origin.incarnation.0) + 1;
-        let state = State { spool, rate: Rate::default(), next_seq, refused: None, refusal_told: None };
+        let acknowledged = (0, 0);
+        let state = State { spool, rate: Rate::default(), next_seq, acknowledged, refused: None, refusal_told: None };
         Ok(Self { state: Arc::new(Mutex::new(state)), changed: Arc::new(Notify::new()), origin })
     }
 
@@ -105,12 +108,18 @@ impl Outbox {
     pub fn batch(&self, bytes_max: usize) -> Option<Batch> {
         let mut state = self.state.lock();
         state.write_refused(&self.origin);
-        state.spool.batch(bytes_max.min(BATCH_BYTES_MAX / 2), BATCH_ITEMS_MAX)
+        let mut batch = state.spool.batch(bytes_max.min(BATCH_BYTES_MAX / 2), BATCH_ITEMS_MAX)?;
+        if state.acknowledged.0 == batch.incarnation {
+            batch.acknowledged = state.acknowledged.1;
+        }
+        Some(batch)
     }
 
     /// The leader has everything of `incarnation` up to and with `seq`.
     pub fn acknowledge(&self, incarnation: u32, seq: u64) {
-        self.state.lock().spool.acknowledge(incarnation, seq);
+        let mut state = self.state.lock();
+        state.acknowledged = state.acknowledged.max((incarnation, seq));
+        state.spool.acknowledge(incarnation, seq);
     }
 
     /// Is notified when there is something new to ship; for one driver, that asks for batches until there is none

@@ -76,7 +76,8 @@ where
     W: for<'w> tracing_subscriber::fmt::MakeWriter<'w> + Send + Sync + 'static,
 {
     let filter = match filter.filter(|f| !f.trim().is_empty()) {
-        None => EnvFilter::new("info"),
+        // The consensus library tells of every vote; what matters of them, the driver says.
+        None => EnvFilter::new("info,openraft=error"),
         Some(text) => EnvFilter::builder()
             .parse(text)
             .map_err(|e| SetupError::Filter { found: text.to_owned(), why: e.to_string() })?,

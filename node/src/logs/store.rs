@@ -136,7 +136,9 @@ fn new_rows(id: NodeId, name: &str, batch: &Batch, stored: u64) -> Vec<Row> {
     let row = |item| Row::new(id, batch.incarnation, &now, item);
     let gap = |from, to, reason: &str| Item::Gap(LogGap { node: name.to_owned(), from, to, reason: reason.to_owned() });
     let mut rows = Vec::new();
-    let mut next = stored + 1;
+    // What another leader has taken is not lost; whatever a node says of that, its own lines are not skipped.
+    let elsewhere = batch.acknowledged.min(batch.first_seq.saturating_sub(1));
+    let mut next = stored.max(elsewhere) + 1;
     for piece in batch.items() {
         let (from, to) = piece.range();
         if to < next {

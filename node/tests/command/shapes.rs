@@ -5,7 +5,7 @@ use odeon::{Address, Incarnation, Level, NodeId, NodeRef, Value};
 use odeon_capabilities::CapabilityMap;
 use odeon_convention::codes;
 use odeon_convention::leader::MemberState;
-use odeon_convention::types::{Explanation, NearMiss, Rejection, Role};
+use odeon_convention::types::{Explanation, NearMiss, Rejection};
 use odeon_node::admin::Replies;
 use odeon_node::admin::protocol::*;
 use serde_json::json;
@@ -54,7 +54,7 @@ fn node_item() -> NodeItem {
         id: NodeId([3; 16]).to_string(),
         incarnation: 2,
         state: MemberState::Alive,
-        role: Role::Member,
+        role: NodeRole::Member,
         listen: "127.0.0.1:4000".into(),
         capabilities,
         actors: 4,

@@ -27,7 +27,7 @@ async fn a_node_that_joins_with_a_token_links_to_its_leader() {
     let leader = leader();
     let member = leader.member().await;
     let found = member.identity.leaders().expect("what the leader said");
-    assert_eq!(found, (leader.node().id, vec![leader.address()]));
+    assert_eq!(found, [LeaderAt { node: leader.node().id, listen: leader.address() }]);
     let _keep = member.links.keep(leader.address(), Some(leader.node().id));
     member.up_with(&leader).await;
     leader.up_with(&member).await;

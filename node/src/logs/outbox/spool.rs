@@ -239,7 +239,7 @@ impl Spool {
             (None, Some(segment)) if segment.start < segment.end => segment.incarnation,
             (None, _) => return None,
         };
-        let mut batch = Batch { incarnation, first_seq: 0, lines: Vec::new(), gaps: Vec::new() };
+        let mut batch = Batch { incarnation, first_seq: 0, lines: Vec::new(), gaps: Vec::new(), acknowledged: 0 };
         let gaps = self.dropped.iter().filter(|(i, _)| *i == incarnation);
         batch.gaps.extend(gaps.map(|(_, gap)| gap.clone()));
         let mut bytes = 0;

@@ -17,7 +17,7 @@ fn numbered(seq: u64) -> LogLine {
 
 fn batch(incarnation: u32, seqs: impl IntoIterator<Item = u64>) -> Batch {
     let lines: Vec<_> = seqs.into_iter().map(numbered).collect();
-    Batch { incarnation, first_seq: lines[0].seq, lines, gaps: vec![] }
+    Batch { incarnation, first_seq: lines[0].seq, lines, gaps: vec![], acknowledged: 0 }
 }
 
 fn everything() -> LogQuery {
@@ -73,6 +73,16 @@ fn missing_numbers_become_gaps_and_reported_gaps_keep_their_reason() {
     let second = Batch { first_seq: 5, gaps: vec![reported], ..batch(1, [10]) };
     assert_eq!(store.append(id(1), "a", &second).unwrap(), 10);
     assert_eq!(all(&store), ["a 1-2 lost", "a 3", "a 4-5 lost", "a 6", "a 7-9 rate", "a 10"]);
+}
+
+#[test]
+fn what_another_leader_has_taken_is_no_gap() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    store.append(id(1), "a", &batch(1, 1..=2)).unwrap();
+    let later = Batch { acknowledged: 4, ..batch(1, [6, 7]) };
+    assert_eq!(store.append(id(1), "a", &later).unwrap(), 7);
+    assert_eq!(all(&store), ["a 1", "a 2", "a 5-5 lost", "a 6", "a 7"]);
 }
 
 #[test]
@@ -179,7 +189,7 @@ fn a_query_filters_by_level_node_actor_image_and_age() {
         LogLine { image: Some("abc".into()), time: time::now(), ..numbered(2) },
         LogLine { time: old, ..numbered(3) },
     ];
-    store.append(id(1), "a", &Batch { incarnation: 1, first_seq: 1, lines, gaps: vec![] }).unwrap();
+    store.append(id(1), "a", &Batch { incarnation: 1, first_seq: 1, lines, gaps: vec![], acknowledged: 0 }).unwrap();
     store.append(id(2), "b", &batch(1, [2])).unwrap();
     let given = |query: LogQuery| shown(store.query(&query).unwrap());
     let gap = "b 1-1 lost".to_owned();
