@@ -144,6 +144,17 @@ impl NodeBackend {
     /// Hands a request to another node, and its replies but the last to `on_the_way`; gives the last one.
     async fn hand_on(&self, to: NodeRef, request: &Request, on_the_way: Option<&Replies>) -> Outcome {
         let unreachable = |e: &dyn std::fmt::Display| failed(codes::NODE_UNREACHABLE, format!("node {to}: {e}"));
+        self.carry(to, request, on_the_way, unreachable).await
+    }
+
+    /// The same, with another word for a node that does not answer.
+    async fn carry(
+        &self,
+        to: NodeRef,
+        request: &Request,
+        on_the_way: Option<&Replies>,
+        unreachable: impl Fn(&dyn std::fmt::Display) -> Failed,
+    ) -> Outcome {
         let opened = tokio::time::timeout(PEER_TIME_MAX, self.links.open(to, purpose::ADMIN)).await;
         let (mut send, mut recv) = opened.map_err(|_| unreachable(&"no link in time"))?.map_err(|e| unreachable(&e))?;
         write_frame(&mut send, request).await.map_err(|e| unreachable(&e))?;

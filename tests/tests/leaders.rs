@@ -74,6 +74,8 @@ fn leaders_are_killed_one_after_the_other_and_nothing_that_was_acknowledged_is_l
     cluster.member("hosts", program(&["--capability", "hosts=true"])).unwrap();
     let image = format!("{}/../examples/hello/hello.zip", env!("CARGO_MANIFEST_DIR"));
     cluster.leader().run(&["image", "push", &image]).ok();
+    let (warns, _) = cluster.node("asks").create(&["odeon.TestActor", "--require", "hosts"]);
+    cluster.node("asks").ask(&warns, "warn under the first leader");
     let all = ["leader", "second", "third"];
     let (mut tokens, mut named, mut slowest) = (Vec::new(), Vec::new(), Duration::ZERO);
     for round in 0..ROUNDS {
@@ -111,6 +113,14 @@ fn leaders_are_killed_one_after_the_other_and_nothing_that_was_acknowledged_is_l
         let name = format!("joiner-{}", &token[token.len() - 6..]).replace(['-', '_'], "x");
         cluster.up(&name, program(&["--join", token])).unwrap();
     }
+    cluster.node("asks").ask(&warns, "warn under the last leader");
+    let logged = eventually(CAUGHT_UP_WITHIN, "the last warning is in the log", || {
+        let out = cluster.node("asks").run(&["logs", "--node", "hosts", "--json"]).ok().out;
+        Ok(out.contains("under the last leader").then_some(out))
+    })
+    .unwrap();
+    assert_eq!(logged.matches("under the first leader").count(), 1, "the log is put together: {logged}");
+    assert!(!logged.contains("\"lost\""), "what another leader has is not lost: {logged}");
     // Whoever leads now holds the image, whether it was there when it was pushed or not.
     let (hello, _) = cluster.node("asks").create(&["hello", "Hello", "--require", "hosts"]);
     assert_eq!(cluster.node("asks").ask(&hello, "are you there?"), "Hello, world!");

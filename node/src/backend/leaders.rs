@@ -266,12 +266,13 @@ impl NodeBackend {
                 None => std::future::pending().await,
             }
         };
+        let code = if view.may_lead { codes::NO_MAJORITY } else { codes::LEADER_UNREACHABLE };
+        let lost = |e: &dyn std::fmt::Display| {
+            failed(code, format!("the leader was lost ({e}): what was asked for may have been done or not"))
+        };
         tokio::select! {
-            outcome = self.hand_on(leader, request, replies) => outcome,
-            () = self.follows_another(leader) => {
-                let reason = "the leader changed before it answered: what was asked for may have been done or not";
-                Err(failed(codes::NO_MAJORITY, reason))
-            }
+            outcome = self.carry(leader, request, replies, lost) => outcome,
+            () = self.follows_another(leader) => Err(failed(codes::NO_MAJORITY, lost(&"it leads no more").message)),
             () = gone => Ok(Reply::Done),
         }
     }
