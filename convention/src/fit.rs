@@ -2,6 +2,9 @@
 
 use odeon_capabilities::{CapabilityMap, Matcher, Refusal, Requirements, RequirementsError, Value};
 
+/// Why a node that is to become empty takes no actor: the same text wherever it is noticed.
+pub(crate) const DRAINING: &str = "is draining";
+
 /// Requirements that were understood.
 #[derive(Debug)]
 pub(crate) struct Wish {

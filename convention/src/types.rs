@@ -203,6 +203,14 @@ pub struct NodeFacts {
     pub load: Load,
     /// Creations that it hosts and that their askers may ask for again.
     pub hosted: Vec<Hosted>,
+    /// Whether it is to become empty and takes no actor any more. The last field, and left out where it is false: so
+    /// nodes that do not know of it read the same as before.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub draining: bool,
+}
+
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// A creation that a node hosts.

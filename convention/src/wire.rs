@@ -90,6 +90,11 @@ pub enum ToLeader {
     },
     /// The member goes, by its own will.
     Leave,
+    /// The member takes no actor any more, or takes them again.
+    Draining {
+        /// Whether it is to become empty.
+        draining: bool,
+    },
 }
 
 /// From a leader to a member.

@@ -6,6 +6,8 @@
 #[path = "machines/scene.rs"]
 mod scene;
 
+#[path = "machines/draining.rs"]
+mod draining;
 #[path = "machines/liveness.rs"]
 mod liveness;
 #[path = "machines/member.rs"]

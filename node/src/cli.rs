@@ -71,6 +71,9 @@ enum Command {
     /// Lists and changes who leads together
     #[command(subcommand, disable_help_subcommand = true)]
     Leaders(leaders::LeadersCommand),
+    /// Empties a node before it goes
+    #[command(subcommand, disable_help_subcommand = true)]
+    Node(fleet::NodeCommand),
     /// Changes what a node has
     #[command(subcommand, disable_help_subcommand = true)]
     Capability(fleet::CapabilityCommand),
@@ -199,6 +202,7 @@ async fn order(command: Command, session: &mut Session<'_, '_>) -> Result<(), Co
         Command::Token(fleet::TokenCommand::Create(arguments)) => fleet::create_token(session, arguments).await,
         Command::Nodes => fleet::nodes(session).await,
         Command::Leaders(command) => leaders::order(session, command).await,
+        Command::Node(command) => fleet::node(session, command).await,
         Command::Capability(command) => fleet::capability(session, command).await,
         Command::Image(command) => images::order(session, command).await,
         Command::Authority(command) => images::authority(session, command).await,

@@ -16,18 +16,19 @@ use crate::link::{self, Links};
 use crate::logs::ActorLog;
 use definitions::Definitions;
 use frame::Frame;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use odeon::host::{CreateRequest, Level};
 use odeon::system::{Envelope, Exit, Outside, Pressure, Resolution, Spawn, SpawnError, System};
 use odeon::{
-    Address, AnyMessage, CapabilityMap, Definition, Encoded, Message, NodeId, NodeRef, PoisonMessage, Registry, Value,
+    ActorExitRequest, Address, AnyMessage, CapabilityMap, Definition, Encoded, Message, NodeId, NodeRef, PoisonMessage,
+    Registry, Value,
 };
 use odeon_capabilities::{Delta, Matcher, limits};
 use odeon_convention::types::{CheckOutcome, CheckVerdict, CreateOutcome, CreateSpec, Placement, SourceHash};
 use parking_lot::{Mutex, RwLock};
 use routes::{Located, Nodes, Promise, Promises, Reach, Waiting};
 use std::hash::BuildHasher;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use tokio::sync::{Notify, mpsc};
 
@@ -58,6 +59,8 @@ pub(crate) struct Hosting {
     me: NodeRef,
     definitions: Definitions,
     capabilities: RwLock<Arc<CapabilityMap>>,
+    /// Whether this node is to become empty: then children are created elsewhere.
+    draining: AtomicBool,
     pub(crate) checks: Checks,
     system: OnceLock<System>,
     links: OnceLock<Links>,
@@ -88,6 +91,7 @@ impl Hosting {
             me,
             definitions: Definitions::new(registry),
             capabilities: RwLock::new(Arc::new(capabilities)),
+            draining: AtomicBool::new(false),
             checks: Checks::new(),
             system: OnceLock::new(),
             links: OnceLock::new(),
@@ -137,6 +141,24 @@ impl Hosting {
 
     pub(crate) fn set_capabilities(&self, capabilities: CapabilityMap) {
         *self.capabilities.write() = Arc::new(capabilities);
+    }
+
+    pub(crate) fn set_draining(&self, draining: bool) {
+        self.draining.store(draining, Ordering::SeqCst);
+    }
+
+    /// Asks every actor without a parent here to exit with its children, but for those in `asked`, which it adds to.
+    /// Gives how many actors are left.
+    pub(crate) fn ask_all_to_exit(&self, asked: &mut HashSet<Address>) -> usize {
+        let actors = self.system().actors();
+        let here: HashSet<Address> = actors.iter().map(|actor| actor.address).collect();
+        let roots = actors.iter().filter(|actor| actor.parent.is_none_or(|parent| !here.contains(&parent)));
+        for root in roots.map(|actor| actor.address).filter(|root| asked.insert(*root)) {
+            let message = AnyMessage::new(ActorExitRequest::default());
+            self.system().deliver(Envelope { to: root, sender: self.nobody(), message });
+        }
+        asked.retain(|address| here.contains(address));
+        actors.len()
     }
 
     // Definitions
@@ -614,7 +636,7 @@ impl Drop for AskGuard<'_> {
 impl Outside for Hosting {
     fn resolve(&self, _parent: Option<Address>, own: Option<&str>, request: &CreateRequest) -> Resolution {
         let image = request.image.as_deref().or(own);
-        if request.global_name.is_some() {
+        if request.global_name.is_some() || self.draining.load(Ordering::SeqCst) {
             return Resolution::Elsewhere;
         }
         let matcher = match Matcher::new(&request.requirements) {

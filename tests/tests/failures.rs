@@ -150,6 +150,77 @@ fn a_node_that_is_told_to_stop_leaves_at_once_and_with_exit_code_0() {
     assert_eq!(nobody.code, 6, "{nobody:?}");
 }
 
+#[test]
+fn a_drained_node_is_left_by_its_actors_and_leaves_and_each_parent_is_told_once() {
+    let mut cluster = fleet();
+    let (keeper, _) = cluster.node("home").create(&["Keeper"]);
+    let child = adopt(cluster.node("home"), &keeper);
+    let (parent, _) = cluster.leader().create(&["Keeper", "--on", "far"]);
+    let grandchild = adopt(cluster.node("far"), &parent);
+    assert_eq!(cluster.leader().json(&["actors", "--node", "far"]).as_array().unwrap().len(), 3);
+
+    cluster.leader().run(&["node", "drain", "far"]).ok();
+    let nodes = cluster.leader().json(&["nodes"]);
+    let far = nodes.as_array().unwrap().iter().find(|n| n["name"] == "far").unwrap();
+    assert_eq!(far["state"], "left", "the command returns when it is so: {far}");
+    assert_eq!(cluster.node_mut("far").wait(TOLD_WITHIN).unwrap(), 0);
+    let told = eventually(TOLD_WITHIN, "the parent is told", || {
+        let told = exits(cluster.node("home"), &keeper);
+        Ok((!told.is_empty()).then_some(told))
+    })
+    .unwrap();
+    assert!(told.len() == 1 && told[0].starts_with(&child), "{told:?}");
+    for gone in [&child, &parent, &grandchild] {
+        let asked = cluster.node("home").run(&["ask", gone, "there?"]);
+        assert!(asked.code == 1 && asked.err.contains("OD-140"), "{asked:?}");
+    }
+
+    cluster.node_mut("far").restart().unwrap();
+    let second = adopt(cluster.node("home"), &keeper);
+    assert_eq!(cluster.node("home").ask(&second, "there?"), "alive", "another start takes actors again");
+    assert_eq!(exits(cluster.node("home"), &keeper).len(), 1, "told once, also after the node is back");
+}
+
+#[test]
+fn a_node_that_does_not_become_empty_in_time_stays_and_takes_nothing_until_it_is_told_to() {
+    let mut cluster = fleet();
+    let (digger, node) = cluster.node("far").create(&["Digger"]);
+    assert_eq!(node, "far");
+    cluster.node("far").run(&["tell", &digger, r#"{"Dig": {"ms": 20000}}"#]).ok();
+    let drained = cluster.leader().run(&["node", "drain", "far", "--timeout", "500ms"]);
+    assert_eq!(drained.code, 3, "{drained:?}");
+    assert!(drained.err.contains("error[OD-136]: 1 actor is left on node far after 0.5 s"), "{drained:?}");
+    let far = cluster.until_state("far", "alive", TOLD_WITHIN).unwrap();
+    assert_eq!(far["draining"], true, "{far}");
+
+    let refused = cluster.leader().run(&["create", "Sink", "--on", "far"]);
+    assert_eq!(refused.code, 4, "{refused:?}");
+    assert!(refused.err.contains("1 of 1 is draining"), "{refused:?}");
+    let explained = cluster.leader().json(&["explain", "Sink", "--placement", "spread"]);
+    assert_eq!((&explained["nodes"], &explained["accepted"]), (&3.into(), &2.into()), "{explained}");
+    let expected = serde_json::json!([{"reason": "is draining", "nodes": 1, "example": "far"}]);
+    assert_eq!(explained["rejected"], expected, "{explained}");
+    let (_, node) = cluster.node("far").create(&["Sink"]);
+    assert_ne!(node, "far", "what is asked for there is created elsewhere");
+
+    // The next leader hears of it from the node.
+    cluster.node_mut("leader").kill();
+    cluster.node_mut("leader").restart().unwrap();
+    let far = cluster.until_state("far", "alive", BACK_WITHIN).unwrap();
+    assert_eq!(far["draining"], true, "{far}");
+
+    cluster.leader().run(&["node", "drain", "far", "--cancel"]).ok();
+    let (_, node) = cluster.leader().create(&["Sink", "--on", "far"]);
+    assert_eq!(node, "far");
+    let far = cluster.until_state("far", "alive", TOLD_WITHIN).unwrap();
+    assert_eq!(far["draining"], false, "{far}");
+    let led = cluster.leader().run(&["node", "drain", "leader"]);
+    assert!(led.code == 1 && led.err.contains("error[OD-137]"), "{led:?}");
+    cluster.node("home").run(&["node", "drain"]).ok();
+    assert_eq!(cluster.node_mut("home").wait(TOLD_WITHIN).unwrap(), 0, "its own owner may do it too");
+    cluster.until_state("home", "left", TOLD_WITHIN).unwrap();
+}
+
 fn image() -> String {
     format!("{}/../examples/hello/hello.zip", env!("CARGO_MANIFEST_DIR"))
 }

@@ -22,6 +22,8 @@ pub(crate) struct Peer {
     pub(crate) actors: u32,
     /// Placements that it was given and has not answered.
     pub(crate) placing: u32,
+    /// Whether it takes no actor any more.
+    pub(crate) draining: bool,
 }
 
 impl Peer {
@@ -37,6 +39,7 @@ impl Peer {
             images: BTreeSet::new(),
             actors: 0,
             placing: 0,
+            draining: false,
         }
     }
 

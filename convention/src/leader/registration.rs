@@ -85,6 +85,7 @@ impl Leader {
         peer.natives = facts.natives;
         peer.images = facts.images.into_iter().collect();
         peer.actors = facts.load.actors;
+        peer.draining = facts.draining;
         self.leases.renew(from.id, now);
         self.peers.returned(from.id);
         self.enter(from, MemberState::Alive, "it registered", now);
@@ -189,6 +190,18 @@ impl Leader {
         if let Some(peer) = self.peers.of_mut(from) {
             peer.actors = load.actors;
         }
+    }
+
+    /// A node that is to become empty takes no actor; one that takes them again may be what somebody waits for.
+    pub(super) fn draining_changed(&mut self, from: NodeRef, draining: bool, now: Millis) {
+        let Some(peer) = self.peers.of_mut(from) else { return };
+        if std::mem::replace(&mut peer.draining, draining) == draining {
+            return;
+        }
+        let name = self.facts.registered.get(&from.id).map_or("", |r| r.name.as_str());
+        let what = if draining { "is draining: it takes no actor any more" } else { "takes actors again" };
+        self.outbox.notice(false, from, format!("member {name} {from} {what}"));
+        self.resume_held(now);
     }
 
     pub(super) fn capabilities_changed(&mut self, from: NodeRef, version: u64, delta: &Delta, now: Millis) {

@@ -7,7 +7,7 @@ use super::Effect;
 use super::machine::Member;
 use super::state::{Job, Link, Origin, Step};
 use crate::codes;
-use crate::fit::Wish;
+use crate::fit::{DRAINING, Wish};
 use crate::limits;
 use crate::types::{
     CheckOutcome, CheckVerdict, CreateOutcome, CreateSpec, ImageInfo, Millis, NativeActor, Placement, RequestId,
@@ -35,7 +35,7 @@ impl Member {
     /// or does not mind, nothing has to be unique, and the code is known, approved and here.
     fn may_host_alone(&self, spec: &CreateSpec) -> Option<Vec<String>> {
         let here = spec.on.map_or(spec.placement == Placement::Local, |on| on == self.me.id);
-        let alone = here && spec.global_name.is_none() && spec.requirements.prefer.is_empty();
+        let alone = here && !self.facts.draining && spec.global_name.is_none() && spec.requirements.prefer.is_empty();
         if !alone {
             return None;
         }
@@ -74,6 +74,9 @@ impl Member {
         }
         if self.jobs.contains_key(&request) {
             return;
+        }
+        if self.facts.draining {
+            return self.refuse(request, DRAINING.to_owned());
         }
         let types = image.as_ref().map_or(&self.facts.natives, |image| &image.actors);
         let Some(required) = required_of(types, &spec.actor) else {
@@ -225,6 +228,19 @@ impl Member {
                 self.tell(ToLeader::Placed { request, outcome: PlaceOutcome::Placed { address } });
             }
             Err(why) => self.refuse(request, format!("the constructor failed: {why}")),
+        }
+    }
+
+    /// From now on this node hosts nothing new, or does so again. What is being launched is launched.
+    pub(super) fn drain(&mut self, draining: bool, now: Millis) {
+        if std::mem::replace(&mut self.facts.draining, draining) == draining {
+            return;
+        }
+        self.effects.push_back(Effect::Draining { draining });
+        self.tell(ToLeader::Draining { draining });
+        let begun = self.jobs.iter().filter(|(_, job)| draining && job.step != Step::Launching);
+        for request in begun.map(|(request, _)| *request).collect::<Vec<_>>() {
+            self.fail(request, DRAINING.to_owned(), now);
         }
     }
 

@@ -1,6 +1,6 @@
 //! The member itself: its state, its verbs, and the match over what can happen to it.
 
-use super::state::{Ask, Gone, Images, Job, Link, Placements};
+use super::state::{Ask, Gone, Images, Job, Link, Placements, Step};
 use super::{Effect, Input};
 use crate::limits;
 use crate::random::Random;
@@ -94,6 +94,12 @@ impl Member {
         &self.facts.capabilities
     }
 
+    /// While this node is to become empty: how many actors are being launched all the same, because that had begun.
+    pub fn draining(&self) -> Option<usize> {
+        let launching = || self.jobs.values().filter(|job| job.step == Step::Launching).count();
+        self.facts.draining.then(launching)
+    }
+
     /// Takes in what happened. `now` never goes back.
     pub fn handle(&mut self, now: Millis, input: Input) {
         match input {
@@ -116,6 +122,7 @@ impl Member {
             Input::Exited { address, global_name } => self.exited(address, global_name),
             Input::LoadChanged { load } => self.facts.load = load,
             Input::Locate { node } => self.locate(node, now),
+            Input::Drain { draining } => self.drain(draining, now),
             Input::Leave => self.leave(now),
             Input::Timer => self.timer(now),
         }

@@ -2,7 +2,7 @@
 
 use crate::scene::{address, facts, image, named, node, request};
 use odeon_convention::limits;
-use odeon_convention::types::{Hosted, Load};
+use odeon_convention::types::{Hosted, Load, NodeFacts};
 use odeon_convention::wire::{CodecError, PlaceOutcome, ToLeader, ToMember, decode, encode};
 use proptest::prelude::*;
 
@@ -56,6 +56,32 @@ proptest! {
         bytes[at] ^= with;
         let _ = decode::<ToLeader>(&bytes);
     }
+}
+
+/// What a node says of itself that does not know of draining.
+#[derive(Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+struct EarlierFacts {
+    name: String,
+    listen: String,
+    capabilities: odeon_capabilities::CapabilityMap,
+    capabilities_version: u64,
+    natives: Vec<odeon_convention::types::NativeActor>,
+    images: Vec<odeon_convention::types::SourceHash>,
+    load: Load,
+    hosted: Vec<Hosted>,
+}
+
+#[test]
+fn a_node_that_does_not_know_of_draining_is_read_and_reads() {
+    let now = facts(1, &[("gpu", 1.into())]);
+    let (name, listen, natives) = (now.name.clone(), now.listen.clone(), now.natives.clone());
+    let capabilities = now.capabilities.clone();
+    let (images, hosted, load) = (vec![], vec![], Load::default());
+    let earlier = EarlierFacts { name, listen, capabilities, capabilities_version: 0, natives, images, load, hosted };
+    assert_eq!(decode::<NodeFacts>(&encode(&earlier).unwrap()).as_ref(), Ok(&now));
+    assert_eq!(decode::<EarlierFacts>(&encode(&now).unwrap()), Ok(earlier));
+    let draining = NodeFacts { draining: true, ..now };
+    assert_eq!(decode::<NodeFacts>(&encode(&draining).unwrap()), Ok(draining));
 }
 
 #[test]

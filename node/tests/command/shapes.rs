@@ -5,7 +5,7 @@ use odeon::{Address, Incarnation, Level, NodeId, NodeRef, Value};
 use odeon_capabilities::CapabilityMap;
 use odeon_convention::codes;
 use odeon_convention::leader::MemberState;
-use odeon_convention::types::{Explanation, NearMiss, Rejection, Role};
+use odeon_convention::types::{Explanation, NearMiss, Rejection};
 use odeon_node::admin::Replies;
 use odeon_node::admin::protocol::*;
 use serde_json::json;
@@ -54,11 +54,12 @@ fn node_item() -> NodeItem {
         id: NodeId([3; 16]).to_string(),
         incarnation: 2,
         state: MemberState::Alive,
-        role: Role::Member,
+        role: NodeRole::Member,
         listen: "127.0.0.1:4000".into(),
         capabilities,
         actors: 4,
         since: "2026-01-02T03:04:05Z".into(),
+        draining: false,
     }
 }
 
@@ -98,11 +99,14 @@ fn nodes_print_the_keys_of_the_contract() {
     let expected = json!([{
         "name": "db", "id": NodeId([3; 16]).to_string(), "incarnation": 2, "state": "alive", "role": "member",
         "listen": "127.0.0.1:4000", "capabilities": {"Has DB access": true, "zone": "eu-1"}, "actors": 4,
-        "since": "2026-01-02T03:04:05Z",
+        "since": "2026-01-02T03:04:05Z", "draining": false,
     }]);
     assert_eq!(printed, expected);
     let text = odeon_at(&giving(vec![Reply::Nodes(vec![node_item()])]).data(), &["nodes"]).stdout;
     assert!(text.starts_with("NAME") && text.contains("Has DB access=true, zone=eu-1"), "{text}");
+    let emptying = NodeItem { draining: true, ..node_item() };
+    let text = odeon_at(&giving(vec![Reply::Nodes(vec![emptying])]).data(), &["nodes"]).stdout;
+    assert!(text.contains("  alive, draining  "), "{text}");
 }
 
 #[test]

@@ -19,7 +19,8 @@ impl World {
         match self.random.below(100) {
             0..=59 => self.create_somewhere(),
             60..=74 => self.exit_somewhere(),
-            75..=86 => self.change_somewhere(),
+            75..=85 => self.change_somewhere(),
+            86 => self.drain_somewhere(),
             87 => self.leave_somewhere(),
             _ => self.operate(),
         }
@@ -123,6 +124,13 @@ impl World {
         let delta = self.some_delta();
         if let Some((node, me)) = self.some_process() {
             self.tell_member(node, me, member::Input::ChangeCapabilities { delta });
+        }
+    }
+
+    fn drain_somewhere(&mut self) {
+        let draining = self.random.chance(60);
+        if let Some((node, me)) = self.some_process() {
+            self.tell_member(node, me, member::Input::Drain { draining });
         }
     }
 
