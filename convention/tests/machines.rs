@@ -8,6 +8,8 @@ mod scene;
 
 #[path = "machines/draining.rs"]
 mod draining;
+#[path = "machines/fleet.rs"]
+mod fleet;
 #[path = "machines/liveness.rs"]
 mod liveness;
 #[path = "machines/member.rs"]

@@ -55,6 +55,44 @@ fn when_the_capability_goes_the_same_create_exits_4_and_explain_says_the_same() 
 }
 
 #[test]
+fn of_two_preferences_the_heavier_one_decides() {
+    let cluster = fleet();
+    for (eu, us, expected) in [("10:", "", "db"), ("", "2:", "web")] {
+        let [eu, us] = [format!("{eu}zone == 'eu-1'"), format!("{us}zone == 'us-1'")];
+        let asked = ["odeon.TestActor", "--placement", "pack", "--prefer", &us, "--prefer", &eu];
+        let explained = cluster.leader().json(&[&["explain"], &asked[..]].concat());
+        assert_eq!(explained["accepted"], 3, "{explained}");
+        assert_eq!(cluster.leader().create(&asked).1, expected, "{asked:?}");
+    }
+}
+
+#[test]
+fn a_saved_fleet_is_explained_without_a_node_as_the_leader_does() {
+    let mut cluster = fleet();
+    cluster.member("gone", Start::with(&["Has DB access=true"])).unwrap();
+    cluster.node_mut("gone").terminate().unwrap();
+    cluster.until_state("gone", "left", CHECKED_WITHIN).unwrap();
+    let file = cluster.dir().join("fleet.json");
+    let file = file.to_str().unwrap().to_owned();
+    let asked = [
+        &["--require", "Has DB access"][..],
+        &["--require", "zone=us-1", "--where", "gpu > 1"],
+        &["--prefer", "2:zone == 'us-1'", "--prefer", "zone == 'eu-1'", "--placement", "spread"],
+        &["--on", "web", "--require", "Has DB access"],
+    ];
+    let ask = |flags: &[&str]| cluster.leader().json(&[&["explain", "odeon.TestActor"], flags].concat());
+    let live: Vec<_> = asked.iter().map(|flags| ask(flags)).collect();
+    std::fs::write(&file, cluster.leader().run(&["nodes", "--json"]).ok().out).unwrap();
+    cluster.node_mut("leader").kill();
+    for (flags, live) in asked.iter().zip(live) {
+        let offline =
+            cluster.leader().run(&[&["explain", "odeon.TestActor", "--json", "--fleet", &file], *flags].concat());
+        assert!(offline.err.contains("own check"), "says what it does not know: {offline:?}");
+        assert_eq!(offline.ok().json(), live, "{flags:?}");
+    }
+}
+
+#[test]
 fn an_actor_opens_the_database_on_the_node_that_has_it_and_returns_rows() {
     let database = tempfile::tempdir().unwrap();
     let file = database.path().join("fleet.sqlite");

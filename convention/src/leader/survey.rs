@@ -10,10 +10,10 @@ use crate::codes;
 use crate::fit::{self, Wish};
 use crate::limits;
 use crate::placement::{self, Candidate};
-use crate::types::{CheckOutcome, CheckVerdict, CreateSpec, Explanation, Millis, NearMiss, Rejection, RequestId};
+use crate::types::{CheckOutcome, CheckVerdict, CreateSpec, Explanation, Millis, Rejection, RequestId};
 use crate::wire::ToMember;
 use odeon::{NodeId, NodeRef};
-use odeon_capabilities::{CapabilityMap, Tally};
+use odeon_capabilities::CapabilityMap;
 use std::collections::{BTreeMap, HashMap};
 
 /// A creation that was understood.
@@ -166,21 +166,11 @@ impl Leader {
         let nodes = u32::try_from(judged.len()).unwrap_or(u32::MAX);
         let went = tried.iter().filter(|(id, _)| !self.peers.live.contains_key(*id));
         judged.extend(went.map(|(_, tried)| (tried.name.clone(), vec![tried.reason.clone()])));
-        let tally = Tally::of(judged);
         // A copy of the generator: to explain changes nothing, not even the next draw.
         let mut random = self.random.clone();
         let chosen = placement::decide(&candidates, plan.spec.placement, asker, |bound| random.below(bound));
-        Explanation {
-            nodes,
-            accepted: tally.accepted,
-            chosen: chosen.and_then(|node| self.facts.registered.get(&node.id)).map(|r| r.name.clone()),
-            rejected: tally
-                .rejected
-                .into_iter()
-                .map(|r| Rejection { reason: r.reason, nodes: r.nodes, example: r.example })
-                .collect(),
-            nearest: tally.nearest.into_iter().map(|n| NearMiss { node: n.node, lacks: n.lacks }).collect(),
-        }
+        let chosen = chosen.and_then(|node| self.facts.registered.get(&node.id)).map(|r| r.name.clone());
+        Explanation { nodes, chosen, ..fit::counted(judged) }
     }
 
     fn reasons(&self, plan: &Plan, peer: &Peer, map: &CapabilityMap) -> Vec<String> {

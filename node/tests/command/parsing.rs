@@ -113,6 +113,7 @@ fn a_wrong_command_line_exits_2_and_says_what_is_expected() {
         (&["create", "A", "--require", "=1"], "the key is empty"),
         (&["create", "A", "--require", "x=1", "--require", "x=2"], "two values"),
         (&["create", "A", "--placement", "best"], "least-loaded"),
+        (&["create", "A", "--prefer", "0:ssd"], "between 1 and"),
         (&["ask", "act-1", "hi"], "an actor's address"),
         (&["nodes", "--connect", "127.0.0.1:5340"], "needs an operator's token"),
         (&["nodes", "--connect", "5340", "--token", "x"], "is not HOST:PORT"),
@@ -228,6 +229,8 @@ fn create_and_explain_take_the_same_flags() {
         "gpu >= 2",
         "--prefer",
         "ssd",
+        "--prefer",
+        "10:gpu > 4",
         "--placement",
         "least-loaded",
         "--on",
@@ -244,7 +247,8 @@ fn create_and_explain_take_the_same_flags() {
             .require("Has DB access")
             .equal("zone", "eu-1")
             .expression("gpu >= 2")
-            .prefer("ssd", 1),
+            .prefer("ssd", 1)
+            .prefer("gpu > 4", 10),
         placement: Placement::LeastLoaded,
         on: Some("db".into()),
         global_name: Some("greeter".into()),
