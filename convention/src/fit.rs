@@ -6,6 +6,11 @@ use odeon_capabilities::{CapabilityMap, Matcher, Refusal, Requirements, Requirem
 /// Why a node that is to become empty takes no actor: the same text wherever it is noticed.
 pub(crate) const DRAINING: &str = "is draining";
 
+/// Why a node takes no second actor of a group: the same text wherever it is noticed.
+pub(crate) fn has_group(group: &str) -> String {
+    format!("has an actor of group {group:?} already")
+}
+
 /// Requirements that were understood.
 #[derive(Debug)]
 pub(crate) struct Wish {

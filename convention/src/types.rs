@@ -56,6 +56,9 @@ pub struct CreateSpec {
     pub parent: Option<Address>,
     /// The address that its creator's node promised for it; none lets the host mint one.
     pub promised: Option<Address>,
+    /// A group of which a node has one actor at most. The last field, as [`NodeFacts::draining`] is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distinct: Option<String>,
 }
 
 /// How a node is chosen among those that accept.
@@ -222,4 +225,7 @@ pub struct Hosted {
     pub address: Address,
     /// Its global name.
     pub global_name: Option<String>,
+    /// Its group, while it lives. The last field, as [`NodeFacts::draining`] is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distinct: Option<String>,
 }

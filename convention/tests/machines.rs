@@ -10,6 +10,8 @@ mod scene;
 mod draining;
 #[path = "machines/fleet.rs"]
 mod fleet;
+#[path = "machines/groups.rs"]
+mod groups;
 #[path = "machines/liveness.rs"]
 mod liveness;
 #[path = "machines/member.rs"]

@@ -670,6 +670,7 @@ impl Outside for Hosting {
             on: None,
             parent,
             promised: Some(child),
+            distinct: None,
         };
         self.tell_driver(Event::CreateForActor { child, spec: Box::new(spec) });
     }

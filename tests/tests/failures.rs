@@ -221,6 +221,26 @@ fn a_node_that_does_not_become_empty_in_time_stays_and_takes_nothing_until_it_is
     cluster.until_state("home", "left", TOLD_WITHIN).unwrap();
 }
 
+#[test]
+fn a_standby_is_drained_and_shown_as_left_and_has_its_vote_when_it_is_back() {
+    let mut cluster = fleet();
+    for name in ["second", "third"] {
+        let token = cluster.leader().run(&["token", "create", "--role", "leader"]).ok().out.trim().to_owned();
+        cluster.up(name, with_test_actors(&["--join", &token])).unwrap();
+        cluster.leader().run(&["leaders", "add", name]).ok();
+    }
+    let (sink, _) = cluster.leader().create(&["Sink", "--on", "second"]);
+    // Asked at a standby, which passes it on to the one that leads.
+    cluster.node("third").run(&["node", "drain", "second"]).ok();
+    cluster.until_state("second", "left", TOLD_WITHIN).unwrap();
+    assert_eq!(cluster.node_mut("second").wait(TOLD_WITHIN).unwrap(), 0);
+    let gone = cluster.leader().run(&["ask", &sink, "report"]);
+    assert!(gone.code == 1 && gone.err.contains("OD-140"), "{gone:?}");
+    cluster.node_mut("second").restart().unwrap();
+    let back = cluster.until_state("second", "alive", BACK_WITHIN).unwrap();
+    assert_eq!((&back["role"], &back["draining"]), (&"standby".into(), &false.into()), "{back}");
+}
+
 fn image() -> String {
     format!("{}/../examples/hello/hello.zip", env!("CARGO_MANIFEST_DIR"))
 }

@@ -177,6 +177,45 @@ fn one_global_name_is_one_actor_however_many_nodes_ask_at_once() {
 }
 
 #[test]
+fn a_group_has_one_actor_on_a_node_also_under_the_next_leader() {
+    let mut cluster = fleet();
+    let create = |cluster: &Cluster, at: &str| {
+        cluster.node(at).run(&["create", "odeon.TestActor", "--distinct", "replica", "--json"])
+    };
+    let made: Vec<_> = ["web", "web", "db"].iter().map(|at| create(&cluster, at).ok().json()).collect();
+    let mut hosts: Vec<_> = made.iter().map(|m| m["node"].as_str().unwrap()).collect();
+    assert_eq!(hosts[0], "web", "the asker's own node first");
+    hosts.sort_unstable();
+    assert_eq!(hosts, ["db", "leader", "web"]);
+    let full = |cluster: &Cluster, nodes: &str| {
+        let refused = create(cluster, "web");
+        assert_eq!(refused.code, 4, "{refused:?}");
+        let expected = format!("{nodes} has an actor of group \"replica\" already");
+        assert!(refused.err.contains(&expected), "{refused:?}");
+    };
+    full(&cluster, "3 of 3");
+    cluster.node("web").create(&["odeon.TestActor", "--distinct", "other"]);
+
+    cluster.node_mut("leader").kill();
+    cluster.node_mut("leader").restart().unwrap();
+    for name in ["db", "web"] {
+        cluster.until_state(name, "alive", CHECKED_WITHIN).unwrap();
+    }
+    let again = create(&cluster, "web").ok().json();
+    assert_eq!(again["node"], "leader", "its own actor ended with it: {again}");
+    full(&cluster, "3 of 3");
+
+    let on_db = made.iter().find(|m| m["node"] == "db").unwrap();
+    cluster.node("web").run(&["stop", on_db["address"].as_str().unwrap()]).ok();
+    let again = odeon_tests::cluster::eventually(CHECKED_WITHIN, "the group is free again", || {
+        let again = create(&cluster, "web");
+        Ok((again.code == 0).then(|| again.json()))
+    })
+    .unwrap();
+    assert_eq!(again["node"], "db");
+}
+
+#[test]
 fn equal_nodes_share_what_is_created_with_spread() {
     let mut cluster = Cluster::new().unwrap();
     for name in ["a", "b", "c", "d"] {

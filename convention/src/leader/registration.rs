@@ -86,6 +86,8 @@ impl Leader {
         peer.images = facts.images.into_iter().collect();
         peer.actors = facts.load.actors;
         peer.draining = facts.draining;
+        let groups = facts.hosted.iter().filter_map(|h| h.distinct.clone().map(|group| (group, h.request)));
+        peer.groups = groups.collect();
         self.leases.renew(from.id, now);
         self.peers.returned(from.id);
         self.enter(from, MemberState::Alive, "it registered", now);
@@ -304,5 +306,9 @@ fn oversized(facts: &NodeFacts) -> Option<String> {
                 .iter()
                 .filter_map(|h| h.global_name.as_ref())
                 .find_map(|n| name("a global name", n, limits::NAME_BYTES_MAX))
+        })
+        .or_else(|| {
+            let mut groups = facts.hosted.iter().filter_map(|h| h.distinct.as_ref());
+            groups.find_map(|group| name("a group", group, limits::GROUP_BYTES_MAX))
         })
 }

@@ -128,7 +128,7 @@ impl Leader {
             }
             let fits = class.nodes().iter().filter(|id| plan.spec.on.is_none_or(|on| on == **id));
             let fits = fits.filter(|id| !tried.contains_key(*id)).filter_map(|id| self.peers.live.get(id));
-            let fits = fits.filter(|peer| unwilling(peer).is_none());
+            let fits = fits.filter(|peer| unwilling(peer, &plan.spec).next().is_none());
             let mut fits = fits.filter(|peer| plan.type_fits(peer, class.map())).peekable();
             if fits.peek().is_some() && verdict.is_none() {
                 accepting.unchecked.get_or_insert_with(|| class.map().clone());
@@ -175,7 +175,7 @@ impl Leader {
 
     fn reasons(&self, plan: &Plan, peer: &Peer, map: &CapabilityMap) -> Vec<String> {
         let mut reasons = self.lacks(plan, peer, map);
-        reasons.extend(unwilling(peer));
+        reasons.extend(unwilling(peer, &plan.spec));
         if reasons.is_empty() {
             match self.verdicts.of(&plan.key, map, plan.failures_since) {
                 Some(CheckVerdict::Refused) => reasons.push("the actor's own check refuses".to_owned()),
@@ -253,8 +253,10 @@ impl Leader {
 }
 
 /// Why a node takes no actor at the moment, whatever it has.
-fn unwilling(peer: &Peer) -> Option<String> {
-    peer.draining.then(|| fit::DRAINING.to_owned())
+fn unwilling<'a>(peer: &'a Peer, spec: &'a CreateSpec) -> impl Iterator<Item = String> + 'a {
+    let draining = peer.draining.then(|| fit::DRAINING.to_owned());
+    let group = spec.distinct.as_ref().filter(|group| peer.groups.contains_key(*group));
+    draining.into_iter().chain(group.map(|group| fit::has_group(group)))
 }
 
 fn candidate(peer: &Peer, score: u32) -> Candidate {

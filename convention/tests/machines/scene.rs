@@ -52,6 +52,7 @@ pub(crate) fn spec() -> CreateSpec {
         on: None,
         parent: None,
         promised: None,
+        distinct: None,
     }
 }
 

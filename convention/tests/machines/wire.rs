@@ -2,7 +2,7 @@
 
 use crate::scene::{address, facts, image, named, node, request};
 use odeon_convention::limits;
-use odeon_convention::types::{Hosted, Load, NodeFacts};
+use odeon_convention::types::{CreateSpec, Hosted, Load, NodeFacts};
 use odeon_convention::wire::{CodecError, PlaceOutcome, ToLeader, ToMember, decode, encode};
 use proptest::prelude::*;
 
@@ -13,7 +13,12 @@ fn some_message() -> impl Strategy<Value = ToLeader> {
             let mut facts = facts(n, &[("db", true.into()), ("ram", v.into()), ("zone", "ä".into())]);
             if hosts {
                 let global_name = Some(format!("name-{n}"));
-                facts.hosted.push(Hosted { request: request(n, 1), address: address(node(n), 1), global_name });
+                facts.hosted.push(Hosted {
+                    request: request(n, 1),
+                    address: address(node(n), 1),
+                    global_name,
+                    distinct: None,
+                });
             }
             ToLeader::Register(Box::new(facts))
         }),
@@ -69,6 +74,45 @@ struct EarlierFacts {
     images: Vec<odeon_convention::types::SourceHash>,
     load: Load,
     hosted: Vec<Hosted>,
+}
+
+/// A creation and what hosts it, where nobody knows of groups.
+#[derive(Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+struct EarlierSpec {
+    actor: String,
+    image: Option<odeon_convention::types::SourceHash>,
+    requirements: odeon_capabilities::Requirements,
+    global_name: Option<String>,
+    placement: odeon_convention::types::Placement,
+    on: Option<odeon::NodeId>,
+    parent: Option<odeon::Address>,
+    promised: Option<odeon::Address>,
+}
+
+#[derive(Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+struct EarlierHosted {
+    request: odeon_convention::types::RequestId,
+    address: odeon::Address,
+    global_name: Option<String>,
+}
+
+#[test]
+fn a_node_that_does_not_know_of_groups_is_read_and_reads() {
+    let spec = named("clock");
+    let (actor, requirements, placement) = (spec.actor.clone(), spec.requirements.clone(), spec.placement);
+    let (image, on, parent, promised, global_name) = (None, None, None, None, spec.global_name.clone());
+    let earlier = EarlierSpec { actor, image, requirements, global_name, placement, on, parent, promised };
+    assert_eq!(decode::<CreateSpec>(&encode(&earlier).unwrap()).as_ref(), Ok(&spec));
+    assert_eq!(decode::<EarlierSpec>(&encode(&spec).unwrap()), Ok(earlier));
+    let grouped = CreateSpec { distinct: Some("red".to_owned()), ..spec };
+    assert_eq!(decode::<CreateSpec>(&encode(&grouped).unwrap()), Ok(grouped));
+
+    let hosted = Hosted { request: request(1, 1), address: address(node(1), 1), global_name: None, distinct: None };
+    let earlier = EarlierHosted { request: hosted.request, address: hosted.address, global_name: None };
+    assert_eq!(decode::<Hosted>(&encode(&earlier).unwrap()).as_ref(), Ok(&hosted));
+    assert_eq!(decode::<EarlierHosted>(&encode(&hosted).unwrap()), Ok(earlier));
+    let grouped = Hosted { distinct: Some("red".to_owned()), ..hosted };
+    assert_eq!(decode::<Hosted>(&encode(&grouped).unwrap()), Ok(grouped));
 }
 
 #[test]

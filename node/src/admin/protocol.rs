@@ -119,6 +119,9 @@ pub struct CreateArguments {
     pub global_name: Option<String>,
     /// Its first message.
     pub argument: Option<Value>,
+    /// A group of which a node has one actor at most.
+    #[serde(default)]
+    pub distinct: Option<String>,
 }
 
 /// Which log lines to give.

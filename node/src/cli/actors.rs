@@ -41,6 +41,9 @@ pub(crate) struct CreateFlags {
     /// A name that is unique in the convention
     #[arg(long, value_name = "NAME")]
     global_name: Option<String>,
+    /// At most one actor of this group on a node: at most 256 bytes
+    #[arg(long, value_name = "GROUP", value_parser = values::group)]
+    distinct: Option<String>,
     /// The actor's first message: JSON, or a plain string
     #[arg(long = "arg", value_name = "MESSAGE", value_parser = values::value, allow_negative_numbers = true)]
     argument: Option<Value>,
@@ -108,6 +111,7 @@ impl CreateFlags {
             on: self.on,
             global_name: self.global_name,
             argument: self.argument,
+            distinct: self.distinct,
         }))
     }
 }

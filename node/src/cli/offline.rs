@@ -15,7 +15,7 @@ const FLEET_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 /// What nobody can say without a node.
 const NOT_LOOKED_AT: &str = "note: from the file alone: the actor's own check, what its type requires, \
-     which nodes have it and global names are not looked at";
+     which nodes have it, global names and groups are not looked at";
 
 /// Explains on the fleet that a file holds, as `odeon nodes --json` writes it.
 pub(super) fn explain(out: &mut Output<'_>, flags: CreateFlags, file: &Path) -> Result<(), CommandError> {

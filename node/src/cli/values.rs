@@ -4,6 +4,7 @@
 
 use odeon::{NodeId, Value};
 use odeon_capabilities::Preference;
+use odeon_convention::limits::GROUP_BYTES_MAX;
 use serde::de::IgnoredAny;
 use std::time::Duration;
 
@@ -52,6 +53,14 @@ pub(crate) fn preference(text: &str) -> Result<Preference, String> {
 /// Reads the key of a capability.
 pub(crate) fn key(text: &str) -> Result<String, String> {
     if text.is_empty() { Err("the key is empty".to_owned()) } else { Ok(text.to_owned()) }
+}
+
+/// Reads the name of a group.
+pub(crate) fn group(text: &str) -> Result<String, String> {
+    match text.len() {
+        1..=GROUP_BYTES_MAX => Ok(text.to_owned()),
+        bytes => Err(format!("a group has {bytes} bytes, expected 1 to {GROUP_BYTES_MAX}")),
+    }
 }
 
 /// Reads a duration such as `500ms`, `10m` or `1h30m`.

@@ -114,6 +114,7 @@ fn a_wrong_command_line_exits_2_and_says_what_is_expected() {
         (&["create", "A", "--require", "x=1", "--require", "x=2"], "two values"),
         (&["create", "A", "--placement", "best"], "least-loaded"),
         (&["create", "A", "--prefer", "0:ssd"], "between 1 and"),
+        (&["create", "A", "--distinct", ""], "a group has 0 bytes, expected 1 to 256"),
         (&["ask", "act-1", "hi"], "an actor's address"),
         (&["nodes", "--connect", "127.0.0.1:5340"], "needs an operator's token"),
         (&["nodes", "--connect", "5340", "--token", "x"], "is not HOST:PORT"),
@@ -237,6 +238,8 @@ fn create_and_explain_take_the_same_flags() {
         "db",
         "--global-name",
         "greeter",
+        "--distinct",
+        "replica",
         "--arg",
         "[1]",
     ];
@@ -253,6 +256,7 @@ fn create_and_explain_take_the_same_flags() {
         on: Some("db".into()),
         global_name: Some("greeter".into()),
         argument: Some(Value::List(vec![1.into()])),
+        distinct: Some("replica".into()),
     });
     assert_eq!(request_of(&[&["create"], &flags[..]].concat()), Request::Create(expected.clone()));
     assert_eq!(request_of(&[&["explain"], &flags[..]].concat()), Request::Explain(expected));

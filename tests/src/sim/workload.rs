@@ -83,6 +83,7 @@ impl World {
         ]);
         let on = self.random.chance(5).then(|| self.nodes[self.random.below(self.nodes.len())].id());
         let global_name = self.random.chance(25).then(|| (*self.random.pick(&NAMES)).to_owned());
+        let distinct = self.random.chance(15).then(|| (*self.random.pick(&["red", "green"])).to_owned());
         CreateSpec {
             actor: actor.to_owned(),
             image,
@@ -92,6 +93,7 @@ impl World {
             on,
             parent: None,
             promised: None,
+            distinct,
         }
     }
 

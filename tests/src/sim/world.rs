@@ -665,8 +665,8 @@ impl World {
         }
         self.saw(&Seen::Launching { host: me, request, accepts });
         if let Ok(address) = result {
-            let name = spec.global_name.clone();
-            self.saw(&Seen::ActorBorn { host: me, address, request, name });
+            let (name, group) = (spec.global_name.clone(), spec.distinct.clone());
+            self.saw(&Seen::ActorBorn { host: me, address, request, name, group });
         }
         self.later_at_member(delay, node, me, member::Input::Launched { request, result });
     }
