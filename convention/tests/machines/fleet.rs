@@ -12,7 +12,7 @@ fn scene() -> Scene {
     let with = |n: u8, gpu: i64, zone: &str| NodeFacts {
         load: Load { actors: u32::from(n) },
         draining: n == 3,
-        ..facts(n, &[("gpu", gpu.into()), ("zone", zone.into()), ("db", (n % 2 == 0).into())])
+        ..facts(n, &[("gpu", gpu.into()), ("zone", zone.into()), ("db", n.is_multiple_of(2).into())])
     };
     let zones = ["a", "b", "a", "b", "a", "c", "a"];
     let members: Vec<NodeFacts> = (1..).zip(zones).map(|(n, zone)| with(n, i64::from(n) % 4, zone)).collect();

@@ -17,17 +17,21 @@ fn some_message() -> impl Strategy<Value = ToLeader> {
                     request: request(n, 1),
                     address: address(node(n), 1),
                     global_name,
-                    distinct: None,
+                    distinct: (v > 0).then(|| "red".to_owned()),
                 });
             }
+            facts.draining = v % 2 == 0;
             ToLeader::Register(Box::new(facts))
         }),
         (any::<u8>(), any::<u64>(), any::<bool>(), ".{0,20}").prop_map(|(n, number, again, name)| {
             let mut spec = named(&name);
             spec.requirements = spec.requirements.require("db").equal("zone", "a").expression("a > 1").prefer("b", 3);
             spec.image = Some(image(n, "1").hash);
+            spec.distinct = again.then(|| name.clone());
             ToLeader::Create { request: request(n, number), again, spec: Box::new(spec) }
         }),
+        (any::<u8>(), ".{0,20}").prop_map(|(n, group)| ToLeader::GroupFreed { group, request: request(n, 1) }),
+        any::<bool>().prop_map(|draining| ToLeader::Draining { draining }),
         ".{0,40}"
             .prop_map(|reason| ToLeader::Placed { request: request(1, 2), outcome: PlaceOutcome::Refused { reason } }),
     ]

@@ -4,10 +4,10 @@
 
 use super::nodes::{find_living, living};
 use super::{AGAIN_AFTER, NodeBackend, Outcome, PEER_TIME_MAX, failed, led};
-use crate::admin::protocol::{Reply, Request};
+use crate::admin::protocol::{Failed, Reply, Request};
 use crate::driver::{Event, View};
 use hashbrown::HashSet;
-use odeon::NodeRef;
+use odeon::{Address, NodeRef};
 use odeon_convention::codes;
 use std::time::{Duration, Instant};
 
@@ -44,22 +44,24 @@ impl NodeBackend {
     }
 
     async fn drain_here(&self, timeout: Duration) -> Outcome {
-        if self.view().await?.led.is_some() {
-            let reason = format!("node {} leads: it can be shut down, but not drained", self.name);
-            return Err(failed(codes::NODE_LEADS, reason));
-        }
+        self.leads_not(&self.view().await?)?;
         self.event(Event::Drain { draining: true }).await?;
         let until = Instant::now() + timeout.min(DRAIN_TIME_MAX);
         let mut asked = HashSet::new();
         loop {
             // What is being launched is counted before the actors are, so that none is missed in between.
-            let Some(launching) = self.view().await?.draining else {
+            let view = self.view().await?;
+            let Some(launching) = view.draining else {
                 return Err(failed(codes::NOT_DRAINED, format!("the draining of node {} was cancelled", self.name)));
             };
-            let left = self.hosting.ask_all_to_exit(&mut asked) + launching;
+            let (actors, known) = self.ask_all_to_exit(asked).await?;
+            let left = actors + launching;
             if left == 0 {
+                // The leadership may have come to it meanwhile.
+                self.leads_not(&view)?;
                 break;
             }
+            asked = known;
             if Instant::now() >= until {
                 return Err(failed(codes::NOT_DRAINED, self.left_over(left, timeout)));
             }
@@ -67,6 +69,18 @@ impl NodeBackend {
         }
         self.event(Event::Leave).await?;
         Ok(Reply::Done)
+    }
+
+    fn leads_not(&self, view: &View) -> Result<(), Failed> {
+        let reason = || format!("node {} leads: it can be shut down, but not drained", self.name);
+        if view.led.is_some() { Err(failed(codes::NODE_LEADS, reason())) } else { Ok(()) }
+    }
+
+    /// Off the I/O threads: there may be a million actors.
+    async fn ask_all_to_exit(&self, mut asked: HashSet<Address>) -> Result<(usize, HashSet<Address>), Failed> {
+        let hosting = self.hosting.clone();
+        let done = tokio::task::spawn_blocking(move || (hosting.ask_all_to_exit(&mut asked), asked)).await;
+        done.map_err(|e| failed(codes::INTERNAL, e.to_string()))
     }
 
     fn left_over(&self, left: usize, timeout: Duration) -> String {
