@@ -216,6 +216,7 @@ fn a_node_that_does_not_become_empty_in_time_stays_and_takes_nothing_until_it_is
     assert_eq!(far["draining"], false, "{far}");
     let led = cluster.leader().run(&["node", "drain", "leader"]);
     assert!(led.code == 1 && led.err.contains("error[OD-137]"), "{led:?}");
+    cluster.until_state("home", "alive", BACK_WITHIN).unwrap();
     cluster.node("home").run(&["node", "drain"]).ok();
     assert_eq!(cluster.node_mut("home").wait(TOLD_WITHIN).unwrap(), 0, "its own owner may do it too");
     cluster.until_state("home", "left", TOLD_WITHIN).unwrap();

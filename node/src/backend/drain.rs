@@ -56,13 +56,15 @@ impl NodeBackend {
             };
             let (actors, known) = self.ask_all_to_exit(asked).await?;
             let left = actors + launching;
-            if left == 0 {
+            let late = Instant::now() >= until;
+            // A node that leaves while it has no leader would be taken for dead: it waits for one as for its actors.
+            if left == 0 && (view.leader.is_some() || late) {
                 // The leadership may have come to it meanwhile.
                 self.leads_not(&view)?;
                 break;
             }
             asked = known;
-            if Instant::now() >= until {
+            if late {
                 return Err(failed(codes::NOT_DRAINED, self.left_over(left, timeout)));
             }
             tokio::time::sleep(DRAIN_LOOK).await;
