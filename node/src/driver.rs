@@ -374,9 +374,8 @@ impl Driver {
     }
 
     fn leave(&mut self) {
-        // A drained node has nothing that anybody could keep; the one that leads has nobody to say so to.
-        let says_so = self.member.draining().is_some() && self.leader.is_none();
-        if self.means.ledger.is_some() && !says_so {
+        let follows = self.joined.is_some() && self.leader.is_none();
+        if self.means.ledger.is_some() && !follows {
             // A leader that stops comes back with its folder: its members keep what they have.
             self.end = Some(End::Left);
         } else {

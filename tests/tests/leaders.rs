@@ -170,6 +170,7 @@ fn five_leaders_that_are_split_two_to_three_go_on_on_one_side_only_and_agree_whe
     let seen: Vec<_> = (1..5).map(|n| leading(cluster.node(&format!("l{n}")))).collect();
     assert!(seen.iter().all(|leader| leader.is_some() && *leader == seen[0]), "{seen:?}");
     assert_eq!(cluster.node("l1").create(&named).0, one);
-    cluster.up("joiner", on(6, &["--join", &token]).and(&["--listen", "10.99.53.7:5350"])).unwrap();
+    let listen = Some(format!("{}:5350", Hosts::address(6)));
+    cluster.up("joiner", Start { listen, ..on(6, &["--join", &token]) }).unwrap();
     cluster.until_state("few", "alive", CAUGHT_UP_WITHIN).unwrap();
 }

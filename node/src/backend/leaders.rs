@@ -90,7 +90,10 @@ impl NodeBackend {
         }
     }
 
-    pub(super) fn leaders(&self, view: &View) -> Outcome {
+    pub(super) async fn leaders(&self, view: &View) -> Outcome {
+        if !view.may_lead {
+            return self.ask_leader(view, &Request::Leaders).await;
+        }
         let led = led(view)?;
         let ledger = self.ledger.as_ref().ok_or_else(not_leading)?;
         let reached = ledger.reached();

@@ -1,5 +1,6 @@
 //! One node: its start, its member machine, its actors.
 
+use super::clock::Clock;
 use super::truth;
 use odeon::{Address, Incarnation, NodeId, NodeRef};
 use odeon_capabilities::CapabilityMap;
@@ -30,7 +31,9 @@ pub(super) struct Process {
     pub(super) asked: BTreeMap<u64, CreateSpec>,
     pub(super) tickets: u64,
     pub(super) slots: u32,
-    /// The time of the timer event that counts.
+    /// It began with this start.
+    pub(super) clock: Clock,
+    /// The time of the timer event that counts, as the world has it.
     pub(super) wakes_at: Option<u64>,
 }
 
@@ -51,7 +54,7 @@ impl Node {
         NodeId(id)
     }
 
-    pub(super) fn start(&mut self, capabilities: CapabilityMap, seed: u64) -> NodeRef {
+    pub(super) fn start(&mut self, capabilities: CapabilityMap, seed: u64, clock: Clock) -> NodeRef {
         self.starts += 1;
         let me = NodeRef { id: self.id(), incarnation: Incarnation(self.starts) };
         let facts = NodeFacts {
@@ -76,6 +79,7 @@ impl Node {
             asked: BTreeMap::new(),
             tickets: 0,
             slots: 0,
+            clock,
             wakes_at: None,
         });
         me
