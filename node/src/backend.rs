@@ -4,6 +4,7 @@
 
 mod actors;
 mod create;
+mod drain;
 mod images;
 mod leaders;
 mod logs;
@@ -72,7 +73,8 @@ impl Backend for NodeBackend {
 
 impl NodeBackend {
     /// Answers; again, where the leader changed on the way and to do it twice is to do it once.
-    async fn answer(&self, caller: Caller, request: Request, replies: &Replies) -> Outcome {
+    async fn answer(&self, caller: Caller, mut request: Request, replies: &Replies) -> Outcome {
+        self.name_myself(&mut request);
         let again_until = Instant::now() + AGAIN_MAX;
         loop {
             let outcome = self.answer_once(caller, &request, replies).await;
@@ -97,6 +99,8 @@ impl NodeBackend {
             Request::Nodes => Ok(Reply::Nodes(self.nodes(&view).await?)),
             Request::SetCapabilities { on, delta } => self.set_capabilities(&view, &caller, on, delta).await,
             Request::Shutdown { on } => self.shut_down(&view, on).await,
+            Request::Drain { on, timeout_ms } => self.drain(&view, on, timeout_ms).await,
+            Request::CancelDrain { on } => self.cancel_drain(&view, on).await,
             Request::CreateToken { role, ttl_s, uses, claims } => self.create_token(role, ttl_s, uses, claims).await,
             Request::PushImage(push) => self.push_image(&view, push).await,
             Request::Images => Ok(Reply::Images(self.images(&view).await?)),
@@ -206,6 +210,8 @@ fn allowed(caller: &Caller, request: &Request, leads: bool) -> Result<(), Failed
             | Request::AddLeader { .. }
             | Request::RemoveLeader { .. }
             | Request::Shutdown { on: Some(_) }
+            | Request::Drain { on: Some(_), .. }
+            | Request::CancelDrain { on: Some(_) }
     );
     let among_leaders = matches!(
         request,

@@ -149,6 +149,7 @@ async fn run_once(options: &UpOptions, registry: &Registry, logging: &LogSetup, 
         images: images.held().map_err(unusable(&stored))?,
         load: Load::default(),
         hosted: Vec::new(),
+        draining: false,
     };
     let member = Member::new(MemberConfig::default(), me, facts, seed()?);
     let seat = Seat { name: name.clone(), listen: listen.clone() };

@@ -7,6 +7,7 @@
 mod asking;
 mod checks;
 mod definitions;
+mod draining;
 mod frame;
 mod outside;
 mod receiving;
@@ -29,7 +30,7 @@ use odeon_convention::types::{CheckOutcome, CheckVerdict, CreateOutcome, CreateS
 use outside::Outpost;
 use parking_lot::{Mutex, RwLock};
 use routes::{Located, Nodes, Promise, Promises, Waiting};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use tokio::sync::{Notify, mpsc};
 
@@ -53,6 +54,7 @@ pub(crate) struct Hosting {
     me: NodeRef,
     definitions: Definitions,
     capabilities: RwLock<Arc<CapabilityMap>>,
+    draining: AtomicBool,
     pub(crate) checks: Checks,
     system: OnceLock<System>,
     links: OnceLock<Links>,
@@ -83,6 +85,7 @@ impl Hosting {
             me,
             definitions: Definitions::new(registry),
             capabilities: RwLock::new(Arc::new(capabilities)),
+            draining: AtomicBool::new(false),
             checks: Checks::new(),
             system: OnceLock::new(),
             links: OnceLock::new(),

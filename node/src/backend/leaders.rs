@@ -239,9 +239,10 @@ impl NodeBackend {
             | Request::Leaders
             | Request::AddLeader { .. }
             | Request::RemoveLeader { .. } => true,
-            Request::SetCapabilities { on, .. } | Request::Shutdown { on } => {
-                on.as_ref().is_some_and(|on| !self.is_me(on))
-            }
+            Request::SetCapabilities { on, .. }
+            | Request::Shutdown { on }
+            | Request::Drain { on, .. }
+            | Request::CancelDrain { on } => on.as_ref().is_some_and(|on| !self.is_me(on)),
             _ => false,
         }
     }

@@ -67,7 +67,7 @@ impl Outside for Outpost {
 impl Hosting {
     fn resolve(&self, own: Option<&str>, request: &CreateRequest) -> Resolution {
         let image = request.image.as_deref().or(own);
-        if request.global_name.is_some() {
+        if request.global_name.is_some() || self.is_draining() {
             return Resolution::Elsewhere;
         }
         let matcher = match Matcher::new(&request.requirements) {
@@ -101,6 +101,7 @@ impl Hosting {
             on: None,
             parent,
             promised: Some(child),
+            distinct: None,
         };
         self.tell_driver(Event::CreateForActor { child, spec: Box::new(spec) });
     }

@@ -23,6 +23,8 @@ pub(super) struct Process {
     pub(super) member: Member,
     /// As the driver was told; what its actors see.
     pub(super) capabilities: CapabilityMap,
+    /// As the driver was told.
+    pub(super) draining: bool,
     pub(super) actors: BTreeMap<Address, Actor>,
     pub(super) store: BTreeSet<SourceHash>,
     /// Creations that were asked for here and not answered.
@@ -64,12 +66,14 @@ impl Node {
             images: Vec::new(),
             load: Load::default(),
             hosted: Vec::new(),
+            draining: false,
         };
         let config = MemberConfig { leader_absent_ms: 10_000, ..MemberConfig::default() };
         self.running = Some(Process {
             me,
             member: Member::new(config, me, facts, seed),
             capabilities,
+            draining: false,
             actors: BTreeMap::new(),
             store: BTreeSet::new(),
             asked: BTreeMap::new(),

@@ -652,6 +652,11 @@ impl World {
                     process.capabilities = map;
                 }
             }
+            member::Effect::Draining { draining } => {
+                if let Some(process) = self.running(node, me) {
+                    process.draining = draining;
+                }
+            }
             member::Effect::MemberGone { node: gone, .. } => {
                 self.saw(&Seen::ToldGone { to: me, node: gone });
                 if self.options.broken == Broken::GoneTwice {
@@ -715,15 +720,15 @@ impl World {
         let fails = self.random.chance(2);
         let number = self.nodes[node].number;
         let Some(process) = self.running(node, me) else { return };
-        let accepts = truth::accepts(spec, number, &process.capabilities);
+        let accepts = !process.draining && truth::accepts(spec, number, &process.capabilities);
         let result = if fails { Err("out of memory".to_owned()) } else { Ok(process.mint()) };
         if let Ok(address) = result {
             process.actors.insert(address, Actor { request, name: spec.global_name.clone() });
         }
         self.saw(&Seen::Launching { host: me, request, accepts });
         if let Ok(address) = result {
-            let name = spec.global_name.clone();
-            self.saw(&Seen::ActorBorn { host: me, address, request, name });
+            let (name, group) = (spec.global_name.clone(), spec.distinct.clone());
+            self.saw(&Seen::ActorBorn { host: me, address, request, name, group });
         }
         self.later_at_member(delay, node, me, member::Input::Launched { request, result });
     }
