@@ -108,6 +108,7 @@ impl NodeBackend {
             Request::SetAuthority { authority } => self.set_authority(authority).await,
             Request::Authority => self.authority(&view, replies).await,
             Request::Create(arguments) => self.create(&view, *arguments).await,
+            Request::CreateOnEveryNode(arguments) => self.create_on_every_node(&view, *arguments).await,
             Request::Explain(arguments) => self.explain(&view, *arguments).await,
             Request::Ask { address, message, timeout_ms } => self.ask(address, &message, timeout_ms).await,
             Request::Tell { address, message } => self.tell(address, &message),

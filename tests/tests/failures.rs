@@ -90,6 +90,21 @@ fn a_node_that_was_held_up_and_declared_gone_starts_again_in_its_process_and_its
 }
 
 #[test]
+fn a_convention_runs_over_ipv6() {
+    let v6 = |arguments: &[&str]| Start { listen: Some("[::1]:0".to_owned()), ..with_test_actors(arguments) };
+    let mut cluster = Cluster::led_by(v6(&["--authority", "accept-all"])).unwrap();
+    cluster.member("far", v6(&["--capability", "nursery=true"])).unwrap();
+    assert!(cluster.node("far").listen.starts_with("[::1]:"), "{}", cluster.node("far").listen);
+    let (address, node) = cluster.leader().create(&["odeon.TestActor", "--require", "nursery"]);
+    assert_eq!(node, "far");
+    assert!(cluster.leader().ask(&address, "there?").ends_with("got: there?"));
+    let token = cluster.leader().run(&["token", "create", "--role", "operator"]).ok().out;
+    let listen = cluster.leader().listen.clone();
+    let nodes = cluster.leader().run(&["--connect", &listen, "--token", token.trim(), "nodes"]).ok();
+    assert!(nodes.out.contains("far"), "{nodes:?}");
+}
+
+#[test]
 fn a_child_that_is_stopped_on_another_node_is_told_once_too() {
     let cluster = fleet();
     let (keeper, _) = cluster.node("home").create(&["Keeper"]);

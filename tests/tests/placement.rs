@@ -55,6 +55,33 @@ fn when_the_capability_goes_the_same_create_exits_4_and_explain_says_the_same() 
 }
 
 #[test]
+fn one_actor_comes_on_every_node_that_accepts() {
+    let cluster = fleet();
+    let every = ["create", "odeon.TestActor", "--placement", "every-node", "--json"];
+    let nodes = |ran: odeon_tests::cluster::Ran| -> Vec<String> {
+        let made = ran.ok().json();
+        let made = made.as_array().unwrap().clone();
+        for one in &made {
+            let reply = cluster.node("db").ask(one["address"].as_str().unwrap(), "there?");
+            assert!(reply.ends_with("got: there?"), "{reply}");
+        }
+        made.iter().map(|one| one["node"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(nodes(cluster.node("web").run(&every)), ["db", "leader", "web"]);
+    let zoned = [&every[..], &["--where", "zone in ['eu-1', 'us-1']"]].concat();
+    assert_eq!(nodes(cluster.leader().run(&zoned)), ["db", "web"], "who does not accept is no failure");
+    let once = [&zoned[..], &["--distinct", "agents"]].concat();
+    assert_eq!(nodes(cluster.leader().run(&once)), ["db", "web"]);
+    let again = cluster.leader().run(&once);
+    assert!(again.code == 4 && again.err.contains("agents"), "{again:?}");
+    let nowhere = cluster.node("web").run(&[&every[..], &["--require", "moon"]].concat());
+    assert!(nowhere.code == 4 && nowhere.err.contains("3 of 3"), "{nowhere:?}");
+    for wrong in [["--on", "db"], ["--global-name", "one"]] {
+        assert_eq!(cluster.node("web").run(&[&every[..], &wrong[..]].concat()).code, 2);
+    }
+}
+
+#[test]
 fn of_two_preferences_the_heavier_one_decides() {
     let cluster = fleet();
     for (eu, us, expected) in [("10:", "", "db"), ("", "2:", "web")] {

@@ -52,6 +52,8 @@ pub enum Request {
     },
     Authority,
     Create(Box<CreateArguments>),
+    /// One on every node that accepts.
+    CreateOnEveryNode(Box<CreateArguments>),
     Explain(Box<CreateArguments>),
     Ask {
         address: Address,
@@ -160,6 +162,7 @@ pub enum Reply {
     Images(Vec<ImageItem>),
     Authority(AuthorityView),
     Created(CreatedItem),
+    CreatedOnEveryNode(EveryNode),
     Explained(Explanation),
     /// The reply to an ask; its exact value.
     Answer(Value),
@@ -287,6 +290,15 @@ pub struct CreatedItem {
     pub address: Address,
     /// The host's name.
     pub node: String,
+}
+
+/// What `odeon create --placement every-node` did.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EveryNode {
+    /// By the names of their hosts.
+    pub created: Vec<CreatedItem>,
+    /// Nodes that accept and have none all the same, with the reason.
+    pub failed: Vec<(String, Failed)>,
 }
 
 /// A line of `odeon actors`.

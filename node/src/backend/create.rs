@@ -2,13 +2,18 @@
 
 use super::nodes::living;
 use super::{NodeBackend, Outcome, failed};
-use crate::admin::protocol::{CreateArguments, CreatedItem, Failed, Reply};
+use crate::admin::protocol::{CreateArguments, CreatedItem, EveryNode, Failed, Reply};
 use crate::driver::{Event, View};
 use crate::link;
-use odeon::{Encoded, NodeId, UNTYPED, Value};
+use odeon::{Address, Encoded, NodeId, NodeRef, UNTYPED, Value};
 use odeon_convention::codes;
-use odeon_convention::types::{CreateOutcome, CreateSpec};
-use tokio::sync::oneshot;
+use odeon_convention::types::{CreateOutcome, CreateSpec, Explanation};
+use std::sync::Arc;
+use tokio::sync::{Semaphore, oneshot};
+use tokio::task::JoinSet;
+
+/// Creations of one command that are under way at once.
+const CREATIONS_AT_ONCE: usize = 256;
 
 /// Bytes of a message from a command: what a link takes less the addresses around it. An actor on this node is held
 /// to the same, so that it does not matter where an actor lives.
@@ -18,6 +23,52 @@ impl NodeBackend {
     pub(super) async fn create(&self, view: &View, arguments: CreateArguments) -> Outcome {
         let argument = arguments.argument.as_ref().map(encode).transpose()?;
         let spec = self.spec(view, arguments).await?;
+        let (address, node) = self.create_one(spec, argument).await?;
+        Ok(Reply::Created(CreatedItem { address, node: self.name_of(view, node).await }))
+    }
+
+    /// Creates one on every node that accepts. Those that do not are no failure, unless all of them do not.
+    pub(super) async fn create_on_every_node(&self, view: &View, arguments: CreateArguments) -> Outcome {
+        if arguments.on.is_some() || arguments.global_name.is_some() {
+            return Err(failed(codes::BAD_REQUEST, "on every node there is neither one node nor one name"));
+        }
+        let argument = arguments.argument.as_ref().map(encode).transpose()?;
+        let spec = self.spec(view, arguments.clone()).await?;
+        let at_once = Arc::new(Semaphore::new(CREATIONS_AT_ONCE));
+        let mut creations = JoinSet::new();
+        for item in self.nodes(view).await? {
+            if living(&item.name, item.state).is_err() {
+                continue;
+            }
+            let on = item.id.parse().map_err(|_| failed(codes::INTERNAL, format!("{:?} is no id", item.id)))?;
+            let (backend, argument, at_once) = (self.clone(), argument.clone(), at_once.clone());
+            let spec = CreateSpec { on: Some(on), ..spec.clone() };
+            creations.spawn(async move {
+                // Never closed.
+                let _place = at_once.acquire_owned().await;
+                (item.name, backend.create_one(spec, argument).await)
+            });
+        }
+        let mut every = EveryNode { created: Vec::new(), failed: Vec::new() };
+        while let Some(created) = creations.join_next().await {
+            match created.map_err(|e| failed(codes::INTERNAL, e.to_string()))? {
+                (node, Ok((address, _))) => every.created.push(CreatedItem { address, node }),
+                (_, Err(refused)) if refused.code == codes::NO_COMPATIBLE_NODE => {}
+                (node, Err(error)) => every.failed.push((node, error)),
+            }
+        }
+        every.created.sort_by(|a, b| a.node.cmp(&b.node));
+        every.failed.sort_by(|a, b| a.0.cmp(&b.0));
+        if !every.created.is_empty() || !every.failed.is_empty() {
+            return Ok(Reply::CreatedOnEveryNode(every));
+        }
+        match self.explain(view, arguments).await? {
+            Reply::Explained(explanation) => Err(no_node(explanation)),
+            _ => Err(failed(codes::INTERNAL, "the leader explains nothing")),
+        }
+    }
+
+    async fn create_one(&self, spec: CreateSpec, argument: Option<Encoded>) -> Result<(Address, NodeRef), Failed> {
         let (end, outcome) = oneshot::channel();
         self.event(Event::Create { spec: Box::new(spec), end }).await?;
         match outcome.await.map_err(|_| super::stopping())? {
@@ -25,13 +76,9 @@ impl NodeBackend {
                 if let Some(argument) = argument.filter(|_| !existing) {
                     self.hosting.tell(address, argument);
                 }
-                Ok(Reply::Created(CreatedItem { address, node: self.name_of(view, node).await }))
+                Ok((address, node))
             }
-            CreateOutcome::NoCompatibleNode(explanation) => Err(Failed {
-                code: codes::NO_COMPATIBLE_NODE,
-                message: super::actors::no_node(&explanation),
-                explanation: Some(explanation),
-            }),
+            CreateOutcome::NoCompatibleNode(explanation) => Err(no_node(explanation)),
             CreateOutcome::Refused { code, reason } => Err(failed(code, reason)),
         }
     }
@@ -83,6 +130,11 @@ impl NodeBackend {
         living(name_or_id, node.state)?;
         node.id.parse().map_err(|_| unknown())
     }
+}
+
+fn no_node(explanation: Explanation) -> Failed {
+    let message = super::actors::no_node(&explanation);
+    Failed { code: codes::NO_COMPATIBLE_NODE, message, explanation: Some(explanation) }
 }
 
 /// A message without a Rust type, in the form that crosses boundaries.

@@ -3,7 +3,7 @@
 use super::output::{plain, value_text};
 use super::session::unexpected;
 use super::{CommandError, Session, values};
-use crate::admin::protocol::{CreateArguments, Reply, Request};
+use crate::admin::protocol::{CreateArguments, EveryNode, Reply, Request};
 use clap::{Args, ValueEnum};
 use odeon::{Address, Requirements, Value};
 use odeon_capabilities::Preference;
@@ -79,6 +79,8 @@ enum PlacementName {
     Pack,
     /// The less loaded of two nodes taken at random
     LeastLoaded,
+    /// One on each node that accepts
+    EveryNode,
 }
 
 impl CreateFlags {
@@ -102,6 +104,8 @@ impl CreateFlags {
             PlacementName::Spread => Placement::Spread,
             PlacementName::Pack => Placement::Pack,
             PlacementName::LeastLoaded => Placement::LeastLoaded,
+            // No choice is left to make.
+            PlacementName::EveryNode => Placement::Spread,
         };
         Ok(Box::new(CreateArguments {
             image: self.image,
@@ -118,7 +122,15 @@ impl CreateFlags {
 
 /// `odeon create`
 pub(crate) async fn create(session: &mut Session<'_, '_>, flags: CreateFlags) -> Result<(), CommandError> {
-    match session.ask(&Request::Create(flags.into_arguments()?)).await? {
+    let request = match flags.placement {
+        PlacementName::EveryNode if flags.on.is_some() || flags.global_name.is_some() => {
+            return Err(CommandError::Usage("--placement every-node takes neither --on nor --global-name".into()));
+        }
+        PlacementName::EveryNode => Request::CreateOnEveryNode(flags.into_arguments()?),
+        _ => Request::Create(flags.into_arguments()?),
+    };
+    match session.ask(&request).await? {
+        Reply::CreatedOnEveryNode(every) => created_on_every_node(session, every),
         Reply::Created(created) => {
             if !session.out.is_json() {
                 session.out.note(&format!("created on {}", plain(&created.node)));
@@ -126,6 +138,20 @@ pub(crate) async fn create(session: &mut Session<'_, '_>, flags: CreateFlags) ->
             session.out.value(&created, |c| c.address.to_string())
         }
         other => Err(unexpected(&other)),
+    }
+}
+
+fn created_on_every_node(session: &mut Session<'_, '_>, every: EveryNode) -> Result<(), CommandError> {
+    session.out.value(&every.created, |created| {
+        let lines: Vec<_> = created.iter().map(|c| format!("{} {}", c.address, plain(&c.node))).collect();
+        lines.join("\n")
+    })?;
+    for (node, failed) in &every.failed {
+        session.out.note(&format!("not on {}: {}", plain(node), plain(&failed.message)));
+    }
+    match every.failed.into_iter().next() {
+        None => Ok(()),
+        Some((_, failed)) => Err(failed.into()),
     }
 }
 
