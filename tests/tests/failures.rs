@@ -90,6 +90,19 @@ fn a_node_that_was_held_up_and_declared_gone_starts_again_in_its_process_and_its
 }
 
 #[test]
+fn a_creation_whose_only_candidate_is_dead_fails_as_soon_as_that_is_known() {
+    let mut cluster = fleet();
+    cluster.node_mut("far").kill();
+    let asked = Instant::now();
+    let refused = cluster.node("home").run(&["create", "odeon.TestActor", "--require", "nursery"]);
+    assert!(refused.code == 4 && refused.err.contains("error[OD-130]"), "{refused:?}");
+    assert!(asked.elapsed() < TOLD_WITHIN, "it took {:?}", asked.elapsed());
+    let again = Instant::now();
+    assert_eq!(cluster.node("home").run(&["create", "odeon.TestActor", "--require", "nursery"]).code, 4);
+    assert!(again.elapsed() < Duration::from_secs(1), "it took {:?}", again.elapsed());
+}
+
+#[test]
 fn a_convention_runs_over_ipv6() {
     let v6 = |arguments: &[&str]| Start { listen: Some("[::1]:0".to_owned()), ..with_test_actors(arguments) };
     let mut cluster = Cluster::led_by(v6(&["--authority", "accept-all"])).unwrap();
