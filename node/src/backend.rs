@@ -111,6 +111,7 @@ impl NodeBackend {
             Request::Actors { node } => self.actors(&view, node).await,
             Request::Status { of } => self.status(&view, of).await,
             Request::Logs(query) => self.logs(&view, query, replies).await,
+            Request::CollectedLogs(query) => self.collected_logs(&query, replies).await,
             Request::HoldImage(image) => self.hold_image(&view, &image).await,
             Request::Leaders => self.leaders(&view),
             Request::AddLeader { node } => self.add_leader(&view, &node).await,

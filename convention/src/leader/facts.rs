@@ -49,6 +49,7 @@ impl PartialEq for Changed {
 pub(crate) struct Token {
     pub(crate) fact: TokenFact,
     pub(crate) used: u32,
+    /// The record that made it. A use is no new token: whoever comes while it is written comes with a known one.
     pub(crate) index: u64,
 }
 
@@ -182,7 +183,6 @@ impl Facts {
                 self.tokens_changed.0 = index;
                 if let Some(token) = self.tokens.get_mut(&id) {
                     token.used = token.used.saturating_add(1);
-                    token.index = index;
                 }
             }
             Record::NodeAdmitted { node, role, claims } => self.admit(node, role, claims),

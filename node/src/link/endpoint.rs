@@ -6,7 +6,7 @@ use super::socket::Watched;
 use crate::identity::trust::{ClientVerifier, Expect, ServerVerifier, provider};
 use crate::identity::{Identity, Tokens};
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
-use quinn::{EndpointConfig, IdleTimeout, Runtime, TokioRuntime, TransportConfig, VarInt};
+use quinn::{AsyncUdpSocket, EndpointConfig, IdleTimeout, Runtime, TokioRuntime, TransportConfig, VarInt};
 use quinn_proto::HashedConnectionIdGenerator;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::version::TLS13;
@@ -149,8 +149,18 @@ pub(crate) fn token_client(
 
 /// An endpoint that only dials.
 pub(crate) fn dialler(towards: SocketAddr) -> Result<quinn::Endpoint, LinkError> {
+    dialler_through(towards, |socket| socket)
+}
+
+/// The same through a socket that stands between it and the network.
+pub(crate) fn dialler_through(
+    towards: SocketAddr,
+    between: impl FnOnce(Arc<dyn AsyncUdpSocket>) -> Arc<dyn AsyncUdpSocket>,
+) -> Result<quinn::Endpoint, LinkError> {
     let any: SocketAddr = if towards.is_ipv4() { ([0, 0, 0, 0], 0).into() } else { ([0u16; 8], 0).into() };
     let failed = |e: std::io::Error| LinkError::Listen { address: any, reason: e.to_string() };
     let socket = socket(any, SOCKET_RECEIVE_BYTES)?;
-    quinn::Endpoint::new(EndpointConfig::default(), None, socket, Arc::new(TokioRuntime)).map_err(failed)
+    let socket = between(TokioRuntime.wrap_udp_socket(socket).map_err(failed)?);
+    quinn::Endpoint::new_with_abstract_socket(EndpointConfig::default(), None, socket, Arc::new(TokioRuntime))
+        .map_err(failed)
 }

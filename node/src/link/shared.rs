@@ -40,7 +40,16 @@ impl Shared {
         let leads = config.identity.role() == Role::Leader;
         let receive_bytes = if leads { SOCKET_RECEIVE_BYTES_LEADER } else { SOCKET_RECEIVE_BYTES };
         let endpoint = endpoint::node(config.listen, receive_bytes, &config.identity, &config.tokens, on_garbage)?;
-        Ok(Arc::new(Self {
+        Ok(Self::over(endpoint, config, refusals, events))
+    }
+
+    pub(crate) fn over(
+        endpoint: quinn::Endpoint,
+        config: LinkConfig,
+        refusals: Arc<Refusals>,
+        events: Arc<dyn LinkEvents>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
             identity: config.identity,
             name: config.name,
             tokens: config.tokens,
@@ -52,7 +61,7 @@ impl Shared {
             gate: Gate::default(),
             refusals,
             tickets: AtomicU64::new(1),
-        }))
+        })
     }
 
     pub(crate) fn me(&self) -> NodeRef {
