@@ -28,7 +28,7 @@ fn tls(e: impl std::fmt::Display) -> LinkError {
 
 fn transport(keep_alive: Option<Duration>, peer_may_open: bool) -> Arc<TransportConfig> {
     let mut transport = TransportConfig::default();
-    let (uni, bi) = if peer_may_open { (UNI_STREAMS_MAX, BI_STREAMS_MAX) } else { (0, 0) };
+    let (uni, bi) = if peer_may_open { (UNI_STREAMS_MAX, BI_STREAMS_AT_FIRST) } else { (0, 0) };
     transport
         .max_concurrent_uni_streams(VarInt::from_u32(uni))
         .max_concurrent_bidi_streams(VarInt::from_u32(bi))
@@ -38,6 +38,10 @@ fn transport(keep_alive: Option<Duration>, peer_may_open: bool) -> Arc<Transport
         .datagram_receive_buffer_size(None)
         .keep_alive_interval(keep_alive)
         .max_idle_timeout(IdleTimeout::try_from(IDLE_TIMEOUT).ok());
+    if !peer_may_open {
+        // What the bearer of a token says and hears is too little to look for larger datagrams.
+        transport.mtu_discovery_config(None);
+    }
     Arc::new(transport)
 }
 
@@ -127,6 +131,11 @@ pub(crate) fn client(
     // The dialler alone shows that it lives; the answers show it of the other side.
     config.transport_config(transport(Some(KEEP_ALIVE), peer_may_open));
     Ok(config)
+}
+
+/// Lets a peer that makes use of them open as many streams in both directions as one may.
+pub(crate) fn allow_all_streams(connection: &quinn::Connection) {
+    connection.set_max_concurrent_bi_streams(VarInt::from_u32(BI_STREAMS_MAX));
 }
 
 /// How a node dials another.

@@ -8,7 +8,6 @@ use super::refusals::{Refusal, Refusals};
 use super::session::Session;
 use super::table::Table;
 use super::{Admission, LinkConfig, LinkEvents, endpoint};
-use crate::identity::trust::Trust;
 use crate::identity::{Identity, Tokens};
 use odeon::NodeRef;
 use odeon_convention::types::Role;
@@ -70,10 +69,6 @@ impl Shared {
 
     pub(crate) fn hello(&self) -> Hello {
         Hello { node: self.me(), name: self.name.clone() }
-    }
-
-    pub(crate) fn trust(&self) -> &Trust {
-        self.identity.trust()
     }
 
     pub(crate) fn next_ticket(&self) -> u64 {
