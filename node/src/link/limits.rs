@@ -32,7 +32,7 @@ pub(crate) const BATCH_BYTES: usize = 64 * 1024;
 pub(crate) const READ_CHUNKS: usize = 64;
 /// Received bytes after which an acknowledgement is due at once.
 pub(crate) const ACK_BYTES: usize = 256 * 1024;
-/// Time after which it is due however little was received.
+/// Time between two of them, however little was received; the first after a pause does not wait.
 pub(crate) const ACK_DELAY: Duration = Duration::from_millis(20);
 
 /// Handshakes under way at most, and of one address.
