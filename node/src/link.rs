@@ -236,6 +236,20 @@ impl Links {
         self.push(&session, 0, frame).map(|_| ()).map_err(|(error, _)| error)
     }
 
+    /// Sends a sign of life: a control frame that may be lost or overtake others, since another one follows soon. It
+    /// is not numbered, acknowledged or sent again, so it costs a leader with thousands of peers as little as can be.
+    ///
+    /// # Errors
+    /// When there is no connection, or as for [`Links::send_control`] where the peer takes no datagrams.
+    pub fn send_sign(&self, to: NodeRef, frame: Vec<u8>) -> Result<(), LinkError> {
+        let session = self.0.table.read().find(to);
+        let connection = session.and_then(|session| session.connection()).ok_or(LinkError::NotConnected(to))?;
+        if connection.max_datagram_size().is_none_or(|max| frame.len() > max) {
+            return self.send_control(to, frame);
+        }
+        connection.send_datagram(frame.into()).map_err(|_| LinkError::NotConnected(to))
+    }
+
     /// Sends on an actor lane. Frames with the same key arrive in order.
     pub fn send(&self, to: NodeRef, lane_key: u64, frame: Vec<u8>) -> Pressure {
         let refused = |error: LinkError, frame| Pressure::Refused { frame, reason: error.to_string() };

@@ -137,6 +137,10 @@ impl Carrier {
                     Some(end) = readers.join_next() => if let Ok(ReaderEnd::Violation(close)) = end {
                         break close;
                     },
+                    sign = connection.read_datagram() => match sign {
+                        Ok(sign) => session.take_sign(&*shared.events, &sign),
+                        Err(e) => break Close::new(CLOSE_DONE, e.to_string()),
+                    },
                     lane = connection.accept_uni() => match lane {
                         Ok(lane) => {
                             let (session, shared) = (session.clone(), shared.clone());

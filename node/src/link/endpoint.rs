@@ -35,7 +35,8 @@ fn transport(keep_alive: Option<Duration>, peer_may_open: bool) -> Arc<Transport
         .stream_receive_window(VarInt::from_u32(STREAM_WINDOW_BYTES))
         .receive_window(VarInt::from_u32(CONNECTION_WINDOW_BYTES))
         .send_window(u64::from(CONNECTION_WINDOW_BYTES))
-        .datagram_receive_buffer_size(None)
+        .datagram_receive_buffer_size(peer_may_open.then_some(SIGNS_BYTES_MAX))
+        .datagram_send_buffer_size(SIGNS_BYTES_MAX)
         .keep_alive_interval(keep_alive)
         .max_idle_timeout(IdleTimeout::try_from(IDLE_TIMEOUT).ok());
     if !peer_may_open {

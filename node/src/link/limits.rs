@@ -64,6 +64,8 @@ pub(crate) const BI_STREAMS_MAX: u32 = 192;
 pub(crate) const BI_STREAMS_AT_FIRST: u32 = 16;
 /// A peer that has opened this many, which is fewer, makes use of them.
 pub(crate) const BI_STREAMS_OF_A_QUIET_PEER: u32 = 8;
+/// Bytes of signs of life that wait to be read, and to be sent; the oldest go first.
+pub(crate) const SIGNS_BYTES_MAX: usize = 4 * 1024;
 /// Bytes under way in one stream, so that no stream takes the whole connection.
 pub(crate) const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
 /// Bytes under way in one connection.

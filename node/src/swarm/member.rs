@@ -8,7 +8,7 @@ use odeon::NodeRef;
 use odeon_capabilities::{CapabilityMap, Delta, Value};
 use odeon_convention::member::{Effect, Input, Member, MemberConfig};
 use odeon_convention::types::{CheckOutcome, CheckVerdict, Load, NodeFacts};
-use odeon_convention::wire::{self, LeaderAt, Word};
+use odeon_convention::wire::{self, LeaderAt, ToLeader, Word};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
@@ -92,6 +92,13 @@ impl Seat {
 
     fn carry_out(&mut self, now: u64, effect: Effect) {
         match effect {
+            Effect::Send { to, message: message @ ToLeader::Renew { .. } } => {
+                Tally::count(&self.tally.said);
+                if let Ok(bytes) = wire::encode(&Word::ToLeader(message)) {
+                    // Another one follows; what became of the link is told by itself.
+                    let _ = self.links.send_sign(to, bytes);
+                }
+            }
             Effect::Send { to, message } => {
                 Tally::count(&self.tally.said);
                 let bytes = wire::encode(&Word::ToLeader(message)).map_err(|e| e.to_string());
