@@ -74,6 +74,10 @@ codes! {
     NODE_UNKNOWN = 134, exit 1;
     /// A capability key or value that no map can hold.
     BAD_CAPABILITY = 135, exit 1;
+    /// Actors were left on a draining node when its time was over.
+    NOT_DRAINED = 136, exit 3;
+    /// The node leads, and so it cannot be drained.
+    NODE_LEADS = 137, exit 1;
     /// No actor has this address any more.
     ACTOR_GONE = 140, exit 1;
     /// The actor failed on the message twice.

@@ -1,6 +1,15 @@
 //! Whether a capability map fits what an actor needs: the creator's requirements and what the actor's type requires.
 
-use odeon_capabilities::{CapabilityMap, Matcher, Refusal, Requirements, RequirementsError, Value};
+use crate::types::{Explanation, NearMiss, Rejection};
+use odeon_capabilities::{CapabilityMap, Matcher, Refusal, Requirements, RequirementsError, Tally, Value};
+
+/// Why a node that is to become empty takes no actor: the same text wherever it is noticed.
+pub(crate) const DRAINING: &str = "is draining";
+
+/// Why a node takes no second actor of a group: the same text wherever it is noticed.
+pub(crate) fn has_group(group: &str) -> String {
+    format!("has an actor of group {group:?} already")
+}
 
 /// Requirements that were understood.
 #[derive(Debug)]
@@ -31,4 +40,17 @@ impl Wish {
 pub(crate) fn missing<'a>(map: &'a CapabilityMap, required: &'a [String]) -> impl Iterator<Item = Refusal> + 'a {
     let lacking = required.iter().filter(|key| !map.value(key).is_some_and(Value::is_true));
     lacking.map(|key| Refusal::Lacks { capability: key.clone() })
+}
+
+/// Counts why nodes do not fit; those that lack nothing accept.
+pub(crate) fn counted(judged: Vec<(String, Vec<String>)>) -> Explanation {
+    let Tally { nodes, accepted, rejected, nearest } = Tally::of(judged);
+    let rejection = |r: odeon_capabilities::Reason| Rejection { reason: r.reason, nodes: r.nodes, example: r.example };
+    Explanation {
+        nodes,
+        accepted,
+        chosen: None,
+        rejected: rejected.into_iter().map(rejection).collect(),
+        nearest: nearest.into_iter().map(|n| NearMiss { node: n.node, lacks: n.lacks }).collect(),
+    }
 }

@@ -240,6 +240,8 @@ pub struct MemberView {
     pub since_ms: u64,
     /// What is linked into it.
     pub natives: Vec<NativeActor>,
+    /// Whether it takes no actor any more.
+    pub draining: bool,
 }
 
 /// Where a member's life stands.

@@ -6,6 +6,7 @@
 
 pub mod codes;
 mod fit;
+pub mod fleet;
 pub mod leader;
 pub mod limits;
 mod liveness;

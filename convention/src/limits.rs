@@ -23,6 +23,8 @@ pub const MESSAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub const MESSAGE_DEPTH_MAX: usize = 64;
 /// Bytes of the name of a node, an actor type or a global name.
 pub const NAME_BYTES_MAX: usize = 256;
+/// Bytes of the name of a group of which a node has one actor at most.
+pub const GROUP_BYTES_MAX: usize = 256;
 /// Bytes of an address to dial.
 pub const LISTEN_BYTES_MAX: usize = 256;
 /// Bytes of a reason that a member gives and that the leader repeats.
@@ -38,8 +40,10 @@ pub const HOSTED_MAX: usize = 65_536;
 pub const CREATIONS_PER_ASKER_MAX: usize = 16_384;
 /// Ended creations that the leader can answer again.
 pub const FINISHED_MAX: usize = 65_536;
-/// Placements without a global name that a member tells its leader of when it registers; the latest stay.
+/// Placements without a global name or group that a member tells its leader of when it registers; the latest stay.
 pub const PLACEMENTS_REMEMBERED_MAX: usize = 16_384;
+/// Actors that a member remembers to have exited before it heard that they were launched.
+pub const EARLY_EXITS_MAX: usize = 65_536;
 /// Placements that a member refused and answers alike within one term.
 pub const REFUSALS_REMEMBERED_MAX: usize = 4_096;
 /// Creations and questions of one member that wait for an answer at once.

@@ -99,6 +99,11 @@ pub enum Input {
         /// Which.
         node: NodeId,
     },
+    /// This node is to become empty, or takes actors again.
+    Drain {
+        /// Whether it is to become empty.
+        draining: bool,
+    },
     /// This node goes, in good order.
     Leave,
     /// The time that was asked for has come.
@@ -156,6 +161,11 @@ pub enum Effect {
     },
     /// The node's capabilities are different now.
     CapabilitiesChanged(odeon_capabilities::CapabilityMap),
+    /// Actors here may create no children here any more, or may again. Those that live here are the driver's to end.
+    Draining {
+        /// Whether this node is to become empty.
+        draining: bool,
+    },
     /// A node is gone: tell the parents of what lived there, and give up what waits for it.
     MemberGone {
         /// Which.

@@ -56,6 +56,9 @@ pub struct CreateSpec {
     pub parent: Option<Address>,
     /// The address that its creator's node promised for it; none lets the host mint one.
     pub promised: Option<Address>,
+    /// A group of which a node has one actor at most. The last field, as [`NodeFacts::draining`] is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distinct: Option<String>,
 }
 
 /// How a node is chosen among those that accept.
@@ -203,6 +206,14 @@ pub struct NodeFacts {
     pub load: Load,
     /// Creations that it hosts and that their askers may ask for again.
     pub hosted: Vec<Hosted>,
+    /// Whether it is to become empty and takes no actor any more. The last field, and left out where it is false: so
+    /// nodes that do not know of it read the same as before.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub draining: bool,
+}
+
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// A creation that a node hosts.
@@ -214,4 +225,7 @@ pub struct Hosted {
     pub address: Address,
     /// Its global name.
     pub global_name: Option<String>,
+    /// Its group, while it lives. The last field, as [`NodeFacts::draining`] is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distinct: Option<String>,
 }

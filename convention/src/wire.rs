@@ -90,6 +90,18 @@ pub enum ToLeader {
     },
     /// The member goes, by its own will.
     Leave,
+    /// The only actor of a group on the member is gone.
+    GroupFreed {
+        /// The group.
+        group: String,
+        /// The creation that it was taken for.
+        request: RequestId,
+    },
+    /// The member takes no actor any more, or takes them again.
+    Draining {
+        /// Whether it is to become empty.
+        draining: bool,
+    },
 }
 
 /// From a leader to a member.

@@ -6,6 +6,12 @@
 #[path = "machines/scene.rs"]
 mod scene;
 
+#[path = "machines/draining.rs"]
+mod draining;
+#[path = "machines/fleet.rs"]
+mod fleet;
+#[path = "machines/groups.rs"]
+mod groups;
 #[path = "machines/liveness.rs"]
 mod liveness;
 #[path = "machines/member.rs"]

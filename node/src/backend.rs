@@ -4,6 +4,7 @@
 
 mod actors;
 mod create;
+mod drain;
 mod images;
 mod leaders;
 mod logs;
@@ -72,7 +73,8 @@ impl Backend for NodeBackend {
 
 impl NodeBackend {
     /// Answers; again, where the leader changed on the way and to do it twice is to do it once.
-    async fn answer(&self, caller: Caller, request: Request, replies: &Replies) -> Outcome {
+    async fn answer(&self, caller: Caller, mut request: Request, replies: &Replies) -> Outcome {
+        self.name_myself(&mut request);
         let again_until = Instant::now() + AGAIN_MAX;
         loop {
             let outcome = self.answer_once(caller, &request, replies).await;
@@ -97,6 +99,8 @@ impl NodeBackend {
             Request::Nodes => Ok(Reply::Nodes(self.nodes(&view).await?)),
             Request::SetCapabilities { on, delta } => self.set_capabilities(&view, &caller, on, delta).await,
             Request::Shutdown { on } => self.shut_down(&view, on).await,
+            Request::Drain { on, timeout_ms } => self.drain(&view, on, timeout_ms).await,
+            Request::CancelDrain { on } => self.cancel_drain(&view, on).await,
             Request::CreateToken { role, ttl_s, uses, claims } => self.create_token(role, ttl_s, uses, claims).await,
             Request::PushImage(push) => self.push_image(&view, push).await,
             Request::Images => Ok(Reply::Images(self.images(&view).await?)),
@@ -111,9 +115,9 @@ impl NodeBackend {
             Request::Actors { node } => self.actors(&view, node).await,
             Request::Status { of } => self.status(&view, of).await,
             Request::Logs(query) => self.logs(&view, query, replies).await,
-            Request::CollectedLogs(query) => self.collected_logs(&query, replies).await,
             Request::HoldImage(image) => self.hold_image(&view, &image).await,
-            Request::Leaders => self.leaders(&view),
+            Request::CollectedLogs(query) => self.collected_logs(&query, replies).await,
+            Request::Leaders => self.leaders(&view).await,
             Request::AddLeader { node } => self.add_leader(&view, &node).await,
             Request::RemoveLeader { node } => self.remove_leader(&view, &node).await,
             Request::Admit { .. } | Request::UseToken { .. } => self.admission(request).await,
@@ -144,6 +148,17 @@ impl NodeBackend {
     /// Hands a request to another node, and its replies but the last to `on_the_way`; gives the last one.
     async fn hand_on(&self, to: NodeRef, request: &Request, on_the_way: Option<&Replies>) -> Outcome {
         let unreachable = |e: &dyn std::fmt::Display| failed(codes::NODE_UNREACHABLE, format!("node {to}: {e}"));
+        self.carry(to, request, on_the_way, unreachable).await
+    }
+
+    /// The same, with another word for a node that does not answer.
+    async fn carry(
+        &self,
+        to: NodeRef,
+        request: &Request,
+        on_the_way: Option<&Replies>,
+        unreachable: impl Fn(&dyn std::fmt::Display) -> Failed,
+    ) -> Outcome {
         let opened = tokio::time::timeout(PEER_TIME_MAX, self.links.open(to, purpose::ADMIN)).await;
         let (mut send, mut recv) = opened.map_err(|_| unreachable(&"no link in time"))?.map_err(|e| unreachable(&e))?;
         write_frame(&mut send, request).await.map_err(|e| unreachable(&e))?;
@@ -195,6 +210,8 @@ fn allowed(caller: &Caller, request: &Request, leads: bool) -> Result<(), Failed
             | Request::AddLeader { .. }
             | Request::RemoveLeader { .. }
             | Request::Shutdown { on: Some(_) }
+            | Request::Drain { on: Some(_), .. }
+            | Request::CancelDrain { on: Some(_) }
     );
     let among_leaders = matches!(
         request,

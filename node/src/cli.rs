@@ -11,6 +11,7 @@ mod help;
 mod images;
 mod leaders;
 mod logs;
+mod offline;
 mod output;
 mod pack;
 mod route;
@@ -73,6 +74,9 @@ enum Command {
     /// Lists and changes who leads together
     #[command(subcommand, disable_help_subcommand = true)]
     Leaders(leaders::LeadersCommand),
+    /// Empties a node before it goes
+    #[command(subcommand, disable_help_subcommand = true)]
+    Node(fleet::NodeCommand),
     /// Changes what a node has
     #[command(subcommand, disable_help_subcommand = true)]
     Capability(fleet::CapabilityCommand),
@@ -85,7 +89,7 @@ enum Command {
     /// Creates an actor and prints its address
     Create(actors::CreateFlags),
     /// Says where an actor would be created and why not elsewhere
-    Explain(actors::CreateFlags),
+    Explain(actors::ExplainFlags),
     /// Sends an actor a message and prints its reply
     Ask {
         #[command(flatten)]
@@ -179,12 +183,16 @@ fn dispatch(cli: Cli, out: &mut Output<'_>, registry: Registry, daemon: Daemon) 
         Command::Up(_) | Command::Demo | Command::Swarm(_) if cli.connect.is_some() => {
             Err(CommandError::Usage("--connect is for commands that ask a node; this one starts its own here".into()))
         }
+        Command::Explain(actors::ExplainFlags { fleet: Some(_), .. }) if cli.connect.is_some() => {
+            Err(CommandError::Usage("--connect is for commands that ask a node; --fleet asks a file".into()))
+        }
         Command::Up(arguments) => {
             let options = arguments.into_options(route::data_folder(cli.data)?, cli.json)?;
             Ok(daemon(options, registry)?)
         }
         // On all processors: here is most of the work.
         Command::Swarm(flags) => runtime(std::thread::available_parallelism())?.block_on(swarm::swarm(out, flags)),
+        Command::Explain(actors::ExplainFlags { create, fleet: Some(file) }) => offline::explain(out, create, &file),
         command => {
             let route = route::route(cli.connect, cli.token, cli.data)?;
             // A thread of its own for the link: what blocks this one, such as a reader who takes his time, must not
@@ -209,11 +217,12 @@ async fn order(command: Command, session: &mut Session<'_, '_>) -> Result<(), Co
         Command::Token(fleet::TokenCommand::Create(arguments)) => fleet::create_token(session, arguments).await,
         Command::Nodes => fleet::nodes(session).await,
         Command::Leaders(command) => leaders::order(session, command).await,
+        Command::Node(command) => fleet::node(session, command).await,
         Command::Capability(command) => fleet::capability(session, command).await,
         Command::Image(command) => images::order(session, command).await,
         Command::Authority(command) => images::authority(session, command).await,
         Command::Create(flags) => actors::create(session, flags).await,
-        Command::Explain(flags) => actors::explain(session, flags).await,
+        Command::Explain(flags) => actors::explain(session, flags.create).await,
         Command::Ask { mail, timeout } => actors::ask(session, mail, timeout).await,
         Command::Tell { mail: actors::Mail { address, message } } => {
             session.order(&Request::Tell { address, message }).await

@@ -22,7 +22,6 @@ use crate::store::Store;
 use crate::test_actor::TestActor;
 use crate::transfer::Images;
 use crate::wasm::{WasmLimits, WasmRuntime};
-use odeon::system::System;
 use odeon::{NodeRef, Registry};
 use odeon_convention::codes;
 use odeon_convention::leader::{Answer, Operation};
@@ -30,6 +29,7 @@ use odeon_convention::member::{Member, MemberConfig};
 use odeon_convention::record::AuthoritySetting;
 use odeon_convention::types::{Load, NativeActor, NodeFacts, Role};
 use std::io::Write;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
@@ -40,6 +40,9 @@ use wiring::{Gate, Wiring};
 const JOIN_WAIT: Duration = Duration::from_secs(5);
 /// How often that is looked at.
 const JOIN_LOOK: Duration = Duration::from_millis(5);
+/// How long the port of an earlier start may be taken.
+const PORT_MAX: Duration = Duration::from_secs(20);
+const PORT_LOOK: Duration = Duration::from_millis(50);
 /// How long actors may take to exit when the node stops.
 const EXIT_MAX: Duration = Duration::from_secs(5);
 /// How long a member may take to leave in good order.
@@ -68,6 +71,7 @@ pub(crate) fn run(options: UpOptions, registry: Registry) -> Result<(), Failed> 
                 End::StartAgain(reason) => {
                     tracing::warn!(reason, "the convention took this node for gone: it starts again");
                     announce = false;
+                    until_free(options.listen).await;
                 }
             }
         }
@@ -75,6 +79,18 @@ pub(crate) fn run(options: UpOptions, registry: Registry) -> Result<(), Failed> 
     // A native check that never ends must not keep the process.
     runtime.shutdown_timeout(Duration::from_secs(1));
     ended
+}
+
+/// Returns once the port of the start before can be had again: connections to peers that do not answer keep it for some
+/// seconds.
+async fn until_free(listen: SocketAddr) {
+    let free = async {
+        while link::can_listen(listen).is_err() {
+            tokio::time::sleep(PORT_LOOK).await;
+        }
+    };
+    // Whoever has it by then is told to the operator by the next start.
+    let _ = tokio::time::timeout(PORT_MAX, free).await;
 }
 
 /// One start of the node, to its end.
@@ -109,7 +125,7 @@ async fn run_once(options: &UpOptions, registry: &Registry, logging: &LogSetup, 
     let images = Arc::new(Images::new(store, runtime, options.allow_remote_images, hosting.clone()));
     let tokens = Tokens::default();
     let gate = leads.then(|| Arc::new(Gate::default()));
-    let wiring = Arc::new(Wiring::new(me, events.clone(), hosting.clone(), images.clone(), log_store.clone()));
+    let wiring = Arc::new(Wiring::new(me, events.clone(), &hosting, log_store.clone()));
     let links = Links::start(
         LinkConfig {
             listen: options.listen,
@@ -122,7 +138,7 @@ async fn run_once(options: &UpOptions, registry: &Registry, logging: &LogSetup, 
     )
     .map_err(|e| failed(codes::LISTEN, e.to_string()))?;
     let listen = links.local_addr().map_err(internal)?.to_string();
-    hosting.attach(System::start(me, workers(), hosting.clone()), links.clone());
+    hosting.attach(workers(), links.clone());
 
     let facts = NodeFacts {
         name: name.clone(),
@@ -133,6 +149,7 @@ async fn run_once(options: &UpOptions, registry: &Registry, logging: &LogSetup, 
         images: images.held().map_err(unusable(&stored))?,
         load: Load::default(),
         hosted: Vec::new(),
+        draining: false,
     };
     let member = Member::new(MemberConfig::default(), me, facts, seed()?);
     let seat = Seat { name: name.clone(), listen: listen.clone() };
@@ -166,7 +183,7 @@ async fn run_once(options: &UpOptions, registry: &Registry, logging: &LogSetup, 
     if let Some(gate) = &gate {
         gate.open(backend.clone());
     }
-    wiring.open(backend.clone(), links.clone());
+    wiring.open(backend.clone());
     let keeper = tokio::spawn(backend.as_ref().clone().keep_images());
     let driver = Driver::new(me, member, seed()?, means, started);
     let driver = tokio::spawn(driver.run(received, listener));
@@ -202,6 +219,11 @@ async fn run_once(options: &UpOptions, registry: &Registry, logging: &LogSetup, 
         ledger.shut_down().await;
     }
     links.shutdown().await;
+    // Each holds the other: whoever starts again in this process needs the folder and the port.
+    wiring.close();
+    if let Some(gate) = gate {
+        gate.close();
+    }
     logging.detach();
     Ok(end)
 }

@@ -84,6 +84,10 @@ pub(crate) enum Event {
         operation: Box<Operation>,
         end: oneshot::Sender<Answer>,
     },
+    /// This node is to become empty, or takes actors again.
+    Drain {
+        draining: bool,
+    },
     View(oneshot::Sender<View>),
     /// Leave in good order.
     Leave,
@@ -100,6 +104,8 @@ pub(crate) struct View {
     pub(crate) led: Option<LedView>,
     /// Whether it may lead, now or at another time.
     pub(crate) may_lead: bool,
+    /// While it is to become empty: how many actors are being launched all the same.
+    pub(crate) draining: Option<usize>,
 }
 
 /// What a leader knows.
@@ -307,6 +313,7 @@ impl Driver {
             }
             Event::ChangeCapabilities { delta, end } => self.change_capabilities(delta, end),
             Event::Operation { operation, end } => self.operation(*operation, end),
+            Event::Drain { draining } => self.take_part(member::Input::Drain { draining }),
             Event::View(end) => {
                 // Who asked may have gone.
                 let _ = end.send(self.view());
@@ -374,11 +381,12 @@ impl Driver {
             authority: leader.authority().clone(),
         });
         let may_lead = self.means.ledger.is_some();
-        View { leader: self.joined, led, may_lead }
+        View { leader: self.joined, led, may_lead, draining: self.member.draining() }
     }
 
     fn leave(&mut self) {
-        if self.means.ledger.is_some() {
+        let follows = self.joined.is_some() && self.leader.is_none();
+        if self.means.ledger.is_some() && !follows {
             // A leader that stops comes back with its folder: its members keep what they have.
             self.end = Some(End::Left);
         } else {

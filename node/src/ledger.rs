@@ -2,7 +2,7 @@
 //!
 //! A lone leader is a group of one. The ledger decides nothing about what a record means, and it never skips what it
 //! cannot read: a log with a hole is an error. The lock against a second process is the data folder's own; the file
-//! is locked as well. Start with [`Ledger`]; `docs/ledger.md` has the format and what happens when it fails.
+//! is locked as well. Start with `Ledger`; `docs/ledger.md` has the format and what happens when it fails.
 
 mod conduct;
 mod entry;

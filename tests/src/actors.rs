@@ -15,6 +15,7 @@ pub fn registry() -> Registry {
         .with::<Source>()
         .with::<Ticker>()
         .with::<Sink>()
+        .with::<Digger>()
         .with::<PanickingCheck>()
         .with::<EndlessCheck>()
 }
@@ -217,6 +218,25 @@ impl Sink {
     #[handler]
     fn report(&mut self, _ask: &String, cx: &mut Context) {
         cx.reply(self.report.clone());
+    }
+}
+
+/// Keeps a [`Digger`] busy for so long.
+#[derive(Debug, Serialize, Deserialize, Message)]
+pub struct Dig {
+    /// Milliseconds.
+    pub ms: u64,
+}
+
+/// Is in its handler for as long as it is told, and hears nothing else meanwhile.
+#[derive(Default)]
+pub struct Digger;
+
+#[actor]
+impl Digger {
+    #[handler]
+    fn dig(&mut self, dig: &Dig, _cx: &mut Context) {
+        std::thread::sleep(Duration::from_millis(dig.ms));
     }
 }
 

@@ -4,6 +4,7 @@
 //! tells what it saw to one checker per invariant, after every event. Start with [`run`], then `world`.
 
 mod broken;
+mod clock;
 mod faults;
 mod ledger;
 mod links;
@@ -51,6 +52,8 @@ pub struct Report {
     pub refused: u64,
     pub incompatible: u64,
     pub leader_crashes: u64,
+    /// How often another node took the turn while all links stood.
+    pub leader_moves: u64,
     pub member_crashes: u64,
     pub leader_stalls: u64,
     pub member_restarts: u64,

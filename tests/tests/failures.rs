@@ -64,6 +64,31 @@ fn a_parent_is_told_exactly_once_when_the_node_of_its_child_is_killed_and_the_no
     assert_eq!(exits(cluster.node("home"), &keeper).len(), 1, "told once, also after the node is back");
 }
 
+fn signal(node: &Node, name: &str) {
+    let done = std::process::Command::new("kill").args([name, &node.pid().to_string()]).status().unwrap();
+    assert!(done.success(), "kill {name}");
+}
+
+#[test]
+fn a_node_that_was_held_up_and_declared_gone_starts_again_in_its_process_and_its_actors_are_gone() {
+    let cluster = fleet();
+    let (keeper, _) = cluster.node("home").create(&["Keeper"]);
+    let child = adopt(cluster.node("home"), &keeper);
+    let pid = cluster.node("far").pid();
+    signal(cluster.node("far"), "-STOP");
+    let dead = cluster.until_state("far", "dead", TOLD_WITHIN);
+    signal(cluster.node("far"), "-CONT");
+    dead.unwrap();
+    let back = cluster.until_state("far", "alive", BACK_WITHIN).unwrap();
+    assert_eq!((back["incarnation"].as_u64(), cluster.node("far").pid()), (Some(2), pid));
+    let told = exits(cluster.node("home"), &keeper);
+    assert!(told.len() == 1 && told[0].starts_with(&child), "{told:?}");
+    let gone = cluster.node("far").run(&["ask", &child, "there?"]);
+    assert!(gone.code == 1 && gone.err.contains("OD-140"), "{gone:?}");
+    let again = adopt(cluster.node("home"), &keeper);
+    assert_eq!(cluster.node("far").ask(&again, "there?"), "alive");
+}
+
 #[test]
 fn a_child_that_is_stopped_on_another_node_is_told_once_too() {
     let cluster = fleet();
@@ -148,6 +173,98 @@ fn a_node_that_is_told_to_stop_leaves_at_once_and_with_exit_code_0() {
     assert_eq!(cluster.node_mut("leader").terminate().unwrap(), 0);
     let nobody = cluster.leader().run(&["nodes"]);
     assert_eq!(nobody.code, 6, "{nobody:?}");
+}
+
+#[test]
+fn a_drained_node_is_left_by_its_actors_and_leaves_and_each_parent_is_told_once() {
+    let mut cluster = fleet();
+    let (keeper, _) = cluster.node("home").create(&["Keeper"]);
+    let child = adopt(cluster.node("home"), &keeper);
+    let (parent, _) = cluster.leader().create(&["Keeper", "--on", "far"]);
+    let grandchild = adopt(cluster.node("far"), &parent);
+    assert_eq!(cluster.leader().json(&["actors", "--node", "far"]).as_array().unwrap().len(), 3);
+
+    cluster.leader().run(&["node", "drain", "far"]).ok();
+    let nodes = cluster.leader().json(&["nodes"]);
+    let far = nodes.as_array().unwrap().iter().find(|n| n["name"] == "far").unwrap();
+    assert_eq!(far["state"], "left", "the command returns when it is so: {far}");
+    assert_eq!(cluster.node_mut("far").wait(TOLD_WITHIN).unwrap(), 0);
+    let told = eventually(TOLD_WITHIN, "the parent is told", || {
+        let told = exits(cluster.node("home"), &keeper);
+        Ok((!told.is_empty()).then_some(told))
+    })
+    .unwrap();
+    assert!(told.len() == 1 && told[0].starts_with(&child), "{told:?}");
+    for gone in [&child, &parent, &grandchild] {
+        let asked = cluster.node("home").run(&["ask", gone, "there?"]);
+        assert!(asked.code == 1 && asked.err.contains("OD-140"), "{asked:?}");
+    }
+
+    cluster.node_mut("far").restart().unwrap();
+    let second = adopt(cluster.node("home"), &keeper);
+    assert_eq!(cluster.node("home").ask(&second, "there?"), "alive", "another start takes actors again");
+    assert_eq!(exits(cluster.node("home"), &keeper).len(), 1, "told once, also after the node is back");
+}
+
+#[test]
+fn a_node_that_does_not_become_empty_in_time_stays_and_takes_nothing_until_it_is_told_to() {
+    let mut cluster = fleet();
+    let (digger, node) = cluster.node("far").create(&["Digger"]);
+    assert_eq!(node, "far");
+    cluster.node("far").run(&["tell", &digger, r#"{"Dig": {"ms": 20000}}"#]).ok();
+    let drained = cluster.leader().run(&["node", "drain", "far", "--timeout", "500ms"]);
+    assert_eq!(drained.code, 3, "{drained:?}");
+    assert!(drained.err.contains("error[OD-136]: 1 actor is left on node far after 0.5 s"), "{drained:?}");
+    let far = cluster.until_state("far", "alive", TOLD_WITHIN).unwrap();
+    assert_eq!(far["draining"], true, "{far}");
+
+    let refused = cluster.leader().run(&["create", "Sink", "--on", "far"]);
+    assert_eq!(refused.code, 4, "{refused:?}");
+    assert!(refused.err.contains("1 of 1 is draining"), "{refused:?}");
+    let explained = cluster.leader().json(&["explain", "Sink", "--placement", "spread"]);
+    assert_eq!((&explained["nodes"], &explained["accepted"]), (&3.into(), &2.into()), "{explained}");
+    let expected = serde_json::json!([{"reason": "is draining", "nodes": 1, "example": "far"}]);
+    assert_eq!(explained["rejected"], expected, "{explained}");
+    let (_, node) = cluster.node("far").create(&["Sink"]);
+    assert_ne!(node, "far", "what is asked for there is created elsewhere");
+
+    // The next leader hears of it from the node.
+    cluster.node_mut("leader").kill();
+    cluster.node_mut("leader").restart().unwrap();
+    let far = cluster.until_state("far", "alive", BACK_WITHIN).unwrap();
+    assert_eq!(far["draining"], true, "{far}");
+
+    cluster.leader().run(&["node", "drain", "far", "--cancel"]).ok();
+    let (_, node) = cluster.leader().create(&["Sink", "--on", "far"]);
+    assert_eq!(node, "far");
+    let far = cluster.until_state("far", "alive", TOLD_WITHIN).unwrap();
+    assert_eq!(far["draining"], false, "{far}");
+    let led = cluster.leader().run(&["node", "drain", "leader"]);
+    assert!(led.code == 1 && led.err.contains("error[OD-137]"), "{led:?}");
+    cluster.until_state("home", "alive", BACK_WITHIN).unwrap();
+    cluster.node("home").run(&["node", "drain"]).ok();
+    assert_eq!(cluster.node_mut("home").wait(TOLD_WITHIN).unwrap(), 0, "its own owner may do it too");
+    cluster.until_state("home", "left", TOLD_WITHIN).unwrap();
+}
+
+#[test]
+fn a_standby_is_drained_and_shown_as_left_and_has_its_vote_when_it_is_back() {
+    let mut cluster = fleet();
+    for name in ["second", "third"] {
+        let token = cluster.leader().run(&["token", "create", "--role", "leader"]).ok().out.trim().to_owned();
+        cluster.up(name, with_test_actors(&["--join", &token])).unwrap();
+        cluster.leader().run(&["leaders", "add", name]).ok();
+    }
+    let (sink, _) = cluster.leader().create(&["Sink", "--on", "second"]);
+    // Asked at a standby, which passes it on to the one that leads.
+    cluster.node("third").run(&["node", "drain", "second"]).ok();
+    cluster.until_state("second", "left", TOLD_WITHIN).unwrap();
+    assert_eq!(cluster.node_mut("second").wait(TOLD_WITHIN).unwrap(), 0);
+    let gone = cluster.leader().run(&["ask", &sink, "report"]);
+    assert!(gone.code == 1 && gone.err.contains("OD-140"), "{gone:?}");
+    cluster.node_mut("second").restart().unwrap();
+    let back = cluster.until_state("second", "alive", BACK_WITHIN).unwrap();
+    assert_eq!((&back["role"], &back["draining"]), (&"standby".into(), &false.into()), "{back}");
 }
 
 fn image() -> String {

@@ -74,6 +74,8 @@ fn leaders_are_killed_one_after_the_other_and_nothing_that_was_acknowledged_is_l
     cluster.member("hosts", program(&["--capability", "hosts=true"])).unwrap();
     let image = format!("{}/../examples/hello/hello.zip", env!("CARGO_MANIFEST_DIR"));
     cluster.leader().run(&["image", "push", &image]).ok();
+    let (warns, _) = cluster.node("asks").create(&["odeon.TestActor", "--require", "hosts"]);
+    cluster.node("asks").ask(&warns, "warn under the first leader");
     let all = ["leader", "second", "third"];
     let (mut tokens, mut named, mut slowest) = (Vec::new(), Vec::new(), Duration::ZERO);
     for round in 0..ROUNDS {
@@ -111,6 +113,14 @@ fn leaders_are_killed_one_after_the_other_and_nothing_that_was_acknowledged_is_l
         let name = format!("joiner-{}", &token[token.len() - 6..]).replace(['-', '_'], "x");
         cluster.up(&name, program(&["--join", token])).unwrap();
     }
+    cluster.node("asks").ask(&warns, "warn under the last leader");
+    let logged = eventually(CAUGHT_UP_WITHIN, "the last warning is in the log", || {
+        let out = cluster.node("asks").run(&["logs", "--node", "hosts", "--json"]).ok().out;
+        Ok(out.contains("under the last leader").then_some(out))
+    })
+    .unwrap();
+    assert_eq!(logged.matches("under the first leader").count(), 1, "the log is put together: {logged}");
+    assert!(!logged.contains("\"lost\""), "what another leader has is not lost: {logged}");
     // Whoever leads now holds the image, whether it was there when it was pushed or not.
     let (hello, _) = cluster.node("asks").create(&["hello", "Hello", "--require", "hosts"]);
     assert_eq!(cluster.node("asks").ask(&hello, "are you there?"), "Hello, world!");
@@ -170,6 +180,7 @@ fn five_leaders_that_are_split_two_to_three_go_on_on_one_side_only_and_agree_whe
     let seen: Vec<_> = (1..5).map(|n| leading(cluster.node(&format!("l{n}")))).collect();
     assert!(seen.iter().all(|leader| leader.is_some() && *leader == seen[0]), "{seen:?}");
     assert_eq!(cluster.node("l1").create(&named).0, one);
-    cluster.up("joiner", on(6, &["--join", &token]).and(&["--listen", "10.99.53.7:5350"])).unwrap();
+    let listen = Some(format!("{}:5350", Hosts::address(6)));
+    cluster.up("joiner", Start { listen, ..on(6, &["--join", &token]) }).unwrap();
     cluster.until_state("few", "alive", CAUGHT_UP_WITHIN).unwrap();
 }

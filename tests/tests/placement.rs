@@ -55,6 +55,44 @@ fn when_the_capability_goes_the_same_create_exits_4_and_explain_says_the_same() 
 }
 
 #[test]
+fn of_two_preferences_the_heavier_one_decides() {
+    let cluster = fleet();
+    for (eu, us, expected) in [("10:", "", "db"), ("", "2:", "web")] {
+        let [eu, us] = [format!("{eu}zone == 'eu-1'"), format!("{us}zone == 'us-1'")];
+        let asked = ["odeon.TestActor", "--placement", "pack", "--prefer", &us, "--prefer", &eu];
+        let explained = cluster.leader().json(&[&["explain"], &asked[..]].concat());
+        assert_eq!(explained["accepted"], 3, "{explained}");
+        assert_eq!(cluster.leader().create(&asked).1, expected, "{asked:?}");
+    }
+}
+
+#[test]
+fn a_saved_fleet_is_explained_without_a_node_as_the_leader_does() {
+    let mut cluster = fleet();
+    cluster.member("gone", Start::with(&["Has DB access=true"])).unwrap();
+    cluster.node_mut("gone").terminate().unwrap();
+    cluster.until_state("gone", "left", CHECKED_WITHIN).unwrap();
+    let file = cluster.dir().join("fleet.json");
+    let file = file.to_str().unwrap().to_owned();
+    let asked = [
+        &["--require", "Has DB access"][..],
+        &["--require", "zone=us-1", "--where", "gpu > 1"],
+        &["--prefer", "2:zone == 'us-1'", "--prefer", "zone == 'eu-1'", "--placement", "spread"],
+        &["--on", "web", "--require", "Has DB access"],
+    ];
+    let ask = |flags: &[&str]| cluster.leader().json(&[&["explain", "odeon.TestActor"], flags].concat());
+    let live: Vec<_> = asked.iter().map(|flags| ask(flags)).collect();
+    std::fs::write(&file, cluster.leader().run(&["nodes", "--json"]).ok().out).unwrap();
+    cluster.node_mut("leader").kill();
+    for (flags, live) in asked.iter().zip(live) {
+        let offline =
+            cluster.leader().run(&[&["explain", "odeon.TestActor", "--json", "--fleet", &file], *flags].concat());
+        assert!(offline.err.contains("own check"), "says what it does not know: {offline:?}");
+        assert_eq!(offline.ok().json(), live, "{flags:?}");
+    }
+}
+
+#[test]
 fn an_actor_opens_the_database_on_the_node_that_has_it_and_returns_rows() {
     let database = tempfile::tempdir().unwrap();
     let file = database.path().join("fleet.sqlite");
@@ -136,6 +174,45 @@ fn one_global_name_is_one_actor_however_many_nodes_ask_at_once() {
         Ok((again["address"] != addresses[0].as_str()).then_some(()))
     })
     .unwrap();
+}
+
+#[test]
+fn a_group_has_one_actor_on_a_node_also_under_the_next_leader() {
+    let mut cluster = fleet();
+    let create = |cluster: &Cluster, at: &str| {
+        cluster.node(at).run(&["create", "odeon.TestActor", "--distinct", "replica", "--json"])
+    };
+    let made: Vec<_> = ["web", "web", "db"].iter().map(|at| create(&cluster, at).ok().json()).collect();
+    let mut hosts: Vec<_> = made.iter().map(|m| m["node"].as_str().unwrap()).collect();
+    assert_eq!(hosts[0], "web", "the asker's own node first");
+    hosts.sort_unstable();
+    assert_eq!(hosts, ["db", "leader", "web"]);
+    let full = |cluster: &Cluster, nodes: &str| {
+        let refused = create(cluster, "web");
+        assert_eq!(refused.code, 4, "{refused:?}");
+        let expected = format!("{nodes} has an actor of group \"replica\" already");
+        assert!(refused.err.contains(&expected), "{refused:?}");
+    };
+    full(&cluster, "3 of 3");
+    cluster.node("web").create(&["odeon.TestActor", "--distinct", "other"]);
+
+    cluster.node_mut("leader").kill();
+    cluster.node_mut("leader").restart().unwrap();
+    for name in ["db", "web"] {
+        cluster.until_state(name, "alive", CHECKED_WITHIN).unwrap();
+    }
+    let again = create(&cluster, "web").ok().json();
+    assert_eq!(again["node"], "leader", "its own actor ended with it: {again}");
+    full(&cluster, "3 of 3");
+
+    let on_db = made.iter().find(|m| m["node"] == "db").unwrap();
+    cluster.node("web").run(&["stop", on_db["address"].as_str().unwrap()]).ok();
+    let again = odeon_tests::cluster::eventually(CHECKED_WITHIN, "the group is free again", || {
+        let again = create(&cluster, "web");
+        Ok((again.code == 0).then(|| again.json()))
+    })
+    .unwrap();
+    assert_eq!(again["node"], "db");
 }
 
 #[test]

@@ -185,6 +185,12 @@ impl Leader {
         self.creations.remember(request, CreateOutcome::Created { address, node, existing: false });
     }
 
+    pub(super) fn group_freed(&mut self, from: NodeRef, group: &str, request: RequestId) {
+        if let Some(peer) = self.peers.of_mut(from) {
+            peer.free_group(group, request);
+        }
+    }
+
     pub(super) fn name_freed(&mut self, from: NodeRef, name: String, address: Address) {
         match self.facts.names.get(&name) {
             Some(owner) if owner.node == from && owner.address == address => {
@@ -196,10 +202,11 @@ impl Leader {
 }
 
 fn oversized(spec: &CreateSpec) -> Option<String> {
-    let texts = [Some(&spec.actor), spec.global_name.as_ref()];
-    texts
-        .into_iter()
-        .flatten()
-        .find(|text| text.is_empty() || text.len() > limits::NAME_BYTES_MAX)
-        .map(|text| format!("a name has {} bytes, expected 1 to {}", text.len(), limits::NAME_BYTES_MAX))
+    let names = [Some(&spec.actor), spec.global_name.as_ref()].into_iter().flatten();
+    let names = names.map(|name| ("a name", name, limits::NAME_BYTES_MAX));
+    let group = spec.distinct.iter().map(|group| ("a group", group, limits::GROUP_BYTES_MAX));
+    names
+        .chain(group)
+        .find(|(_, text, max)| text.is_empty() || text.len() > *max)
+        .map(|(what, text, max)| format!("{what} has {} bytes, expected 1 to {max}", text.len()))
 }

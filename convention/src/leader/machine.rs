@@ -186,6 +186,8 @@ impl Leader {
             ToLeader::ImageHeld { hash, held } => self.image_held(from, hash, held),
             ToLeader::Locate { node } => self.locate(from, node),
             ToLeader::Leave => self.left(from, now),
+            ToLeader::GroupFreed { group, request } => self.group_freed(from, &group, request),
+            ToLeader::Draining { draining } => self.draining_changed(from, draining, now),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::{MemberState, MemberView};
 use crate::limits;
-use crate::types::{Millis, NativeActor, SourceHash};
+use crate::types::{Millis, NativeActor, RequestId, SourceHash};
 use odeon::{NodeId, NodeRef};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -22,6 +22,10 @@ pub(crate) struct Peer {
     pub(crate) actors: u32,
     /// Placements that it was given and has not answered.
     pub(crate) placing: u32,
+    /// Whether it takes no actor any more.
+    pub(crate) draining: bool,
+    /// The groups of which it has an actor, or was given one, each with the creation of that.
+    pub(crate) groups: BTreeMap<String, RequestId>,
 }
 
 impl Peer {
@@ -37,6 +41,8 @@ impl Peer {
             images: BTreeSet::new(),
             actors: 0,
             placing: 0,
+            draining: false,
+            groups: BTreeMap::new(),
         }
     }
 
@@ -52,6 +58,13 @@ impl Peer {
         assert!(self.state.may_become(next), "a member cannot go from {:?} to {next:?}", self.state);
         self.since = now;
         Some(std::mem::replace(&mut self.state, next))
+    }
+
+    /// An actor of the group is gone, or did not come to be.
+    pub(crate) fn free_group(&mut self, group: &str, request: RequestId) {
+        if self.groups.get(group) == Some(&request) {
+            self.groups.remove(group);
+        }
     }
 
     pub(crate) fn native(&self, actor: &str) -> Option<&NativeActor> {

@@ -90,6 +90,11 @@ impl Leader {
     /// Asks a node to host, or leaves it for when the node registers on a new link.
     fn ask_to_host(&mut self, request: RequestId, node: NodeRef) {
         let Some(spec) = self.creations.open.get(&request).map(|c| Box::new(c.spec.clone())) else { return };
+        if let Some(group) = &spec.distinct
+            && let Some(peer) = self.peers.of_mut(node)
+        {
+            peer.groups.entry(group.clone()).or_insert(request);
+        }
         if !self.peers.of(node).is_some_and(|p| p.current) {
             return;
         }
@@ -145,6 +150,9 @@ impl Leader {
     fn try_next(&mut self, request: RequestId, node: NodeRef, reason: String, now: Millis) {
         let name = self.facts.registered.get(&node.id).map_or_else(|| node.id.to_string(), |r| r.name.clone());
         if let Some(creation) = self.creations.open.get_mut(&request) {
+            if let (Some(group), Some(peer)) = (&creation.spec.distinct, self.peers.of_mut(node)) {
+                peer.free_group(group, request);
+            }
             creation.tried.insert(node.id, Tried { name, reason });
             creation.stage = Stage::Held;
         }
@@ -178,7 +186,7 @@ impl Leader {
     }
 
     fn adopt(&mut self, node: NodeRef, hosted: Hosted, now: Millis) {
-        let Hosted { request, address, global_name } = hosted;
+        let Hosted { request, address, global_name, distinct: _ } = hosted;
         if !address.is_promised() && address.node() != node {
             return self.drop_word(node, "an address that is not its own");
         }

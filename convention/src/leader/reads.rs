@@ -48,6 +48,7 @@ impl Leader {
             actors: peer.actors,
             since_ms: now.saturating_sub(peer.since),
             natives: peer.natives.clone(),
+            draining: peer.draining,
         })
     }
 

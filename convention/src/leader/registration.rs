@@ -85,6 +85,9 @@ impl Leader {
         peer.natives = facts.natives;
         peer.images = facts.images.into_iter().collect();
         peer.actors = facts.load.actors;
+        peer.draining = facts.draining;
+        let groups = facts.hosted.iter().filter_map(|h| h.distinct.clone().map(|group| (group, h.request)));
+        peer.groups = groups.collect();
         self.leases.renew(from.id, now);
         self.peers.returned(from.id);
         self.enter(from, MemberState::Alive, "it registered", now);
@@ -189,6 +192,18 @@ impl Leader {
         }
     }
 
+    /// A node that is to become empty takes no actor; one that takes them again may be what somebody waits for.
+    pub(super) fn draining_changed(&mut self, from: NodeRef, draining: bool, now: Millis) {
+        let Some(peer) = self.peers.of_mut(from) else { return };
+        if std::mem::replace(&mut peer.draining, draining) == draining {
+            return;
+        }
+        let name = self.facts.registered.get(&from.id).map_or("", |r| r.name.as_str());
+        let what = if draining { "is draining: it takes no actor any more" } else { "takes actors again" };
+        self.outbox.notice(false, from, format!("member {name} {from} {what}"));
+        self.resume_held(now);
+    }
+
     pub(super) fn capabilities_changed(&mut self, from: NodeRef, version: u64, delta: &Delta, now: Millis) {
         let Some(registration) = self.facts.registered.get(&from.id) else { return };
         let mut capabilities = registration.capabilities.clone();
@@ -289,5 +304,9 @@ fn oversized(facts: &NodeFacts) -> Option<String> {
                 .iter()
                 .filter_map(|h| h.global_name.as_ref())
                 .find_map(|n| name("a global name", n, limits::NAME_BYTES_MAX))
+        })
+        .or_else(|| {
+            let mut groups = facts.hosted.iter().filter_map(|h| h.distinct.as_ref());
+            groups.find_map(|group| name("a group", group, limits::GROUP_BYTES_MAX))
         })
 }

@@ -10,10 +10,10 @@ use crate::codes;
 use crate::fit::{self, Wish};
 use crate::limits;
 use crate::placement::{self, Candidate};
-use crate::types::{CheckOutcome, CheckVerdict, CreateSpec, Explanation, Millis, NearMiss, Rejection, RequestId};
+use crate::types::{CheckOutcome, CheckVerdict, CreateSpec, Explanation, Millis, Rejection, RequestId};
 use crate::wire::ToMember;
 use odeon::{NodeId, NodeRef};
-use odeon_capabilities::{CapabilityMap, Tally};
+use odeon_capabilities::CapabilityMap;
 use std::collections::{BTreeMap, HashMap};
 
 /// A creation that was understood.
@@ -128,6 +128,7 @@ impl Leader {
             }
             let fits = class.nodes().iter().filter(|id| plan.spec.on.is_none_or(|on| on == **id));
             let fits = fits.filter(|id| !tried.contains_key(*id)).filter_map(|id| self.peers.live.get(id));
+            let fits = fits.filter(|peer| unwilling(peer, &plan.spec).next().is_none());
             let mut fits = fits.filter(|peer| plan.type_fits(peer, class.map())).peekable();
             if fits.peek().is_some() && verdict.is_none() {
                 accepting.unchecked.get_or_insert_with(|| class.map().clone());
@@ -165,25 +166,16 @@ impl Leader {
         let nodes = u32::try_from(judged.len()).unwrap_or(u32::MAX);
         let went = tried.iter().filter(|(id, _)| !self.peers.live.contains_key(*id));
         judged.extend(went.map(|(_, tried)| (tried.name.clone(), vec![tried.reason.clone()])));
-        let tally = Tally::of(judged);
         // A copy of the generator: to explain changes nothing, not even the next draw.
         let mut random = self.random.clone();
         let chosen = placement::decide(&candidates, plan.spec.placement, asker, |bound| random.below(bound));
-        Explanation {
-            nodes,
-            accepted: tally.accepted,
-            chosen: chosen.and_then(|node| self.facts.registered.get(&node.id)).map(|r| r.name.clone()),
-            rejected: tally
-                .rejected
-                .into_iter()
-                .map(|r| Rejection { reason: r.reason, nodes: r.nodes, example: r.example })
-                .collect(),
-            nearest: tally.nearest.into_iter().map(|n| NearMiss { node: n.node, lacks: n.lacks }).collect(),
-        }
+        let chosen = chosen.and_then(|node| self.facts.registered.get(&node.id)).map(|r| r.name.clone());
+        Explanation { nodes, chosen, ..fit::counted(judged) }
     }
 
     fn reasons(&self, plan: &Plan, peer: &Peer, map: &CapabilityMap) -> Vec<String> {
         let mut reasons = self.lacks(plan, peer, map);
+        reasons.extend(unwilling(peer, &plan.spec));
         if reasons.is_empty() {
             match self.verdicts.of(&plan.key, map, plan.failures_since) {
                 Some(CheckVerdict::Refused) => reasons.push("the actor's own check refuses".to_owned()),
@@ -258,6 +250,13 @@ impl Leader {
         let reason = format!("{}: {}", codes::name(refusal.code), refusal.reason);
         Explanation { nodes, rejected: vec![Rejection { reason, nodes, example }], ..Explanation::default() }
     }
+}
+
+/// Why a node takes no actor at the moment, whatever it has.
+fn unwilling<'a>(peer: &'a Peer, spec: &'a CreateSpec) -> impl Iterator<Item = String> + 'a {
+    let draining = peer.draining.then(|| fit::DRAINING.to_owned());
+    let group = spec.distinct.as_ref().filter(|group| peer.groups.contains_key(*group));
+    draining.into_iter().chain(group.map(|group| fit::has_group(group)))
 }
 
 fn candidate(peer: &Peer, score: u32) -> Candidate {

@@ -5,9 +5,9 @@
 
 use super::Effect;
 use super::machine::Member;
-use super::state::{Job, Link, Origin, Step};
+use super::state::{Claims, Job, Link, Origin, Step};
 use crate::codes;
-use crate::fit::Wish;
+use crate::fit::{DRAINING, Wish, has_group};
 use crate::limits;
 use crate::types::{
     CheckOutcome, CheckVerdict, CreateOutcome, CreateSpec, ImageInfo, Millis, NativeActor, Placement, RequestId,
@@ -35,7 +35,8 @@ impl Member {
     /// or does not mind, nothing has to be unique, and the code is known, approved and here.
     fn may_host_alone(&self, spec: &CreateSpec) -> Option<Vec<String>> {
         let here = spec.on.map_or(spec.placement == Placement::Local, |on| on == self.me.id);
-        let alone = here && spec.global_name.is_none() && spec.requirements.prefer.is_empty();
+        let claims = Claims::of(spec).any();
+        let alone = here && !self.facts.draining && !claims && spec.requirements.prefer.is_empty();
         if !alone {
             return None;
         }
@@ -75,6 +76,9 @@ impl Member {
         if self.jobs.contains_key(&request) {
             return;
         }
+        if self.facts.draining {
+            return self.refuse(request, DRAINING.to_owned());
+        }
         let types = image.as_ref().map_or(&self.facts.natives, |image| &image.actors);
         let Some(required) = required_of(types, &spec.actor) else {
             return self.refuse(request, format!("has no actor {:?}", spec.actor));
@@ -82,8 +86,11 @@ impl Member {
         if let Some(lack) = self.lacks(&spec, &required).into_iter().next() {
             return self.refuse(request, lack);
         }
-        if spec.global_name.is_some() && self.placements.named_full() {
-            return self.refuse(request, "hosts as many named actors as a node may".to_owned());
+        if let Some(group) = spec.distinct.as_ref().filter(|group| self.has_group(group)) {
+            return self.refuse(request, has_group(group));
+        }
+        if Claims::of(&spec).any() && self.placements.claims_full() {
+            return self.refuse(request, "hosts as many actors with a name or a group as a node may".to_owned());
         }
         if spec.image != image.as_ref().map(|image| image.hash) {
             return self.refuse(request, "was not told which image the actor comes from".to_owned());
@@ -94,6 +101,11 @@ impl Member {
             Some(image) => self.fetch(request, image, sources),
             None => self.check(request),
         }
+    }
+
+    /// Whether an actor of the group lives here, or is about to.
+    fn has_group(&self, group: &str) -> bool {
+        self.placements.has_group(group) || self.jobs.values().any(|job| job.spec.distinct.as_deref() == Some(group))
     }
 
     fn refuse(&mut self, request: RequestId, reason: String) {
@@ -184,6 +196,7 @@ impl Member {
     fn launch(&mut self, request: RequestId) {
         if let Some(job) = self.jobs.get_mut(&request) {
             job.step = Step::Launching;
+            self.launching += 1;
             let spec = job.spec.clone();
             self.effects.push_back(Effect::Launch { request, spec });
         }
@@ -200,6 +213,7 @@ impl Member {
 
     pub(super) fn launched(&mut self, request: RequestId, result: Result<Address, String>, now: Millis) {
         let Some(job) = self.jobs.remove(&request) else { return };
+        self.launching = self.launching.saturating_sub(usize::from(job.step == Step::Launching));
         if result.is_ok() {
             self.load_by(1);
         }
@@ -213,6 +227,9 @@ impl Member {
             }
             Origin::Leader => self.launched_for_leader(request, job, result),
         }
+        if self.launching == 0 {
+            self.early_exits.clear();
+        }
         if matches!(self.link, Link::Settling { .. }) {
             self.settle(now);
         }
@@ -221,16 +238,48 @@ impl Member {
     fn launched_for_leader(&mut self, request: RequestId, job: Job, result: Result<Address, String>) {
         match result {
             Ok(address) => {
-                self.placements.insert(request, address, job.spec.global_name);
+                let claims = Claims::of(&job.spec);
+                let global_name = claims.global_name.clone();
+                self.placements.insert(request, address, claims);
                 self.tell(ToLeader::Placed { request, outcome: PlaceOutcome::Placed { address } });
+                if self.early_exits.remove(&address) {
+                    self.freed(address, global_name);
+                }
             }
             Err(why) => self.refuse(request, format!("the constructor failed: {why}")),
         }
     }
 
+    /// From now on this node hosts nothing new, or does so again. What is being launched is launched.
+    pub(super) fn drain(&mut self, draining: bool, now: Millis) {
+        if std::mem::replace(&mut self.facts.draining, draining) == draining {
+            return;
+        }
+        self.effects.push_back(Effect::Draining { draining });
+        self.tell(ToLeader::Draining { draining });
+        let begun = self.jobs.iter().filter(|(_, job)| draining && job.step != Step::Launching);
+        for request in begun.map(|(request, _)| *request).collect::<Vec<_>>() {
+            self.fail(request, DRAINING.to_owned(), now);
+        }
+    }
+
     pub(super) fn exited(&mut self, address: Address, global_name: Option<String>) {
         self.load_by(-1);
-        self.placements.exited(address);
+        if self.launching > 0 && !self.placements.has(&address) {
+            // Perhaps what was launched: then it is told of after its launch, which the leader has to hear of first.
+            if self.early_exits.len() < limits::EARLY_EXITS_MAX {
+                self.early_exits.insert(address);
+            }
+            return;
+        }
+        self.freed(address, global_name);
+    }
+
+    /// What an actor had is free again.
+    fn freed(&mut self, address: Address, global_name: Option<String>) {
+        if let Some((group, request)) = self.placements.exited(address) {
+            self.tell(ToLeader::GroupFreed { group, request });
+        }
         if let Some(name) = global_name {
             self.tell(ToLeader::NameFreed { name, address });
         }

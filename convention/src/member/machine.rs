@@ -6,9 +6,9 @@ use crate::limits;
 use crate::random::Random;
 use crate::types::{Load, Millis, NodeFacts, RequestId};
 use crate::wire::{ToLeader, ToMember};
-use odeon::NodeRef;
+use odeon::{Address, NodeRef};
 use odeon_capabilities::CapabilityMap;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// What an operator can tune.
 #[derive(Debug, Clone)]
@@ -49,6 +49,10 @@ pub struct Member {
     pub(super) numbers: u64,
     pub(super) asking: BTreeMap<u64, Ask>,
     pub(super) jobs: BTreeMap<RequestId, Job>,
+    /// How many jobs are launching.
+    pub(super) launching: usize,
+    /// Actors that exited while something was launching, and that may be what was.
+    pub(super) early_exits: BTreeSet<Address>,
     pub(super) checks: BTreeMap<u64, RequestId>,
     pub(super) tickets: u64,
     pub(super) placements: Placements,
@@ -76,6 +80,8 @@ impl Member {
             numbers: 0,
             asking: BTreeMap::new(),
             jobs: BTreeMap::new(),
+            launching: 0,
+            early_exits: BTreeSet::new(),
             checks: BTreeMap::new(),
             tickets: 0,
             placements: Placements::default(),
@@ -92,6 +98,11 @@ impl Member {
     /// What the node has, as of now.
     pub fn capabilities(&self) -> &CapabilityMap {
         &self.facts.capabilities
+    }
+
+    /// While this node is to become empty: how many actors are being launched all the same, because that had begun.
+    pub fn draining(&self) -> Option<usize> {
+        self.facts.draining.then_some(self.launching)
     }
 
     /// Takes in what happened. `now` never goes back.
@@ -116,6 +127,7 @@ impl Member {
             Input::Exited { address, global_name } => self.exited(address, global_name),
             Input::LoadChanged { load } => self.facts.load = load,
             Input::Locate { node } => self.locate(node, now),
+            Input::Drain { draining } => self.drain(draining, now),
             Input::Leave => self.leave(now),
             Input::Timer => self.timer(now),
         }

@@ -107,7 +107,9 @@ pub(super) struct Placements {
     done: BTreeMap<RequestId, Done>,
     order: VecDeque<RequestId>,
     at: hashbrown::HashMap<Address, RequestId>,
-    named: usize,
+    /// How many of them have a claim.
+    claiming: usize,
+    groups: BTreeMap<String, RequestId>,
     refused: BTreeMap<RequestId, String>,
     refused_order: VecDeque<RequestId>,
 }
@@ -116,53 +118,87 @@ pub(super) struct Placements {
 struct Done {
     address: Address,
     /// None once the actor is gone: the request stays known, so that it is not created a second time.
-    global_name: Option<String>,
+    claims: Claims,
+}
+
+/// What an actor has while it lives, and others have not.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Claims {
+    /// In the whole convention.
+    pub(super) global_name: Option<String>,
+    /// On this node.
+    pub(super) group: Option<String>,
+}
+
+impl Claims {
+    pub(super) fn of(spec: &CreateSpec) -> Self {
+        Self { global_name: spec.global_name.clone(), group: spec.distinct.clone() }
+    }
+
+    pub(super) fn any(&self) -> bool {
+        self.global_name.is_some() || self.group.is_some()
+    }
 }
 
 impl Placements {
-    pub(super) fn insert(&mut self, request: RequestId, address: Address, global_name: Option<String>) {
-        self.named += usize::from(global_name.is_some());
+    pub(super) fn insert(&mut self, request: RequestId, address: Address, claims: Claims) {
+        self.claiming += usize::from(claims.any());
+        if let Some(group) = &claims.group {
+            self.groups.insert(group.clone(), request);
+        }
         self.at.insert(address, request);
-        self.done.insert(request, Done { address, global_name });
+        self.done.insert(request, Done { address, claims });
         self.order.push_back(request);
-        // Names are never forgotten while their actors live; they are bounded when a placement is taken.
-        while self.order.len() > limits::PLACEMENTS_REMEMBERED_MAX + self.named {
+        // Claims are never forgotten while their actors live; they are bounded when a placement is taken.
+        while self.order.len() > limits::PLACEMENTS_REMEMBERED_MAX + self.claiming {
             let Some(oldest) = self.order.pop_front() else { break };
             match self.done.get(&oldest) {
-                Some(done) if done.global_name.is_some() => self.order.push_back(oldest),
+                Some(done) if done.claims.any() => self.order.push_back(oldest),
                 _ => self.forget(oldest),
             }
         }
     }
 
-    pub(super) fn named_full(&self) -> bool {
-        self.named >= limits::HOSTED_MAX - limits::PLACEMENTS_REMEMBERED_MAX
+    pub(super) fn claims_full(&self) -> bool {
+        self.claiming >= limits::HOSTED_MAX - limits::PLACEMENTS_REMEMBERED_MAX
     }
 
     fn forget(&mut self, request: RequestId) {
         if let Some(done) = self.done.remove(&request) {
-            self.named -= usize::from(done.global_name.is_some());
             self.at.remove(&done.address);
         }
+    }
+
+    /// Whether an actor of the group lives here.
+    pub(super) fn has_group(&self, group: &str) -> bool {
+        self.groups.contains_key(group)
+    }
+
+    /// Whether the actor was placed here.
+    pub(super) fn has(&self, address: &Address) -> bool {
+        self.at.contains_key(address)
     }
 
     pub(super) fn address(&self, request: RequestId) -> Option<Address> {
         self.done.get(&request).map(|done| done.address)
     }
 
-    /// The actor is gone.
-    pub(super) fn exited(&mut self, address: Address) {
-        let request = self.at.get(&address);
-        if let Some(done) = request.and_then(|request| self.done.get_mut(request)) {
-            self.named -= usize::from(done.global_name.take().is_some());
-        }
+    /// The actor is gone. Gives the creation whose group is free with that.
+    pub(super) fn exited(&mut self, address: Address) -> Option<(String, RequestId)> {
+        let request = *self.at.get(&address)?;
+        let claims = std::mem::take(&mut self.done.get_mut(&request)?.claims);
+        self.claiming -= usize::from(claims.any());
+        let group = claims.group?;
+        self.groups.remove(&group);
+        Some((group, request))
     }
 
     pub(super) fn list(&self) -> Vec<Hosted> {
         let hosted = |(request, done): (&RequestId, &Done)| Hosted {
             request: *request,
             address: done.address,
-            global_name: done.global_name.clone(),
+            global_name: done.claims.global_name.clone(),
+            distinct: done.claims.group.clone(),
         };
         self.done.iter().map(hosted).collect()
     }

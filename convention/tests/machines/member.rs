@@ -119,6 +119,7 @@ fn what_it_cannot_or_may_not_host_alone_goes_to_the_leader() {
         CreateSpec { requirements: Requirements::none().require("db"), ..local.clone() },
         CreateSpec { requirements: Requirements::none().prefer("true", 1), ..local.clone() },
         CreateSpec { on: Some(node(2).id), ..local.clone() },
+        CreateSpec { distinct: Some("red".to_owned()), ..local.clone() },
         CreateSpec { image: Some(image(1, "1").hash), ..local },
     ];
     for spec in wanted {
@@ -206,8 +207,13 @@ fn a_registration_tells_what_is_hosted_and_waits_for_launches_under_way() {
     let effects = node.give(Input::Launched { request: request(2, 2), result: Ok(at) });
     let clock = Some("clock".to_owned());
     let expected = [
-        Hosted { request: request(2, 1), address: address(crate::scene::node(1), 1), global_name: clock },
-        Hosted { request: request(2, 2), address: at, global_name: None },
+        Hosted {
+            request: request(2, 1),
+            address: address(crate::scene::node(1), 1),
+            global_name: clock,
+            distinct: None,
+        },
+        Hosted { request: request(2, 2), address: at, global_name: None, distinct: None },
     ];
     assert_eq!(hosted(&effects), expected);
     assert_eq!(node.checked(3, CheckVerdict::Accepted), [], "number 3 was given up with its link");

@@ -88,6 +88,7 @@ fn what_a_link_lost_is_asked_again_and_what_it_hosts_is_not_asked_twice() {
         request: request(2, 1),
         address: address(node(1), 4),
         global_name: None,
+        distinct: None,
     });
     let effects = scene.join(node(1), hosting);
     assert_eq!(asked_to_host(&effects), None);

@@ -35,7 +35,7 @@ fn a_creation_that_may_exist_waits_for_every_node_that_could_host_it() {
     assert_eq!(asked_to_host(&scene.create(request(1, 2), spec())), Some(node(1)), "a new one cannot exist");
     assert_eq!(scene.create(request(1, 3), named("clock")), [], "node 2 may host the name");
     let mut hosting = facts(2, &[]);
-    let hosted = Hosted { request: request(1, 1), address: address(node(2), 5), global_name: None };
+    let hosted = Hosted { request: request(1, 1), address: address(node(2), 5), global_name: None, distinct: None };
     hosting.hosted.push(hosted);
     let effects = scene.join(node(2), hosting);
     let outcome = CreateOutcome::Created { address: address(node(2), 5), node: node(2), existing: false };
@@ -58,7 +58,12 @@ fn a_name_that_was_not_durable_is_back_with_its_host() {
     let mut scene = Scene::of(2).crash();
     scene.join(node(2), facts(2, &[]));
     let mut hosting = facts(1, &[]);
-    let hosted = Hosted { request: request(2, 1), address: address(node(1), 1), global_name: Some("clock".to_owned()) };
+    let hosted = Hosted {
+        request: request(2, 1),
+        address: address(node(1), 1),
+        global_name: Some("clock".to_owned()),
+        distinct: None,
+    };
     hosting.hosted.push(hosted);
     assert_eq!(scene.create(request(2, 2), named("clock")), []);
     let effects = scene.join(node(1), hosting);

@@ -38,6 +38,7 @@ pub(crate) fn facts(n: u8, pairs: &[(&str, Value)]) -> NodeFacts {
         images: vec![],
         load: Load::default(),
         hosted: vec![],
+        draining: false,
     }
 }
 
@@ -51,6 +52,7 @@ pub(crate) fn spec() -> CreateSpec {
         on: None,
         parent: None,
         promised: None,
+        distinct: None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::scene::{address, facts, image, named, node, request};
 use odeon_convention::limits;
-use odeon_convention::types::{Hosted, Load};
+use odeon_convention::types::{CreateSpec, Hosted, Load, NodeFacts};
 use odeon_convention::wire::{CodecError, PlaceOutcome, ToLeader, ToMember, decode, encode};
 use proptest::prelude::*;
 
@@ -13,16 +13,25 @@ fn some_message() -> impl Strategy<Value = ToLeader> {
             let mut facts = facts(n, &[("db", true.into()), ("ram", v.into()), ("zone", "ä".into())]);
             if hosts {
                 let global_name = Some(format!("name-{n}"));
-                facts.hosted.push(Hosted { request: request(n, 1), address: address(node(n), 1), global_name });
+                facts.hosted.push(Hosted {
+                    request: request(n, 1),
+                    address: address(node(n), 1),
+                    global_name,
+                    distinct: (v > 0).then(|| "red".to_owned()),
+                });
             }
+            facts.draining = v % 2 == 0;
             ToLeader::Register(Box::new(facts))
         }),
         (any::<u8>(), any::<u64>(), any::<bool>(), ".{0,20}").prop_map(|(n, number, again, name)| {
             let mut spec = named(&name);
             spec.requirements = spec.requirements.require("db").equal("zone", "a").expression("a > 1").prefer("b", 3);
             spec.image = Some(image(n, "1").hash);
+            spec.distinct = again.then(|| name.clone());
             ToLeader::Create { request: request(n, number), again, spec: Box::new(spec) }
         }),
+        (any::<u8>(), ".{0,20}").prop_map(|(n, group)| ToLeader::GroupFreed { group, request: request(n, 1) }),
+        any::<bool>().prop_map(|draining| ToLeader::Draining { draining }),
         ".{0,40}"
             .prop_map(|reason| ToLeader::Placed { request: request(1, 2), outcome: PlaceOutcome::Refused { reason } }),
     ]
@@ -56,6 +65,71 @@ proptest! {
         bytes[at] ^= with;
         let _ = decode::<ToLeader>(&bytes);
     }
+}
+
+/// What a node says of itself that does not know of draining.
+#[derive(Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+struct EarlierFacts {
+    name: String,
+    listen: String,
+    capabilities: odeon_capabilities::CapabilityMap,
+    capabilities_version: u64,
+    natives: Vec<odeon_convention::types::NativeActor>,
+    images: Vec<odeon_convention::types::SourceHash>,
+    load: Load,
+    hosted: Vec<Hosted>,
+}
+
+/// A creation and what hosts it, where nobody knows of groups.
+#[derive(Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+struct EarlierSpec {
+    actor: String,
+    image: Option<odeon_convention::types::SourceHash>,
+    requirements: odeon_capabilities::Requirements,
+    global_name: Option<String>,
+    placement: odeon_convention::types::Placement,
+    on: Option<odeon::NodeId>,
+    parent: Option<odeon::Address>,
+    promised: Option<odeon::Address>,
+}
+
+#[derive(Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+struct EarlierHosted {
+    request: odeon_convention::types::RequestId,
+    address: odeon::Address,
+    global_name: Option<String>,
+}
+
+#[test]
+fn a_node_that_does_not_know_of_groups_is_read_and_reads() {
+    let spec = named("clock");
+    let (actor, requirements, placement) = (spec.actor.clone(), spec.requirements.clone(), spec.placement);
+    let (image, on, parent, promised, global_name) = (None, None, None, None, spec.global_name.clone());
+    let earlier = EarlierSpec { actor, image, requirements, global_name, placement, on, parent, promised };
+    assert_eq!(decode::<CreateSpec>(&encode(&earlier).unwrap()).as_ref(), Ok(&spec));
+    assert_eq!(decode::<EarlierSpec>(&encode(&spec).unwrap()), Ok(earlier));
+    let grouped = CreateSpec { distinct: Some("red".to_owned()), ..spec };
+    assert_eq!(decode::<CreateSpec>(&encode(&grouped).unwrap()), Ok(grouped));
+
+    let hosted = Hosted { request: request(1, 1), address: address(node(1), 1), global_name: None, distinct: None };
+    let earlier = EarlierHosted { request: hosted.request, address: hosted.address, global_name: None };
+    assert_eq!(decode::<Hosted>(&encode(&earlier).unwrap()).as_ref(), Ok(&hosted));
+    assert_eq!(decode::<EarlierHosted>(&encode(&hosted).unwrap()), Ok(earlier));
+    let grouped = Hosted { distinct: Some("red".to_owned()), ..hosted };
+    assert_eq!(decode::<Hosted>(&encode(&grouped).unwrap()), Ok(grouped));
+}
+
+#[test]
+fn a_node_that_does_not_know_of_draining_is_read_and_reads() {
+    let now = facts(1, &[("gpu", 1.into())]);
+    let (name, listen, natives) = (now.name.clone(), now.listen.clone(), now.natives.clone());
+    let capabilities = now.capabilities.clone();
+    let (images, hosted, load) = (vec![], vec![], Load::default());
+    let earlier = EarlierFacts { name, listen, capabilities, capabilities_version: 0, natives, images, load, hosted };
+    assert_eq!(decode::<NodeFacts>(&encode(&earlier).unwrap()).as_ref(), Ok(&now));
+    assert_eq!(decode::<EarlierFacts>(&encode(&now).unwrap()), Ok(earlier));
+    let draining = NodeFacts { draining: true, ..now };
+    assert_eq!(decode::<NodeFacts>(&encode(&draining).unwrap()), Ok(draining));
 }
 
 #[test]

@@ -25,6 +25,15 @@ pub enum Request {
     Shutdown {
         on: Option<String>,
     },
+    /// Lets a node become empty and leave.
+    Drain {
+        on: Option<String>,
+        timeout_ms: u64,
+    },
+    /// Lets a node that is draining take actors again.
+    CancelDrain {
+        on: Option<String>,
+    },
     CreateToken {
         role: Role,
         ttl_s: u64,
@@ -110,6 +119,9 @@ pub struct CreateArguments {
     pub global_name: Option<String>,
     /// Its first message.
     pub argument: Option<Value>,
+    /// A group of which a node has one actor at most.
+    #[serde(default)]
+    pub distinct: Option<String>,
 }
 
 /// Which log lines to give.
@@ -208,6 +220,9 @@ pub struct NodeItem {
     pub actors: u32,
     /// RFC 3339, to the second, UTC.
     pub since: String,
+    /// Whether it takes no actor any more.
+    #[serde(default)]
+    pub draining: bool,
 }
 
 /// What a node does in its convention.

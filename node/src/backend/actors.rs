@@ -136,6 +136,7 @@ impl NodeBackend {
             ("actors", count(self.hosting.system().count() as u64)),
             ("dead_letters", count(dead_letters)),
             ("bad_frames", count(bad_frames)),
+            ("draining", Value::from(view.draining.is_some())),
             ("links", count(links.connected as u64)),
             ("handshakes", count(links.handshakes as u64)),
             ("refused", Value::Map(refused.collect())),

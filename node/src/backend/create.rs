@@ -69,6 +69,7 @@ impl NodeBackend {
             on,
             parent: None,
             promised: None,
+            distinct: arguments.distinct,
         })
     }
 

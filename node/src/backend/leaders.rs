@@ -98,7 +98,10 @@ impl NodeBackend {
         }
     }
 
-    pub(super) fn leaders(&self, view: &View) -> Outcome {
+    pub(super) async fn leaders(&self, view: &View) -> Outcome {
+        if !view.may_lead {
+            return self.ask_leader(view, &Request::Leaders).await;
+        }
         let led = led(view)?;
         let ledger = self.ledger.as_ref().ok_or_else(not_leading)?;
         let reached = ledger.reached();
@@ -244,9 +247,10 @@ impl NodeBackend {
             | Request::Leaders
             | Request::AddLeader { .. }
             | Request::RemoveLeader { .. } => true,
-            Request::SetCapabilities { on, .. } | Request::Shutdown { on } => {
-                on.as_ref().is_some_and(|on| !self.is_me(on))
-            }
+            Request::SetCapabilities { on, .. }
+            | Request::Shutdown { on }
+            | Request::Drain { on, .. }
+            | Request::CancelDrain { on } => on.as_ref().is_some_and(|on| !self.is_me(on)),
             _ => false,
         }
     }
@@ -271,12 +275,13 @@ impl NodeBackend {
                 None => std::future::pending().await,
             }
         };
+        let code = if view.may_lead { codes::NO_MAJORITY } else { codes::LEADER_UNREACHABLE };
+        let lost = |e: &dyn std::fmt::Display| {
+            failed(code, format!("the leader was lost ({e}): what was asked for may have been done or not"))
+        };
         tokio::select! {
-            outcome = self.hand_on(leader, request, replies) => outcome,
-            () = self.follows_another(leader) => {
-                let reason = "the leader changed before it answered: what was asked for may have been done or not";
-                Err(failed(codes::NO_MAJORITY, reason))
-            }
+            outcome = self.carry(leader, request, replies, lost) => outcome,
+            () = self.follows_another(leader) => Err(failed(codes::NO_MAJORITY, lost(&"it leads no more").message)),
             () = gone => Ok(Reply::Done),
         }
     }

@@ -133,6 +133,7 @@ fn item(member: &MemberView, role: NodeRole) -> NodeItem {
         listen: member.listen.clone(),
         capabilities: member.capabilities.clone(),
         actors: member.actors,
+        draining: member.draining,
         since: time::format_s(time::now_ms().saturating_sub(member.since_ms) / 1000),
     }
 }

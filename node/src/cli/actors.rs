@@ -6,8 +6,10 @@ use super::{CommandError, Session, values};
 use crate::admin::protocol::{CreateArguments, Reply, Request};
 use clap::{Args, ValueEnum};
 use odeon::{Address, Requirements, Value};
+use odeon_capabilities::Preference;
 use odeon_convention::types::{Explanation, Placement};
 use std::fmt::Write;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Time that a node has to say that an ask timed out, beyond the timeout itself.
@@ -27,9 +29,9 @@ pub(crate) struct CreateFlags {
     /// A CEL expression over the capabilities that must be true
     #[arg(long = "where", value_name = "CEL")]
     expression: Option<String>,
-    /// A CEL expression that makes a node better; may be given many times
-    #[arg(long, value_name = "CEL")]
-    prefer: Vec<String>,
+    /// A CEL expression that makes a node better, by 1 or by its weight; may be given many times
+    #[arg(long, value_name = "[WEIGHT:]CEL", value_parser = values::preference)]
+    prefer: Vec<Preference>,
     /// How the node is chosen among those that accept
     #[arg(long, value_enum, default_value_t = PlacementName::Local)]
     placement: PlacementName,
@@ -39,9 +41,22 @@ pub(crate) struct CreateFlags {
     /// A name that is unique in the convention
     #[arg(long, value_name = "NAME")]
     global_name: Option<String>,
+    /// At most one actor of this group on a node: at most 256 bytes
+    #[arg(long, value_name = "GROUP", value_parser = values::group)]
+    distinct: Option<String>,
     /// The actor's first message: JSON, or a plain string
     #[arg(long = "arg", value_name = "MESSAGE", value_parser = values::value, allow_negative_numbers = true)]
     argument: Option<Value>,
+}
+
+/// The flags of `explain`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ExplainFlags {
+    #[command(flatten)]
+    pub(crate) create: CreateFlags,
+    /// Asks no node: explains on the fleet that a file holds, as 'odeon nodes --json' writes it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) fleet: Option<PathBuf>,
 }
 
 /// An address and a message for it.
@@ -81,9 +96,7 @@ impl CreateFlags {
             }
         }
         requirements.expression = self.expression;
-        for expression in self.prefer {
-            requirements = requirements.prefer(expression, 1);
-        }
+        requirements.prefer = self.prefer;
         let placement = match self.placement {
             PlacementName::Local => Placement::Local,
             PlacementName::Spread => Placement::Spread,
@@ -98,6 +111,7 @@ impl CreateFlags {
             on: self.on,
             global_name: self.global_name,
             argument: self.argument,
+            distinct: self.distinct,
         }))
     }
 }
@@ -118,15 +132,19 @@ pub(crate) async fn create(session: &mut Session<'_, '_>, flags: CreateFlags) ->
 /// `odeon explain`
 pub(crate) async fn explain(session: &mut Session<'_, '_>, flags: CreateFlags) -> Result<(), CommandError> {
     match session.ask(&Request::Explain(flags.into_arguments()?)).await? {
-        Reply::Explained(explanation) => session.out.value(&explanation, |e| {
-            let chosen = match &e.chosen {
-                Some(node) => format!("it would be created on {}", plain(node)),
-                None => "no node can host it".to_owned(),
-            };
-            format!("{} of {} nodes accept; {chosen}\n{}", e.accepted, e.nodes, reasons(e)).trim_end().to_owned()
-        }),
+        Reply::Explained(explanation) => session.out.value(&explanation, outline),
         other => Err(unexpected(&other)),
     }
+}
+
+/// An explanation for people.
+pub(super) fn outline(explanation: &Explanation) -> String {
+    let Explanation { nodes, accepted, chosen, .. } = explanation;
+    let chosen = match chosen {
+        Some(node) => format!("it would be created on {}", plain(node)),
+        None => "no node can host it".to_owned(),
+    };
+    format!("{accepted} of {nodes} nodes accept; {chosen}\n{}", reasons(explanation)).trim_end().to_owned()
 }
 
 /// Why nodes were rejected, a line each.

@@ -1,4 +1,4 @@
-//! The commands on nodes: `nodes`, `token`, `capability`, `status`, `shutdown`.
+//! The commands on nodes: `nodes`, `node`, `token`, `capability`, `status`, `shutdown`.
 
 use super::output::value_text;
 use super::session::unexpected;
@@ -14,6 +14,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::NamedTempFile;
+
+/// Time that a node has to leave, and the way there to say so, beyond the time that its actors have.
+const DRAIN_GRACE: Duration = Duration::from_secs(40);
 
 /// What to do with tokens.
 #[derive(Debug, Clone, Subcommand)]
@@ -72,13 +75,43 @@ pub(crate) enum CapabilityCommand {
     },
 }
 
+/// What to do with one node.
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum NodeCommand {
+    /// Lets a node take no actor any more, asks its actors to exit, and ends it once they are gone
+    Drain {
+        /// The node, by name or id; this one by default
+        node: Option<String>,
+        /// How long its actors may take; then the command fails, and the node stays as it is, without new actors
+        #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = values::duration)]
+        timeout: Duration,
+        /// Lets a node that is draining take actors again, instead
+        #[arg(long, conflicts_with = "timeout")]
+        cancel: bool,
+    },
+}
+
+/// `odeon node …`
+pub(crate) async fn node(session: &mut Session<'_, '_>, command: NodeCommand) -> Result<(), CommandError> {
+    let NodeCommand::Drain { node: on, timeout, cancel } = command;
+    if cancel {
+        return session.order(&Request::CancelDrain { on }).await;
+    }
+    // A duration flag is bounded, so its milliseconds fit.
+    let request = Request::Drain { on, timeout_ms: timeout.as_millis() as u64 };
+    session.order_within(&request, Some(timeout + DRAIN_GRACE)).await
+}
+
 /// `odeon nodes`
 pub(crate) async fn nodes(session: &mut Session<'_, '_>) -> Result<(), CommandError> {
     match session.ask(&Request::Nodes).await? {
         Reply::Nodes(nodes) => {
             let header = ["NAME", "STATE", "ROLE", "LISTEN", "ACTORS", "SINCE", "CAPABILITIES"];
             session.out.rows(&nodes, header, |n| {
-                let [state, role] = [word(&n.state), word(&n.role)];
+                let [mut state, role] = [word(&n.state), word(&n.role)];
+                if n.draining {
+                    state.push_str(", draining");
+                }
                 let actors = n.actors.to_string();
                 [n.name.clone(), state, role, n.listen.clone(), actors, n.since.clone(), capabilities(n)]
             })

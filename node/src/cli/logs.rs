@@ -101,5 +101,8 @@ fn log_text(line: &LogLine) -> String {
 }
 
 fn gap_text(gap: &LogGap) -> String {
-    plain(&format!("--- {}: lines {} to {} are missing: {}", gap.node, gap.from, gap.to, gap.reason))
+    let LogGap { node, from, to, reason } = gap;
+    // What a leader has collected is of many nodes, and has no numbers.
+    let what = if *to == 0 { String::new() } else { format!("lines {from} to {to} are missing: ") };
+    plain(&format!("--- {node}: {what}{reason}"))
 }

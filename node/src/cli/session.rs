@@ -44,7 +44,12 @@ impl Session<'_, '_> {
 
     /// Asks for something to be done.
     pub(crate) async fn order(&mut self, request: &Request) -> Result<(), CommandError> {
-        match self.ask(request).await? {
+        self.order_within(request, None).await
+    }
+
+    /// Asks for something to be done; `wait` bounds the wait for it.
+    pub(crate) async fn order_within(&mut self, request: &Request, wait: Option<Duration>) -> Result<(), CommandError> {
+        match self.ask_within(request, wait).await? {
             Reply::Done => self.out.done(),
             other => Err(unexpected(&other)),
         }

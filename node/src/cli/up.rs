@@ -167,12 +167,17 @@ pub(crate) fn token_text(text: &str) -> Result<Option<String>, CommandError> {
 
 /// The text of a small file that the user named.
 pub(crate) fn text_of(path: &Path) -> Result<String, CommandError> {
+    text_of_at_most(path, FILE_BYTES_MAX)
+}
+
+/// The text of a file that the user named.
+pub(super) fn text_of_at_most(path: &Path, bytes_max: u64) -> Result<String, CommandError> {
     let wrong = |why: String| CommandError::Usage(format!("{}: {why}", path.display()));
     let file = fs::File::open(path).map_err(|e| wrong(e.to_string()))?;
     let mut bytes = Vec::new();
-    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(|e| wrong(e.to_string()))?;
-    if bytes.len() as u64 > FILE_BYTES_MAX {
-        return Err(wrong(format!("the file is larger than {FILE_BYTES_MAX} bytes")));
+    file.take(bytes_max + 1).read_to_end(&mut bytes).map_err(|e| wrong(e.to_string()))?;
+    if bytes.len() as u64 > bytes_max {
+        return Err(wrong(format!("the file is larger than {bytes_max} bytes")));
     }
     String::from_utf8(bytes).map_err(|_| wrong("the file is not UTF-8 text".into()))
 }

@@ -3,6 +3,8 @@
 //! Each parser names what it found and what it expected; none guesses.
 
 use odeon::{NodeId, Value};
+use odeon_capabilities::Preference;
+use odeon_convention::limits::GROUP_BYTES_MAX;
 use serde::de::IgnoredAny;
 use std::time::Duration;
 
@@ -34,9 +36,31 @@ pub(crate) fn requirement(text: &str) -> Result<(String, Option<Value>), String>
     if text.contains('=') { key_value(text).map(|(k, v)| (k, Some(v))) } else { Ok((key(text)?, None)) }
 }
 
+/// Reads `CEL`, of weight 1, or `WEIGHT:CEL`. No expression begins with a number and a colon: in CEL a colon follows a
+/// `?` or stands in braces.
+pub(crate) fn preference(text: &str) -> Result<Preference, String> {
+    let weighted = text.split_once(':').filter(|(weight, _)| weight.bytes().all(|b| b.is_ascii_digit()));
+    let (weight, expression) = match weighted.filter(|(weight, _)| !weight.is_empty()) {
+        None => (1, text),
+        Some((digits, expression)) => match digits.parse() {
+            Ok(weight @ 1..) => (weight, expression),
+            _ => return Err(format!("the weight {} is not between 1 and {}", shorten(digits), u32::MAX)),
+        },
+    };
+    Ok(Preference { expression: expression.to_owned(), weight })
+}
+
 /// Reads the key of a capability.
 pub(crate) fn key(text: &str) -> Result<String, String> {
     if text.is_empty() { Err("the key is empty".to_owned()) } else { Ok(text.to_owned()) }
+}
+
+/// Reads the name of a group.
+pub(crate) fn group(text: &str) -> Result<String, String> {
+    match text.len() {
+        1..=GROUP_BYTES_MAX => Ok(text.to_owned()),
+        bytes => Err(format!("a group has {bytes} bytes, expected 1 to {GROUP_BYTES_MAX}")),
+    }
 }
 
 /// Reads a duration such as `500ms`, `10m` or `1h30m`.
@@ -181,6 +205,27 @@ mod tests {
     }
 
     #[test]
+    fn a_preference_has_the_weight_before_its_colon_or_1() {
+        for (text, weight, expression) in [
+            ("gpu > 1", 1, "gpu > 1"),
+            ("10:gpu > 1", 10, "gpu > 1"),
+            ("4294967295: ssd", u32::MAX, " ssd"),
+            ("007:ssd", 7, "ssd"),
+            ("ssd ? 1 == 1 : false", 1, "ssd ? 1 == 1 : false"),
+            ("10 * (gpu) > 1", 1, "10 * (gpu) > 1"),
+            ("{'a': 1}['a'] == 1", 1, "{'a': 1}['a'] == 1"),
+            ("zone == 'a:b'", 1, "zone == 'a:b'"),
+            (":ssd", 1, ":ssd"),
+        ] {
+            let expected = Preference { expression: expression.to_owned(), weight };
+            assert_eq!(preference(text), Ok(expected), "{text}");
+        }
+        for wrong in ["0:ssd", "4294967296:ssd", "99999999999999999999:ssd"] {
+            assert!(preference(wrong).unwrap_err().contains("between 1 and 4294967295"), "{wrong}");
+        }
+    }
+
+    #[test]
     fn durations_need_a_unit_and_a_bound() {
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
         assert_eq!(duration("10m"), Ok(Duration::from_secs(600)));
@@ -229,6 +274,12 @@ mod tests {
         #[test]
         fn any_text_is_read_without_a_panic(text in "\\PC{0,40}|[-+0-9.eE\\[\\]{}\":,\\\\ ]{0,40}") {
             let _ = (value(&text), key_value(&text), requirement(&text), duration(&text), node_name(&text));
+        }
+
+        #[test]
+        fn no_expression_begins_like_a_weight(number: u32, rest in "\\PC{0,30}|[a-z0-9?:(){}' .=<>&|!]{0,30}") {
+            let text = format!("{number}:{rest}");
+            prop_assert!(odeon_capabilities::Expression::parse(&text).is_err(), "{}", text);
         }
 
         #[test]

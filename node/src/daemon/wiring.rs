@@ -7,27 +7,27 @@ use crate::driver::Event;
 use crate::hosting::Hosting;
 use crate::ledger::Ledger;
 use crate::ledger::limits::QUESTION_BYTES_MAX;
-use crate::link::{Admission, BoxFuture, Caller, LinkError, LinkEvents, Links, NotAdmitted, Peer};
+use crate::link::{Admission, BoxFuture, Caller, LinkError, LinkEvents, NotAdmitted, Peer};
 use crate::logs::{LOCAL_TARGET, Store};
-use crate::transfer::Images;
 use crate::{purpose, shipping};
 use odeon::{NodeId, NodeRef};
 use odeon_convention::codes;
 use odeon_convention::types::Role;
 use odeon_convention::wire::LeaderAt;
+use parking_lot::RwLock;
 use quinn::{RecvStream, SendStream};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Weak};
 use tokio::sync::mpsc;
 
 /// The links' driver.
 pub(super) struct Wiring {
     me: NodeRef,
     events: mpsc::Sender<Event>,
-    hosting: Arc<Hosting>,
-    images: Arc<Images>,
+    /// The hosting holds the links, which hold this.
+    hosting: Weak<Hosting>,
     log_store: Option<Arc<Store>>,
-    /// What comes later in the node's making; streams and control messages before that are refused.
-    opened: OnceLock<(Arc<NodeBackend>, Links)>,
+    /// Streams before the node is made and after it has ended are refused. What is in it holds the links as well.
+    opened: RwLock<Option<Arc<NodeBackend>>>,
     /// The requests that came over links.
     requests: Serving,
 }
@@ -36,15 +36,20 @@ impl Wiring {
     pub(super) fn new(
         me: NodeRef,
         events: mpsc::Sender<Event>,
-        hosting: Arc<Hosting>,
-        images: Arc<Images>,
+        hosting: &Arc<Hosting>,
         log_store: Option<Arc<Store>>,
     ) -> Self {
-        Self { me, events, hosting, images, log_store, opened: OnceLock::new(), requests: Serving::default() }
+        let (hosting, opened, requests) = (Arc::downgrade(hosting), RwLock::default(), Serving::default());
+        Self { me, events, hosting, log_store, opened, requests }
     }
 
-    pub(super) fn open(&self, backend: Arc<NodeBackend>, links: Links) {
-        assert!(self.opened.set((backend, links)).is_ok(), "a node is wired once");
+    pub(super) fn open(&self, backend: Arc<NodeBackend>) {
+        *self.opened.write() = Some(backend);
+    }
+
+    /// Takes no more streams, and lets go of what was made for this start of the node.
+    pub(super) fn close(&self) {
+        self.opened.write().take();
     }
 
     /// Returns once every request that came over a link has its answer, or after a moment.
@@ -56,8 +61,8 @@ impl Wiring {
     fn tell(&self, about: NodeRef, event: Event) {
         if let Err(mpsc::error::TrySendError::Full(_)) = self.events.try_send(event) {
             tracing::warn!(node = %about, "the driver is too far behind; the link is cut");
-            if let Some((_, links)) = self.opened.get() {
-                links.cut(about);
+            if let Some(backend) = &*self.opened.read() {
+                backend.links.cut(about);
             }
         }
     }
@@ -77,22 +82,24 @@ impl LinkEvents for Wiring {
     }
 
     fn messages(&self, from: NodeRef, _lane: u8, frames: Vec<Vec<u8>>) {
-        self.hosting.receive(from, frames);
+        if let Some(hosting) = self.hosting.upgrade() {
+            hosting.receive(from, frames);
+        }
     }
 
     fn stream(&self, from: Caller, purpose: u8, send: SendStream, receive: RecvStream) {
-        let Some((backend, _)) = self.opened.get() else { return };
+        let Some(backend) = self.opened.read().clone() else { return };
         match (purpose, from) {
             (purpose::ADMIN, from) => {
                 let caller = match from {
                     Caller::Node(peer) => admin::Caller::Peer(peer.node, peer.role),
                     Caller::Operator { .. } => admin::Caller::Operator,
                 };
-                let backend: Arc<dyn Backend> = backend.clone();
+                let backend: Arc<dyn Backend> = backend;
                 self.requests.serve(receive, send, caller, backend);
             }
             (purpose::IMAGE, Caller::Node(peer)) => {
-                let images = self.images.clone();
+                let images = backend.images.clone();
                 tokio::spawn(async move {
                     if let Err(error) = images.serve(send, receive).await {
                         tracing::debug!(node = %peer.node, %error, "an image was not served to its end");
@@ -112,7 +119,7 @@ impl LinkEvents for Wiring {
                 let events = self.events.clone();
                 tokio::spawn(async move {
                     if let Err(error) = shipping::receive(peer.node, store, events, send, receive).await {
-                        tracing::warn!(target: LOCAL_TARGET, node = %peer.node, %error, "log lines were not taken");
+                        tracing::debug!(target: LOCAL_TARGET, node = %peer.node, %error, "log lines were not taken");
                     }
                 });
             }
@@ -124,11 +131,15 @@ impl LinkEvents for Wiring {
         if !undelivered.is_empty() {
             tracing::info!(%node, frames = undelivered.len(), "frames could not be delivered");
         }
-        self.hosting.undelivered(undelivered);
+        if let Some(hosting) = self.hosting.upgrade() {
+            hosting.undelivered(undelivered);
+        }
     }
 
     fn drained(&self, ticket: u64) {
-        self.hosting.drained(ticket);
+        if let Some(hosting) = self.hosting.upgrade() {
+            hosting.drained(ticket);
+        }
     }
 
     fn unreachable(&self, address: &str, error: &LinkError) {
@@ -147,16 +158,21 @@ async fn answer_about(ledger: &Ledger, mut send: SendStream, mut receive: RecvSt
 
 /// The leaders' word on who is let in.
 #[derive(Default)]
-pub(super) struct Gate(OnceLock<Arc<NodeBackend>>);
+pub(super) struct Gate(RwLock<Option<Arc<NodeBackend>>>);
 
 impl Gate {
     pub(super) fn open(&self, backend: Arc<NodeBackend>) {
-        assert!(self.0.set(backend).is_ok(), "a gate is opened once");
+        *self.0.write() = Some(backend);
+    }
+
+    pub(super) fn close(&self) {
+        self.0.write().take();
     }
 
     async fn ask(&self, request: Request) -> Result<Reply, NotAdmitted> {
-        let starting = || NotAdmitted { code: codes::NODE_UNREACHABLE, reason: "the leader is starting".into() };
-        let settled = self.0.get().ok_or_else(starting)?.settle(request).await;
+        let closed = || NotAdmitted { code: codes::NODE_UNREACHABLE, reason: "the leader starts or stops".into() };
+        let backend = self.0.read().clone().ok_or_else(closed)?;
+        let settled = backend.settle(request).await;
         settled.map_err(|e| NotAdmitted { code: e.code, reason: e.message })
     }
 }
@@ -176,6 +192,6 @@ impl Admission for Gate {
     }
 
     fn leaders(&self) -> Vec<LeaderAt> {
-        self.0.get().map(|backend| backend.leaders_at()).unwrap_or_default()
+        self.0.read().as_ref().map(|backend| backend.leaders_at()).unwrap_or_default()
     }
 }

@@ -102,6 +102,10 @@ impl Driver {
                 }
             }
             member::Effect::CapabilitiesChanged(map) => self.means.hosting.set_capabilities(map),
+            member::Effect::Draining { draining } => {
+                tracing::info!(draining, "whether this node is to become empty has changed");
+                self.means.hosting.set_draining(draining);
+            }
             member::Effect::MemberGone { node, reason } => {
                 tracing::info!(%node, reason, "a node is gone");
                 self.means.hosting.node_gone(node, &reason);

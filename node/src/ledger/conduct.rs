@@ -21,6 +21,7 @@ use tokio::time::Instant;
 
 /// Records that are handed to the library at once.
 const BATCH_RECORDS: usize = 256;
+const NOT_ANSWERED: &str = "no majority of the leaders has answered in time";
 /// Longer than anything lasts.
 const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
@@ -43,6 +44,16 @@ impl Lease {
 
     fn set(&self, until: Option<Instant>) {
         *self.0.lock() = until;
+    }
+
+    /// Goes on until then, if it has not run out meanwhile.
+    fn renew(&self, until: Option<Instant>) -> bool {
+        let mut lease = self.0.lock();
+        let runs = lease.is_some_and(|until| Instant::now() < until);
+        if runs {
+            *lease = until;
+        }
+        runs
     }
 }
 
@@ -164,12 +175,10 @@ impl Conductor {
             }
             (Phase::Preparing { term, .. }, Some(now)) if term == now => self.begin_if_ready(seen.applied, until).await,
             (Phase::Leading { term }, Some(now)) if term == now => {
-                self.lease.set(until);
-                Ok(())
+                // The node may have noticed the end of the lease already, and then its turn is over.
+                if self.lease.renew(until) { Ok(()) } else { self.end(NOT_ANSWERED).await }
             }
-            (Phase::Leading { .. }, None) if seen.leads.is_some() => {
-                self.end("no majority of the leaders has answered").await
-            }
+            (Phase::Leading { .. }, None) if seen.leads.is_some() => self.end(NOT_ANSWERED).await,
             (Phase::Following, None) => Ok(()),
             _ => self.end("another leader may have been elected").await,
         }

@@ -7,7 +7,7 @@ use parking_lot::RwLock;
 use std::io;
 use std::sync::Arc;
 use tracing_subscriber::Layer;
-use tracing_subscriber::filter::{EnvFilter, LevelFilter};
+use tracing_subscriber::filter::{EnvFilter, LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
@@ -86,8 +86,10 @@ where
     let format = Format { attached: attached.clone(), json };
     let shown =
         tracing_subscriber::fmt::layer().with_ansi(false).event_format(format).with_writer(writer).with_filter(filter);
-    // Whatever is shown, warnings are taken.
-    let taken = Capture { attached: attached.clone() }.with_filter(LevelFilter::WARN);
+    // Whatever is shown, warnings are taken; but not those of the consensus library, several a second for a leader that
+    // is away, of which the convention says what matters.
+    let taken = Targets::new().with_default(LevelFilter::WARN).with_target("openraft", LevelFilter::ERROR);
+    let taken = Capture { attached: attached.clone() }.with_filter(taken);
     Ok((LogSetup { attached }, tracing_subscriber::registry().with(shown).with(taken)))
 }
 

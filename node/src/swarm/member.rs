@@ -30,6 +30,8 @@ pub(super) struct Seat {
     /// The links to them, once begun.
     leaders: Option<Leaders>,
     tally: Arc<Tally>,
+    /// The leader that had it in its list last, also once it has left.
+    followed: Option<NodeRef>,
     /// Hears once how the registration ended.
     registered: Option<oneshot::Sender<Result<(), TurnedAway>>>,
     /// What the crew has in its clock for it.
@@ -48,7 +50,7 @@ impl Seat {
     ) -> Self {
         let machine = Member::new(MemberConfig::default(), identity.node(), facts, seed);
         let registered = Some(registered);
-        Self { identity, machine, links, known, leaders: None, tally, registered, due_ms: None }
+        Self { identity, machine, links, known, leaders: None, tally, followed: None, registered, due_ms: None }
     }
 
     /// Dials. What comes of it has to find the member in its place, or the leader's first word would be lost.
@@ -63,7 +65,7 @@ impl Seat {
 
     /// What QUIC has counted on its link to the leader.
     pub(super) fn traffic(&self) -> Traffic {
-        let Some(leader) = self.machine.leader() else { return Traffic::default() };
+        let Some(leader) = self.followed else { return Traffic::default() };
         let counted = self.links.traffic(leader).map_or_else(Traffic::default, Traffic::from);
         Traffic { unsaid: u64::from(self.links.has_undelivered(leader)), ..counted }
     }
@@ -123,7 +125,10 @@ impl Seat {
                 self.machine.handle(now, Input::Launched { request, result: Err(HOSTS_NOTHING.to_owned()) });
             }
             Effect::MemberGone { node, reason: _ } => self.tally.is_gone(node),
-            Effect::Joined { .. } => self.is_registered(Ok(())),
+            Effect::Joined { leader, term: _ } => {
+                self.followed = Some(leader);
+                self.is_registered(Ok(()));
+            }
             Effect::Rejected { code, reason } => {
                 self.tally.lose(code, reason.clone());
                 self.is_registered(Err((code, reason)));
@@ -133,6 +138,7 @@ impl Seat {
             | Effect::Explained { .. }
             | Effect::Located { .. }
             | Effect::CapabilitiesChanged(_)
+            | Effect::Draining { .. }
             | Effect::ImageUnloaded { .. }
             | Effect::Left => {}
         }
@@ -162,5 +168,6 @@ pub(super) fn facts(name: String, number: u32) -> NodeFacts {
         images: Vec::new(),
         load: Load::default(),
         hosted: Vec::new(),
+        draining: false,
     }
 }

@@ -107,10 +107,14 @@ fn a_wrong_command_line_exits_2_and_says_what_is_expected() {
         (&["token", "create", "--ttl", "5"], "not a duration"),
         (&["token", "create", "--ttl", "5ms"], "less than one second"),
         (&["token", "create", "--uses", "0"], "--uses"),
+        (&["node", "drain", "db", "--timeout", "0s"], "not a duration"),
+        (&["node", "drain", "db", "--timeout", "5s", "--cancel"], "cannot be used with"),
         (&["create"], "ACTOR"),
         (&["create", "A", "--require", "=1"], "the key is empty"),
         (&["create", "A", "--require", "x=1", "--require", "x=2"], "two values"),
         (&["create", "A", "--placement", "best"], "least-loaded"),
+        (&["create", "A", "--prefer", "0:ssd"], "between 1 and"),
+        (&["create", "A", "--distinct", ""], "a group has 0 bytes, expected 1 to 256"),
         (&["ask", "act-1", "hi"], "an actor's address"),
         (&["nodes", "--connect", "127.0.0.1:5340"], "needs an operator's token"),
         (&["nodes", "--connect", "5340", "--token", "x"], "is not HOST:PORT"),
@@ -124,7 +128,7 @@ fn a_wrong_command_line_exits_2_and_says_what_is_expected() {
         (&["logs", "--level", "loud"], "warn"),
         (&["image", "revoke", "x"], "revoke"),
         (&["shell"], "shell"),
-        (&["swarm", "--nodes", "3"], "swarm"),
+        (&["flood", "--nodes", "3"], "flood"),
         (&["help", "nonsense"], "neither a command"),
         (&["help", "OD-998"], "there is no error OD-998"),
         (&[], "Usage"),
@@ -154,6 +158,9 @@ fn commands_become_the_requests_that_they_mean() {
         (&["nodes"][..], Request::Nodes),
         (&["shutdown"], Request::Shutdown { on: none() }),
         (&["shutdown", "--on", "db"], Request::Shutdown { on: Some("db".into()) }),
+        (&["node", "drain"], Request::Drain { on: none(), timeout_ms: 60_000 }),
+        (&["node", "drain", "db", "--timeout", "90s"], Request::Drain { on: Some("db".into()), timeout_ms: 90_000 }),
+        (&["node", "drain", "db", "--cancel"], Request::CancelDrain { on: Some("db".into()) }),
         (&["image", "list"], Request::Images),
         (&["image", "unload", "hello@1"], Request::UnloadImage { image: "hello@1".into() }),
         (&["authority", "set", "accept-all"], Request::SetAuthority { authority: AuthoritySetting::AcceptAll }),
@@ -223,12 +230,16 @@ fn create_and_explain_take_the_same_flags() {
         "gpu >= 2",
         "--prefer",
         "ssd",
+        "--prefer",
+        "10:gpu > 4",
         "--placement",
         "least-loaded",
         "--on",
         "db",
         "--global-name",
         "greeter",
+        "--distinct",
+        "replica",
         "--arg",
         "[1]",
     ];
@@ -239,11 +250,13 @@ fn create_and_explain_take_the_same_flags() {
             .require("Has DB access")
             .equal("zone", "eu-1")
             .expression("gpu >= 2")
-            .prefer("ssd", 1),
+            .prefer("ssd", 1)
+            .prefer("gpu > 4", 10),
         placement: Placement::LeastLoaded,
         on: Some("db".into()),
         global_name: Some("greeter".into()),
         argument: Some(Value::List(vec![1.into()])),
+        distinct: Some("replica".into()),
     });
     assert_eq!(request_of(&[&["create"], &flags[..]].concat()), Request::Create(expected.clone()));
     assert_eq!(request_of(&[&["explain"], &flags[..]].concat()), Request::Explain(expected));

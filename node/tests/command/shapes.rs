@@ -1,11 +1,11 @@
 //! What commands print: the JSON that scripts read, the text that people read, and how commands exit.
 
-use crate::surroundings::{Answering, Served, odeon_at};
+use crate::surroundings::{Answering, Served, odeon, odeon_at};
 use odeon::{Address, Incarnation, Level, NodeId, NodeRef, Value};
 use odeon_capabilities::CapabilityMap;
 use odeon_convention::codes;
 use odeon_convention::leader::MemberState;
-use odeon_convention::types::{Explanation, NearMiss, Rejection, Role};
+use odeon_convention::types::{Explanation, NearMiss, Rejection};
 use odeon_node::admin::Replies;
 use odeon_node::admin::protocol::*;
 use serde_json::json;
@@ -54,11 +54,12 @@ fn node_item() -> NodeItem {
         id: NodeId([3; 16]).to_string(),
         incarnation: 2,
         state: MemberState::Alive,
-        role: Role::Member,
+        role: NodeRole::Member,
         listen: "127.0.0.1:4000".into(),
         capabilities,
         actors: 4,
         since: "2026-01-02T03:04:05Z".into(),
+        draining: false,
     }
 }
 
@@ -98,11 +99,61 @@ fn nodes_print_the_keys_of_the_contract() {
     let expected = json!([{
         "name": "db", "id": NodeId([3; 16]).to_string(), "incarnation": 2, "state": "alive", "role": "member",
         "listen": "127.0.0.1:4000", "capabilities": {"Has DB access": true, "zone": "eu-1"}, "actors": 4,
-        "since": "2026-01-02T03:04:05Z",
+        "since": "2026-01-02T03:04:05Z", "draining": false,
     }]);
     assert_eq!(printed, expected);
     let text = odeon_at(&giving(vec![Reply::Nodes(vec![node_item()])]).data(), &["nodes"]).stdout;
     assert!(text.starts_with("NAME") && text.contains("Has DB access=true, zone=eu-1"), "{text}");
+    let emptying = NodeItem { draining: true, ..node_item() };
+    let text = odeon_at(&giving(vec![Reply::Nodes(vec![emptying])]).data(), &["nodes"]).stdout;
+    assert!(text.contains("  alive, draining  "), "{text}");
+}
+
+#[test]
+fn a_saved_fleet_is_explained_as_a_node_would_and_says_what_it_does_not_know() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("fleet.json");
+    let file = file.to_str().unwrap();
+    let node = |n: u8, name: &str, state| NodeItem {
+        name: name.into(),
+        id: NodeId([n; 16]).to_string(),
+        state,
+        ..node_item()
+    };
+    let mut plain = node(4, "plain", MemberState::Alive);
+    plain.capabilities = CapabilityMap::new();
+    let (left, dead) = (node(5, "left", MemberState::Left), node(6, "dead", MemberState::Dead));
+    let written =
+        odeon_at(&giving(vec![Reply::Nodes(vec![node_item(), plain, left, dead])]).data(), &["nodes", "--json"]);
+    std::fs::write(file, written.stdout).unwrap();
+    let asked = ["--data", "/nowhere", "explain", "A", "--fleet", file];
+    let ran = odeon(&[&asked[..], &["--require", "Has DB access", "--json"]].concat());
+    let reason = "lacks capability \"Has DB access\"";
+    let expected = json!({
+        "nodes": 2, "accepted": 1, "chosen": "db",
+        "rejected": [{"reason": reason, "nodes": 1, "example": "plain"}],
+        "nearest": [{"node": "plain", "lacks": [reason]}],
+    });
+    assert_eq!(ran.json(), expected);
+    assert_eq!(keys(&ran.stdout), ["nodes", "accepted", "chosen", "rejected", "nearest"]);
+    assert!(ran.stderr.contains("the actor's own check"), "{ran:?}");
+    let text = odeon(&[&asked[..], &["--where", "tpu > 1"]].concat());
+    assert!(text.code == 0 && text.stdout.starts_with("0 of 2 nodes accept; no node can host it\n"), "{text:?}");
+    for (flags, code, said) in [
+        (&["--on", "left"][..], 1, "error[OD-134]: no living node in "),
+        (&["--where", "tpu >"], 1, "error[OD-132]: "),
+        (&["--connect", "127.0.0.1:1", "--token", "x"], 2, "--fleet asks a file"),
+    ] {
+        let ran = odeon(&[&asked[..], flags].concat());
+        assert!(ran.code == code && ran.stderr.contains(said), "{ran:?}");
+    }
+    for wrong in ["", "{}", "[{\"name\": \"db\"}]", "[1"] {
+        std::fs::write(file, wrong).unwrap();
+        let ran = odeon(&asked);
+        assert!(ran.code == 2 && ran.stderr.contains("not what 'odeon nodes --json' writes"), "{wrong}: {ran:?}");
+    }
+    let missing = odeon(&["explain", "A", "--fleet", "/nowhere.json"]);
+    assert!(missing.code == 2 && missing.stderr.contains("/nowhere.json"), "{missing:?}");
 }
 
 #[test]

@@ -14,7 +14,8 @@ impl World {
             30..=44 => self.block_one_way(),
             45..=54 => self.partition(),
             55..=79 => self.crash_member(),
-            80..=86 => self.crash_leader_soon(),
+            80..=83 => self.leader_soon(Event::LeaderCrashes),
+            84..=86 => self.leader_soon(Event::LeaderMoves),
             87..=92 => self.after(1, Event::LeaderStalls),
             _ => self.crash_many(),
         }
@@ -77,9 +78,9 @@ impl World {
         }
     }
 
-    fn crash_leader_soon(&mut self) {
+    fn leader_soon(&mut self, event: Event) {
         let delay = self.random.within(0, 50);
-        self.after(delay, Event::LeaderCrashes);
+        self.after(delay, event);
     }
 
     fn make_good(&mut self) {

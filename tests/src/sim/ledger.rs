@@ -29,6 +29,11 @@ impl Ledger {
         Some((self.durable.len() as u64, record))
     }
 
+    /// Records that are not durable yet.
+    pub(super) fn pending(&self) -> usize {
+        self.pending.len()
+    }
+
     pub(super) fn crash(&mut self) {
         self.pending.clear();
     }

@@ -1,5 +1,6 @@
 //! One node: its start, its member machine, its actors.
 
+use super::clock::Clock;
 use super::truth;
 use odeon::{Address, Incarnation, NodeId, NodeRef};
 use odeon_capabilities::CapabilityMap;
@@ -22,13 +23,17 @@ pub(super) struct Process {
     pub(super) member: Member,
     /// As the driver was told; what its actors see.
     pub(super) capabilities: CapabilityMap,
+    /// As the driver was told.
+    pub(super) draining: bool,
     pub(super) actors: BTreeMap<Address, Actor>,
     pub(super) store: BTreeSet<SourceHash>,
     /// Creations that were asked for here and not answered.
     pub(super) asked: BTreeMap<u64, CreateSpec>,
     pub(super) tickets: u64,
     pub(super) slots: u32,
-    /// The time of the timer event that counts.
+    /// It began with this start.
+    pub(super) clock: Clock,
+    /// The time of the timer event that counts, as the world has it.
     pub(super) wakes_at: Option<u64>,
 }
 
@@ -49,7 +54,7 @@ impl Node {
         NodeId(id)
     }
 
-    pub(super) fn start(&mut self, capabilities: CapabilityMap, seed: u64) -> NodeRef {
+    pub(super) fn start(&mut self, capabilities: CapabilityMap, seed: u64, clock: Clock) -> NodeRef {
         self.starts += 1;
         let me = NodeRef { id: self.id(), incarnation: Incarnation(self.starts) };
         let facts = NodeFacts {
@@ -61,17 +66,20 @@ impl Node {
             images: Vec::new(),
             load: Load::default(),
             hosted: Vec::new(),
+            draining: false,
         };
         let config = MemberConfig { leader_absent_ms: 10_000, ..MemberConfig::default() };
         self.running = Some(Process {
             me,
             member: Member::new(config, me, facts, seed),
             capabilities,
+            draining: false,
             actors: BTreeMap::new(),
             store: BTreeSet::new(),
             asked: BTreeMap::new(),
             tickets: 0,
             slots: 0,
+            clock,
             wakes_at: None,
         });
         me

@@ -3,6 +3,7 @@
 mod accepted;
 mod durable;
 mod gone;
+mod groups;
 mod names;
 mod once;
 mod progress;
@@ -46,6 +47,7 @@ pub enum Seen {
         address: Address,
         request: RequestId,
         name: Option<String>,
+        group: Option<String>,
     },
     ActorEnded {
         host: NodeRef,
@@ -89,6 +91,7 @@ pub trait Checker {
 pub fn checkers(lease_ms: u64) -> Vec<Box<dyn Checker>> {
     vec![
         Box::new(names::OneActorPerName::default()),
+        Box::new(groups::OneActorPerGroup::default()),
         Box::new(once::CreatedOnce::default()),
         Box::new(durable::AnswersAreDurable::default()),
         Box::new(gone::GoneIsTrueAndToldOnce::new(lease_ms)),

@@ -19,7 +19,8 @@ impl World {
         match self.random.below(100) {
             0..=59 => self.create_somewhere(),
             60..=74 => self.exit_somewhere(),
-            75..=86 => self.change_somewhere(),
+            75..=85 => self.change_somewhere(),
+            86 => self.drain_somewhere(),
             87 => self.leave_somewhere(),
             _ => self.operate(),
         }
@@ -82,6 +83,7 @@ impl World {
         ]);
         let on = self.random.chance(5).then(|| self.nodes[self.random.below(self.nodes.len())].id());
         let global_name = self.random.chance(25).then(|| (*self.random.pick(&NAMES)).to_owned());
+        let distinct = self.random.chance(15).then(|| (*self.random.pick(&["red", "green"])).to_owned());
         CreateSpec {
             actor: actor.to_owned(),
             image,
@@ -91,6 +93,7 @@ impl World {
             on,
             parent: None,
             promised: None,
+            distinct,
         }
     }
 
@@ -123,6 +126,13 @@ impl World {
         let delta = self.some_delta();
         if let Some((node, me)) = self.some_process() {
             self.tell_member(node, me, member::Input::ChangeCapabilities { delta });
+        }
+    }
+
+    fn drain_somewhere(&mut self) {
+        let draining = self.random.chance(60);
+        if let Some((node, me)) = self.some_process() {
+            self.tell_member(node, me, member::Input::Drain { draining });
         }
     }
 

@@ -1,6 +1,7 @@
 //! The simulated world: one queue of events in time, the machines, and the driver that carries out their effects.
 
 use super::broken::Broken;
+use super::clock::Clock;
 use super::ledger::Ledger;
 use super::links::{Link, USUAL_DELAY_MS, Way};
 use super::operators::Operators;
@@ -21,6 +22,9 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+/// Nodes that may lead.
+const LEADERS: u8 = 3;
+
 /// Why a run ends early: when, which checker, what.
 pub(super) type Broke = (u64, &'static str, String);
 
@@ -31,6 +35,7 @@ pub(super) enum Event {
     LeaderWakes,
     LeaderRestarts,
     LeaderCrashes,
+    LeaderMoves,
     LeaderStalls,
     Commit {
         term: u32,
@@ -48,11 +53,13 @@ pub(super) enum Event {
         node: usize,
         epoch: u64,
         from: NodeRef,
+        to: NodeRef,
         message: Box<ToLeader>,
     },
     ToMember {
         node: usize,
         epoch: u64,
+        from: NodeRef,
         message: Box<ToMember>,
     },
     Dial {
@@ -90,7 +97,10 @@ pub(super) struct World {
     free: Vec<usize>,
     order: u64,
     pub(super) leader: Option<Leader>,
+    /// Which of the nodes that may lead has the turn or had it last; turns are counted as its starts.
+    leader_node: u8,
     leader_starts: u32,
+    leader_clock: Clock,
     pub(super) stalled: Option<VecDeque<leader::Input>>,
     leader_wakes_at: Option<u64>,
     ledger: Ledger,
@@ -109,6 +119,8 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new(random: Random, options: Options) -> Self {
+        let mut random = random;
+        let leader_clock = Clock::new(&mut random);
         let nodes: Vec<Node> = (0..options.members).map(Node::new).collect();
         Self {
             by_id: nodes.iter().enumerate().map(|(at, node)| (node.id(), at)).collect(),
@@ -122,7 +134,9 @@ impl World {
             free: Vec::new(),
             order: 0,
             leader: None,
+            leader_node: 0,
             leader_starts: 0,
+            leader_clock,
             stalled: None,
             leader_wakes_at: None,
             ledger: Ledger::default(),
@@ -163,7 +177,7 @@ impl World {
     /// How many nodes are alive, once it is sure that all is well with all of them.
     fn settled(&self) -> Result<u64, (&'static str, String)> {
         let living: Vec<Ending> = self.nodes.iter().filter_map(|n| n.running.as_ref()).map(ending).collect();
-        let shown = self.leader.as_ref().map(|l| l.members(self.now)).unwrap_or_default();
+        let shown = self.leader.as_ref().map(|l| l.members(self.leader_now())).unwrap_or_default();
         watch::settled(&living, &shown, self.operators.waiting())?;
         Ok(shown.iter().filter(|m| m.state == leader::MemberState::Alive).count() as u64)
     }
@@ -203,18 +217,20 @@ impl World {
             Event::LeaderWakes => self.wake_leader(),
             Event::LeaderRestarts => self.start_leader(),
             Event::LeaderCrashes => self.crash_leader(),
+            Event::LeaderMoves => self.move_leader(),
             Event::LeaderStalls => self.stall_leader(),
             Event::Commit { term } => self.commit(term),
             Event::Member { node, me, input } => self.tell_member(node, me, *input),
             Event::MemberTimer { node, me } => self.member_timer(node, me),
-            Event::ToLeader { node, epoch, from, message } => {
-                if self.leader.is_some() && self.links[node].at_leader == Some((epoch, from)) {
+            Event::ToLeader { node, epoch, from, to, message } => {
+                let leads = self.leader.is_some() && self.leader_ref() == to;
+                if leads && self.links[node].at_leader == Some((epoch, from)) {
                     self.tell_leader(leader::Input::Received { from, message: *message });
                 } else {
                     self.report.lost += 1;
                 }
             }
-            Event::ToMember { node, epoch, message } => self.deliver(node, epoch, *message),
+            Event::ToMember { node, epoch, from, message } => self.deliver(node, epoch, from, *message),
             Event::Dial { node } => self.dial(node),
             Event::LeaderEndDown { node, epoch } => self.leader_end_down(node, epoch),
             Event::MemberEndDown { node, epoch } => self.member_end_down(node, epoch),
@@ -229,7 +245,12 @@ impl World {
     // The leader.
 
     fn leader_ref(&self) -> NodeRef {
-        NodeRef { id: NodeId([0xff; 16]), incarnation: Incarnation(self.leader_starts) }
+        NodeRef { id: NodeId([0xff - self.leader_node; 16]), incarnation: Incarnation(self.leader_starts) }
+    }
+
+    /// What the leader's clock shows.
+    fn leader_now(&self) -> u64 {
+        self.leader_clock.shows(self.now)
     }
 
     fn start_leader(&mut self) {
@@ -237,8 +258,9 @@ impl World {
             return;
         }
         self.leader_starts += 1;
+        self.leader_clock = Clock::new(&mut self.random);
         let config = LeaderConfig { seed: self.random.next(), ..LeaderConfig::default() };
-        let mut leader = Leader::new(config, self.leader_ref(), self.now);
+        let mut leader = Leader::new(config, self.leader_ref(), self.leader_now());
         for record in &self.ledger.durable {
             leader.replay(record.clone());
         }
@@ -246,21 +268,50 @@ impl World {
         let images = images.iter().map(|v| (v.image.hash.0, v.state == ImageState::Approved)).collect();
         let tokens = leader.tokens().map(|(fact, used)| (fact.id, used)).collect();
         self.saw(&Seen::LeaderStarted { images, tokens });
-        leader.start(self.now);
+        leader.start(self.leader_now());
         self.leader = Some(leader);
         self.drain_leader();
+        // Where the turn moved, the links stand.
+        let linked: Vec<NodeRef> = self.links.iter().filter_map(|l| l.at_leader.map(|(_, node)| node)).collect();
+        for node in linked {
+            self.tell_leader(leader::Input::Connected { node, role: Role::Member });
+        }
         self.admit_missing();
     }
 
-    fn crash_leader(&mut self) {
+    /// The turn is over. Of what was not durable some may become so all the same: nobody was told of it.
+    fn end_turn(&mut self) -> bool {
         if self.leader.take().is_none() {
-            return;
+            return false;
         }
-        self.report.leader_crashes += 1;
+        if self.random.chance(50) {
+            for _ in 0..self.random.below(self.ledger.pending() + 1) {
+                self.agree();
+            }
+        }
         self.ledger.crash();
         self.stalled = None;
         self.leader_wakes_at = None;
         self.operators.crash();
+        true
+    }
+
+    /// Another node leads after a while, and no link is touched: what is under way from and to the first one arrives,
+    /// and must not count.
+    fn move_leader(&mut self) {
+        if self.end_turn() {
+            self.report.leader_moves += 1;
+            self.leader_node = (self.leader_node + 1) % LEADERS;
+            let chosen = self.random.within(1, 2_500);
+            self.after(chosen, Event::LeaderRestarts);
+        }
+    }
+
+    fn crash_leader(&mut self) {
+        if !self.end_turn() {
+            return;
+        }
+        self.report.leader_crashes += 1;
         for node in 0..self.links.len() {
             self.links[node].at_leader = None;
             self.links[node].disturbed_ms = self.now;
@@ -298,8 +349,9 @@ impl World {
             }
             return;
         }
+        let now = self.leader_now();
         if let Some(leader) = &mut self.leader {
-            leader.handle(self.now, input);
+            leader.handle(now, input);
             self.drain_leader();
         }
     }
@@ -318,22 +370,28 @@ impl World {
         if term != self.leader_starts || self.leader.is_none() {
             return;
         }
-        if let Some((index, record)) = self.ledger.commit() {
-            if let Record::NodeGone { node, .. } = &record {
-                let sound_for_ms = self.judged.remove(node).flatten();
-                self.report.declared_gone += 1;
-                self.saw(&Seen::DeclaredGone { node: *node, sound_for_ms });
-            }
-            self.saw(&Seen::Durable { record });
+        if let Some(index) = self.agree() {
             self.tell_leader(leader::Input::Committed { index });
         }
+    }
+
+    /// The next record is durable.
+    fn agree(&mut self) -> Option<u64> {
+        let (index, record) = self.ledger.commit()?;
+        if let Record::NodeGone { node, .. } = &record {
+            let sound_for_ms = self.judged.remove(node).flatten();
+            self.report.declared_gone += 1;
+            self.saw(&Seen::DeclaredGone { node: *node, sound_for_ms });
+        }
+        self.saw(&Seen::Durable { record });
+        Some(index)
     }
 
     fn drain_leader(&mut self) {
         while let Some(effect) = self.leader.as_mut().and_then(Leader::next_effect) {
             self.do_for_leader(effect);
         }
-        let deadline = self.leader.as_ref().and_then(Leader::next_deadline);
+        let deadline = self.leader.as_ref().and_then(Leader::next_deadline).map(|at| self.leader_clock.reaches(at));
         if let Some(at) = deadline
             && self.leader_wakes_at.is_none_or(|wakes| at < wakes || wakes < self.now)
         {
@@ -372,10 +430,11 @@ impl World {
         }
         let at = self.ledger.append(index, record, self.now, &mut self.random);
         self.at(at, Event::Commit { term: self.leader_starts });
+        let now = self.leader_now();
         if self.options.broken == Broken::AnswerBeforeCommit
             && let Some(leader) = &mut self.leader
         {
-            leader.handle(self.now, leader::Input::Committed { index });
+            leader.handle(now, leader::Input::Committed { index });
         }
     }
 
@@ -396,7 +455,10 @@ impl World {
         }
         self.round_trip(&message);
         match self.carry(node, Way::ToMember) {
-            Some(at) => self.at(at, Event::ToMember { node, epoch, message: Box::new(message) }),
+            Some(at) => {
+                let from = self.leader_ref();
+                self.at(at, Event::ToMember { node, epoch, from, message: Box::new(message) });
+            }
             None => self.silent(node, epoch),
         }
     }
@@ -498,8 +560,7 @@ impl World {
         }
     }
 
-    fn deliver(&mut self, node: usize, epoch: u64, message: ToMember) {
-        let from = self.leader_ref();
+    fn deliver(&mut self, node: usize, epoch: u64, from: NodeRef, message: ToMember) {
         if self.links[node].at_member == Some(epoch)
             && let Some(me) = self.nodes[node].running.as_ref().map(|p| p.me)
         {
@@ -517,7 +578,8 @@ impl World {
         }
         let capabilities = self.first_capabilities(node);
         let seed = self.random.next();
-        let me = self.nodes[node].start(capabilities, seed);
+        let clock = Clock::new(&mut self.random);
+        let me = self.nodes[node].start(capabilities, seed, clock);
         self.report.member_restarts += u64::from(me.incarnation.0 > 1);
         self.saw(&Seen::NodeStarted { node: me });
         let delay = self.random.within(1, 300);
@@ -539,12 +601,12 @@ impl World {
     pub(super) fn tell_member(&mut self, node: usize, me: NodeRef, input: member::Input) {
         let now = self.now;
         let Some(process) = self.running(node, me) else { return };
-        process.member.handle(now, input);
+        process.member.handle(process.clock.shows(now), input);
         while let Some(effect) = self.running(node, me).and_then(|p| p.member.next_effect()) {
             self.do_for_member(node, me, effect);
         }
         let Some(process) = self.running(node, me) else { return };
-        if let Some(at) = process.member.next_deadline()
+        if let Some(at) = process.member.next_deadline().map(|at| process.clock.reaches(at))
             && process.wakes_at.is_none_or(|wakes| at < wakes || wakes < now)
         {
             process.wakes_at = Some(at.max(now));
@@ -568,8 +630,8 @@ impl World {
 
     fn do_for_member(&mut self, node: usize, me: NodeRef, effect: member::Effect) {
         match effect {
-            member::Effect::Send { message, .. } => self.send_to_leader(node, me, message),
-            // The simulated leader is alone.
+            member::Effect::Send { to, message } => self.send_to_leader(node, me, to, message),
+            // A link leads to whichever leader has the turn.
             member::Effect::LeadersKnown(_) => {}
             member::Effect::Check { ticket, spec } => {
                 let Some(process) = self.running(node, me) else { return };
@@ -588,6 +650,11 @@ impl World {
             member::Effect::CapabilitiesChanged(map) => {
                 if let Some(process) = self.running(node, me) {
                     process.capabilities = map;
+                }
+            }
+            member::Effect::Draining { draining } => {
+                if let Some(process) = self.running(node, me) {
+                    process.draining = draining;
                 }
             }
             member::Effect::MemberGone { node: gone, .. } => {
@@ -634,7 +701,7 @@ impl World {
         self.after(delay, Event::Member { node, me, input: Box::new(input) });
     }
 
-    fn send_to_leader(&mut self, node: usize, from: NodeRef, mut message: ToLeader) {
+    fn send_to_leader(&mut self, node: usize, from: NodeRef, to: NodeRef, mut message: ToLeader) {
         match (&mut message, self.options.broken) {
             (ToLeader::Register(facts), Broken::ForgetHosted) => facts.hosted.clear(),
             (ToLeader::Renew { .. }, Broken::LoseRenewals) if node < 10 => return,
@@ -643,7 +710,7 @@ impl World {
         let Some(epoch) = self.links[node].at_member else { return };
         self.round_trip(&message);
         match self.carry(node, Way::ToLeader) {
-            Some(at) => self.at(at, Event::ToLeader { node, epoch, from, message: Box::new(message) }),
+            Some(at) => self.at(at, Event::ToLeader { node, epoch, from, to, message: Box::new(message) }),
             None => self.silent(node, epoch),
         }
     }
@@ -653,15 +720,15 @@ impl World {
         let fails = self.random.chance(2);
         let number = self.nodes[node].number;
         let Some(process) = self.running(node, me) else { return };
-        let accepts = truth::accepts(spec, number, &process.capabilities);
+        let accepts = !process.draining && truth::accepts(spec, number, &process.capabilities);
         let result = if fails { Err("out of memory".to_owned()) } else { Ok(process.mint()) };
         if let Ok(address) = result {
             process.actors.insert(address, Actor { request, name: spec.global_name.clone() });
         }
         self.saw(&Seen::Launching { host: me, request, accepts });
         if let Ok(address) = result {
-            let name = spec.global_name.clone();
-            self.saw(&Seen::ActorBorn { host: me, address, request, name });
+            let (name, group) = (spec.global_name.clone(), spec.distinct.clone());
+            self.saw(&Seen::ActorBorn { host: me, address, request, name, group });
         }
         self.later_at_member(delay, node, me, member::Input::Launched { request, result });
     }
