@@ -16,6 +16,7 @@ mod output;
 mod pack;
 mod route;
 mod session;
+mod swarm;
 mod up;
 mod values;
 
@@ -29,6 +30,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use odeon::{Address, Registry};
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -128,6 +130,8 @@ enum Command {
     },
     /// Starts four nodes on this machine, shows what they do, and stops them
     Demo,
+    /// Runs many members in one process against a leader, and measures what it takes
+    Swarm(swarm::SwarmFlags),
     /// Prints the page of an error (OD-NNN), or the help of a command
     Help {
         /// OD-NNN, or a command
@@ -176,7 +180,7 @@ pub fn command() -> clap::Command {
 fn dispatch(cli: Cli, out: &mut Output<'_>, registry: Registry, daemon: Daemon) -> Result<(), CommandError> {
     match cli.command {
         Command::Help { topic } => help::help(out, command(), &topic),
-        Command::Up(_) | Command::Demo if cli.connect.is_some() => {
+        Command::Up(_) | Command::Demo | Command::Swarm(_) if cli.connect.is_some() => {
             Err(CommandError::Usage("--connect is for commands that ask a node; this one starts its own here".into()))
         }
         Command::Explain(actors::ExplainFlags { fleet: Some(_), .. }) if cli.connect.is_some() => {
@@ -186,19 +190,25 @@ fn dispatch(cli: Cli, out: &mut Output<'_>, registry: Registry, daemon: Daemon) 
             let options = arguments.into_options(route::data_folder(cli.data)?, cli.json)?;
             Ok(daemon(options, registry)?)
         }
+        // On all processors: here is most of the work.
+        Command::Swarm(flags) => runtime(std::thread::available_parallelism())?.block_on(swarm::swarm(out, flags)),
         Command::Explain(actors::ExplainFlags { create, fleet: Some(file) }) => offline::explain(out, create, &file),
         command => {
             let route = route::route(cli.connect, cli.token, cli.data)?;
             // A thread of its own for the link: what blocks this one, such as a reader who takes his time, must not
             // let the node believe that nobody is here.
-            let runtime = tokio::runtime::Builder::new_multi_thread()
-                .worker_threads(1)
-                .enable_all()
-                .build()
-                .map_err(|e| CommandError::internal(format!("the command cannot start: {e}")))?;
-            runtime.block_on(order(command, &mut Session { route: &route, out }))
+            runtime(Ok(NonZero::<usize>::MIN))?.block_on(order(command, &mut Session { route: &route, out }))
         }
     }
+}
+
+/// With this many threads, or one where that is not known.
+fn runtime(threads: io::Result<NonZero<usize>>) -> Result<tokio::runtime::Runtime, CommandError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads.map_or(1, NonZero::get))
+        .enable_all()
+        .build()
+        .map_err(|e| CommandError::internal(format!("the command cannot start: {e}")))
 }
 
 /// Everything that a node is asked for.
@@ -223,6 +233,8 @@ async fn order(command: Command, session: &mut Session<'_, '_>) -> Result<(), Co
         Command::Logs(flags) => logs::logs(session, flags).await,
         Command::Shutdown { on } => session.order(&Request::Shutdown { on }).await,
         Command::Demo => demo::demo(session.out).await,
-        Command::Up(_) | Command::Help { .. } => unreachable!("these ask no node and were handled before"),
+        Command::Up(_) | Command::Swarm(_) | Command::Help { .. } => {
+            unreachable!("these ask no node and were handled before")
+        }
     }
 }

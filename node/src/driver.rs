@@ -29,6 +29,8 @@ use tokio::time::Instant;
 
 /// Events that wait for the driver; what comes then is refused by whoever has it.
 pub(crate) const EVENTS_MAX: usize = 65_536;
+/// Of these, taken at once: then it looks again at what else may wake it.
+const EVENTS_AT_ONCE: usize = 256;
 /// How often the number of actors is told to the member machine.
 const LOAD_EVERY: Duration = Duration::from_millis(500);
 
@@ -203,6 +205,7 @@ impl Driver {
     pub(crate) async fn run(mut self, mut events: mpsc::Receiver<Event>, mut ledger: Option<Listener>) -> End {
         let mut load_tick = tokio::time::interval(LOAD_EVERY);
         let hosting = self.means.hosting.clone();
+        let mut batch = Vec::with_capacity(EVENTS_AT_ONCE);
         loop {
             self.carry_out();
             if let Some(end) = self.end.take() {
@@ -214,10 +217,18 @@ impl Driver {
                     Some(news) => self.learn(news),
                     None => ledger = None,
                 },
-                event = events.recv() => match event {
-                    Some(event) => self.handle(event),
-                    None => return End::Left,
-                },
+                count = events.recv_many(&mut batch, EVENTS_AT_ONCE) => {
+                    if count == 0 {
+                        return End::Left;
+                    }
+                    for event in batch.drain(..) {
+                        self.handle(event);
+                        self.carry_out();
+                        if self.end.is_some() {
+                            break;
+                        }
+                    }
+                }
                 () = hosting.kept_changed.notified() => self.take_kept(),
                 _ = load_tick.tick() => {
                     hosting.prune();

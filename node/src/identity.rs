@@ -21,6 +21,7 @@ mod tests;
 pub use certificate::{CERTIFICATE_YEARS, NodeName};
 pub use error::{IdentityError, JoinError, TokenError};
 pub use folder::DataFolder;
+pub(crate) use join::join_in_memory;
 pub use join::{JOIN_TIMEOUT_S, Joined, join};
 pub use token::{TOKEN_ADDRESSES_MAX, TOKEN_TEXT_BYTES_MAX, Token};
 pub use tokens::{TOKENS_MAX, TokenEntry, Tokens};
@@ -31,7 +32,7 @@ use ca::Ca;
 use folder::Leaders;
 use join_wire::CaKey;
 use keys::NodeKey;
-use odeon::NodeRef;
+use odeon::{Incarnation, NodeId, NodeRef};
 use odeon_convention::types::Role;
 use odeon_convention::wire::LeaderAt;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -47,7 +48,8 @@ pub struct Identity {
     chain: Vec<CertificateDer<'static>>,
     trust: Arc<Trust>,
     ca: Option<Ca>,
-    folder: DataFolder,
+    /// None for a node that has one start and keeps nothing.
+    folder: Option<DataFolder>,
 }
 
 impl Identity {
@@ -98,8 +100,27 @@ impl Identity {
             chain: vec![files.node_certificate, files.ca_certificate],
             trust,
             ca,
-            folder,
+            folder: Some(folder),
         })
+    }
+
+    /// A member that was let in and keeps nothing: this is its first start and its last.
+    fn in_memory(
+        id: NodeId,
+        key: NodeKey,
+        certificate: CertificateDer<'static>,
+        ca: CertificateDer<'static>,
+        trust: Trust,
+    ) -> Self {
+        Self {
+            node: NodeRef { id, incarnation: Incarnation(1) },
+            role: Role::Member,
+            key,
+            chain: vec![certificate, ca],
+            trust: Arc::new(trust),
+            ca: None,
+            folder: None,
+        }
     }
 
     /// This node, as of this start.
@@ -127,17 +148,12 @@ impl Identity {
         &self.trust
     }
 
-    /// The data folder that it came from.
-    pub fn folder(&self) -> &DataFolder {
-        &self.folder
-    }
-
-    /// The leaders as this node knew them last; as of founding, this node alone, without an address.
+    /// The leaders as its folder says; as of founding, this node alone, without an address.
     ///
     /// # Errors
     /// When the file cannot be read.
     pub fn leaders(&self) -> Result<Vec<LeaderAt>, IdentityError> {
-        Ok(self.folder.leaders()?.leaders)
+        self.folder.as_ref().map_or(Ok(Vec::new()), |folder| Ok(folder.leaders()?.leaders))
     }
 
     /// Keeps where the leaders can be dialled, for the next start.
@@ -145,7 +161,7 @@ impl Identity {
     /// # Errors
     /// When the file cannot be written.
     pub fn keep_leaders(&self, leaders: Vec<LeaderAt>) -> Result<(), IdentityError> {
-        self.folder.keep_leaders(&Leaders { leaders })
+        self.folder.as_ref().map_or(Ok(()), |folder| folder.keep_leaders(&Leaders { leaders }))
     }
 
     /// The key of the CA, for a node that may lead as well.

@@ -21,6 +21,7 @@ pub mod logs;
 mod purpose;
 mod shipping;
 pub mod store;
+mod swarm;
 mod test_actor;
 mod transfer;
 pub mod wasm;

@@ -30,7 +30,7 @@ mod writer;
 mod tests;
 
 pub use dial::Keep;
-pub(crate) use endpoint::can_listen;
+pub(crate) use endpoint::{can_listen, dialler_through};
 pub use error::LinkError;
 pub use frame::Decoder;
 pub use refusals::Refusal;
@@ -194,6 +194,12 @@ impl Links {
         Ok(Self(shared))
     }
 
+    /// Links that dial and cannot be dialled, from a socket that others use as well: whoever owns it closes it, in
+    /// place of [`Links::shutdown`]. Where to listen in `config` is not looked at.
+    pub(crate) fn dialling(from: quinn::Endpoint, config: LinkConfig, events: Arc<dyn LinkEvents>) -> Self {
+        Self(Shared::over(from, config, Arc::default(), events))
+    }
+
     /// Where it listens.
     ///
     /// # Errors
@@ -228,6 +234,20 @@ impl Links {
         }
         let session = self.0.session(to)?;
         self.push(&session, 0, frame).map(|_| ()).map_err(|(error, _)| error)
+    }
+
+    /// Sends a sign of life: a control frame that may be lost or overtake others, since another one follows soon. It
+    /// is not numbered, acknowledged or sent again, so it costs a leader with thousands of peers as little as can be.
+    ///
+    /// # Errors
+    /// When there is no connection, or as for [`Links::send_control`] where the peer takes no datagrams.
+    pub fn send_sign(&self, to: NodeRef, frame: Vec<u8>) -> Result<(), LinkError> {
+        let session = self.0.table.read().find(to);
+        let connection = session.and_then(|session| session.connection()).ok_or(LinkError::NotConnected(to))?;
+        if connection.max_datagram_size().is_none_or(|max| frame.len() > max) {
+            return self.send_control(to, frame);
+        }
+        connection.send_datagram(frame.into()).map_err(|_| LinkError::NotConnected(to))
     }
 
     /// Sends on an actor lane. Frames with the same key arrive in order.
@@ -317,6 +337,16 @@ impl Links {
             held_bytes: sessions.iter().map(|s| s.outgoing.lock().held_bytes()).sum(),
             refused: self.0.refusals.counts(),
         }
+    }
+
+    /// What QUIC has counted on the present connection with a node.
+    pub(crate) fn traffic(&self, node: NodeRef) -> Option<quinn::ConnectionStats> {
+        Some(self.0.table.read().find(node)?.connection()?.stats())
+    }
+
+    /// Whether a node has not acknowledged everything that was sent to it.
+    pub(crate) fn has_undelivered(&self, node: NodeRef) -> bool {
+        self.0.table.read().find(node).is_some_and(|session| session.outgoing.lock().has_undelivered())
     }
 
     /// Cuts the connection to a node, as a broken network would. The session stays. For tests and drills.

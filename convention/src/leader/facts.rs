@@ -27,6 +27,9 @@ pub struct Facts {
     pub(crate) images: BTreeMap<SourceHash, Judged>,
     rejected: VecDeque<SourceHash>,
     pub(crate) names: BTreeMap<String, NameOwner>,
+    /// Whose each name of a registered node is. Follows from `registered`.
+    #[serde(skip)]
+    named: BTreeMap<String, NodeId>,
     /// Follows from `names`.
     #[serde(skip)]
     names_on: BTreeMap<NodeRef, BTreeSet<String>>,
@@ -49,6 +52,7 @@ impl PartialEq for Changed {
 pub(crate) struct Token {
     pub(crate) fact: TokenFact,
     pub(crate) used: u32,
+    /// The record that made it. A use is no new token: whoever comes while it is written comes with a known one.
     pub(crate) index: u64,
 }
 
@@ -159,6 +163,9 @@ impl Facts {
         }
         let mut facts: Self = rmp_serde::from_slice(body).map_err(|e| malformed(e.to_string()))?;
         facts.tokens_changed.0 = facts.count;
+        for (id, registration) in &facts.registered {
+            facts.named.insert(registration.name.clone(), *id);
+        }
         for (name, owner) in &facts.names {
             facts.names_on.entry(owner.node).or_default().insert(name.clone());
         }
@@ -182,12 +189,13 @@ impl Facts {
                 self.tokens_changed.0 = index;
                 if let Some(token) = self.tokens.get_mut(&id) {
                     token.used = token.used.saturating_add(1);
-                    token.index = index;
                 }
             }
             Record::NodeAdmitted { node, role, claims } => self.admit(node, role, claims),
             Record::NodeRegistered { node, name, listen, capabilities } => {
                 self.see(node.id, node.incarnation);
+                self.unname(node.id);
+                self.named.insert(name.clone(), node.id);
                 self.registered.insert(node.id, Registration { node, name, listen, capabilities, index });
             }
             Record::NodeGone { node, left: _ } => self.bury(node),
@@ -223,6 +231,7 @@ impl Facts {
             admission.gone = admission.gone.max(Some(node.incarnation));
         }
         if self.registered.get(&node.id).is_some_and(|r| r.node == node) {
+            self.unname(node.id);
             self.registered.remove(&node.id);
         }
         for name in self.names_on.remove(&node).unwrap_or_default() {
@@ -232,6 +241,19 @@ impl Facts {
         while self.gone.len() > limits::GONE_TOLD_AGAIN_MAX {
             self.gone.pop_front();
         }
+    }
+
+    /// A name belongs to who took it last: what a ledger of before says may be of two nodes.
+    fn unname(&mut self, id: NodeId) {
+        let name = self.registered.get(&id).map(|r| &r.name);
+        if let Some(name) = name.filter(|name| self.named.get(*name) == Some(&id)) {
+            self.named.remove(name);
+        }
+    }
+
+    /// The registered node that has a name.
+    pub(crate) fn named(&self, name: &str) -> Option<NodeId> {
+        self.named.get(name).copied()
     }
 
     fn judge(&mut self, judged: Judged) {

@@ -125,10 +125,8 @@ impl Leader {
         if let Some(key) = self.unclaimed(from.id, &facts.capabilities) {
             return Some((codes::CLAIM, format!("the node's token does not let it claim capability {key:?}")));
         }
-        let taken = self.facts.registered.values().find(|r| r.node.id != from.id && r.name == facts.name);
-        taken.map(|r| {
-            (codes::NODE_NAME_TAKEN, format!("the name {:?} belongs to {}, which lives", facts.name, r.node.id))
-        })
+        let taken = self.facts.named(&facts.name).filter(|id| *id != from.id);
+        taken.map(|id| (codes::NODE_NAME_TAKEN, format!("the name {:?} belongs to {id}, which lives", facts.name)))
     }
 
     /// A key that the node must not claim.

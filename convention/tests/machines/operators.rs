@@ -32,6 +32,16 @@ fn a_token_lets_in_as_often_as_it_may_and_the_same_node_again() {
 }
 
 #[test]
+fn a_token_is_known_to_others_while_a_use_of_it_is_written() {
+    let mut scene = Scene::of(0);
+    scene.operate(Operation::CreateToken(token(1, None, None)));
+    let admit = Operation::Admit { token: [1; 32], node: node(1).id, now_unix_s: 99 };
+    scene.give_uncommitted(Input::Operation { ticket: 7, operation: admit });
+    let shown: Vec<_> = scene.leader.tokens().map(|(fact, used)| (fact.id, used)).collect();
+    assert_eq!(shown, [([1; 32], 1)]);
+}
+
+#[test]
 fn an_image_is_found_by_name_by_version_and_by_the_start_of_its_hash() {
     let mut scene = Scene::of(0);
     for (n, version) in [(1, "1.2.0"), (2, "1.10.0"), (3, "1.10.0-rc1")] {

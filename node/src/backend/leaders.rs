@@ -42,6 +42,14 @@ impl NodeBackend {
 
     /// Has one of the words on who is let in said by the one that leads.
     pub(crate) async fn settle(&self, request: Request) -> Outcome {
+        // Where this node leads, its machine answers: a view of a large fleet for each node that comes in would be most
+        // of the leader's work. To admit a node twice is to admit it once, so where it does not it is asked on.
+        if matches!(request, Request::Admit { .. }) {
+            match self.admission(&request).await {
+                Err(failed) if failed.code == codes::NO_MAJORITY => {}
+                outcome => return outcome,
+            }
+        }
         let view = self.settled_view().await?;
         match &view.led {
             Some(_) => self.admission(&request).await,

@@ -6,6 +6,7 @@
 mod stage;
 
 use super::{CommandError, Output};
+use crate::admin::protocol::Failed;
 use odeon_convention::codes;
 use serde_json::Value as Json;
 use stage::Stage;
@@ -32,7 +33,7 @@ pub(crate) async fn demo(out: &mut Output<'_>) -> Result<(), CommandError> {
     let mut stage = Stage::new()?;
     let played = tokio::select! {
         played = play(&mut stage, out) => played,
-        interrupted = interrupted() => Err(interrupted),
+        failed = interrupted("demo") => Err(CommandError::Failed(failed)),
         () = tokio::time::sleep(DEMO_WAIT_MAX) => {
             Err(CommandError::coded(codes::TIMED_OUT, format!("the demo took longer than {DEMO_WAIT_MAX:?}")))
         }
@@ -148,14 +149,15 @@ fn expect(what: &str, found: &Json, expected: &str) -> Result<(), CommandError> 
 }
 
 /// Returns when the user or the system wants the demo to end.
-async fn interrupted() -> CommandError {
+/// Returns when this process is asked to end, with what then becomes of `what`.
+pub(super) async fn interrupted(what: &str) -> Failed {
     let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
     else {
-        return CommandError::internal("the demo cannot listen for signals");
+        return Failed::new(codes::INTERNAL, format!("the {what} cannot listen for signals"));
     };
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
     }
-    CommandError::internal("the demo was interrupted")
+    Failed::new(codes::INTERNAL, format!("the {what} was interrupted"))
 }

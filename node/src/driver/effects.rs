@@ -7,7 +7,7 @@ use crate::ledger::LedgerError;
 use odeon::NodeRef;
 use odeon_convention::record::TokenFact;
 use odeon_convention::types::{CheckOutcome, CheckVerdict, CreateSpec, ImageInfo, RequestId, SourceHash};
-use odeon_convention::wire::Word;
+use odeon_convention::wire::{ToLeader, Word};
 use odeon_convention::{codes, leader, member, wire};
 use std::sync::Arc;
 
@@ -81,6 +81,9 @@ impl Driver {
     fn member_effect(&mut self, effect: member::Effect) {
         match effect {
             member::Effect::Send { to, message } if to == self.me => self.to_leader.push_back(message),
+            member::Effect::Send { to, message: message @ ToLeader::Renew { .. } } => {
+                self.send_sign(to, &Word::ToLeader(message));
+            }
             member::Effect::Send { to, message } => self.send(to, &Word::ToLeader(message)),
             member::Effect::LeadersKnown(leaders) => self.means.leaders.know(leaders),
             member::Effect::Check { ticket, spec } => self.check(ticket, *spec),
@@ -149,6 +152,16 @@ impl Driver {
         if let Err(error) = sent {
             tracing::debug!(node = %to, error, "a control message was not sent");
             self.means.links.cut(to);
+        }
+    }
+
+    /// Sends what another word like it follows soon.
+    fn send_sign(&self, to: NodeRef, message: &Word) {
+        let sent = wire::encode(message)
+            .map_err(|e| e.to_string())
+            .and_then(|bytes| self.means.links.send_sign(to, bytes).map_err(|e| e.to_string()));
+        if let Err(error) = sent {
+            tracing::debug!(node = %to, error, "a sign of life was not sent");
         }
     }
 

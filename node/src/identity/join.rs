@@ -42,7 +42,7 @@ pub async fn join(folder: DataFolder, token: &Token, name: &str) -> Result<Joine
             key
         }
     };
-    let admitted = ask(token, &key, name).await?;
+    let admitted = ask(token, &key, name, None).await?;
     check(&admitted, token, &key)?;
     let Admitted { certificate, ca, ca_key, leaders } = admitted;
     folder.store(&Stored {
@@ -55,10 +55,26 @@ pub async fn join(folder: DataFolder, token: &Token, name: &str) -> Result<Joine
     Ok(Joined { identity: Identity::load(folder)?, leaders })
 }
 
-async fn ask(token: &Token, key: &NodeKey, name: &str) -> Result<Admitted, JoinError> {
+/// Joins as a member that keeps nothing, over a socket that others use as well.
+///
+/// # Errors
+/// When no leader of that convention answers, or it refuses, or the token is not a member's.
+pub(crate) async fn join_in_memory(token: &Token, name: &str, from: &quinn::Endpoint) -> Result<Joined, JoinError> {
+    let key = NodeKey::create()?;
+    let admitted = ask(token, &key, name, Some(from)).await?;
+    let trust = check(&admitted, token, &key)?;
+    if admitted.ca_key.is_some() {
+        return Err(JoinError::Answer("the token is a leader's, and a leader needs a folder".into()));
+    }
+    let Admitted { certificate, ca, leaders, .. } = admitted;
+    let identity = Identity::in_memory(key.node_id(), key, certificate.into(), ca.into(), trust);
+    Ok(Joined { identity, leaders })
+}
+
+async fn ask(token: &Token, key: &NodeKey, name: &str, from: Option<&quinn::Endpoint>) -> Result<Admitted, JoinError> {
     let csr = rcgen::CertificateParams::default().serialize_request(key.pair()).map_err(IdentityError::from)?;
     let request = JoinRequest { version: JOIN_VERSION, csr: csr.der().to_vec(), name: name.to_owned() };
-    let link = TokenLink::connect(token).await?;
+    let link = TokenLink::connect(token, from).await?;
     let exchange = tokio::time::timeout(Duration::from_secs(JOIN_TIMEOUT_S), exchange(&link, &request)).await;
     let reply = match exchange {
         Ok(Ok(reply)) => reply,
@@ -80,7 +96,7 @@ async fn exchange(link: &TokenLink, request: &JoinRequest) -> Result<JoinReply, 
 }
 
 /// The leader is trusted by now, but an identity that could not be loaded must not be stored.
-fn check(admitted: &Admitted, token: &Token, key: &NodeKey) -> Result<(), JoinError> {
+fn check(admitted: &Admitted, token: &Token, key: &NodeKey) -> Result<Trust, JoinError> {
     if Sha256::digest(&admitted.ca).as_slice() != token.ca_digest {
         return Err(JoinError::Answer("its CA is not the one of the token".into()));
     }
@@ -101,5 +117,5 @@ fn check(admitted: &Admitted, token: &Token, key: &NodeKey) -> Result<(), JoinEr
     if admitted.leaders.is_empty() {
         return Err(JoinError::Answer("it names no leader".into()));
     }
-    Ok(())
+    Ok(trust)
 }

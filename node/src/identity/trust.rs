@@ -88,13 +88,35 @@ impl Trust {
         now: UnixTime,
     ) -> Result<Credential, Error> {
         if let Some(spki) = self_issued_spki(certificate) {
-            let id = Sha256::digest(spki).into();
-            return Ok(Credential::Token { id, role: tokens.check(&id, now.as_secs())? });
+            return token_of(tokens, &spki, now);
         }
         self.clients.verify_client_cert(certificate, &[], now)?;
         let NodeName { id, role } = NodeName::read(certificate)?;
         Ok(Credential::Node { id, role })
     }
+}
+
+/// Who a certificate is for that a handshake with [`ServerVerifier`] accepted: it is read, not verified again.
+pub(crate) fn verified_node(certificate: &CertificateDer<'_>) -> Result<NodeName, Error> {
+    Ok(NodeName::read(certificate)?)
+}
+
+/// What a certificate stands for that a handshake with [`ClientVerifier`] accepted. A token is looked up again, as
+/// another one may have used it up since.
+pub(crate) fn verified_client(
+    tokens: &Tokens,
+    certificate: &CertificateDer<'_>,
+    now: UnixTime,
+) -> Result<Credential, Error> {
+    match self_issued_spki(certificate) {
+        Some(spki) => token_of(tokens, &spki, now),
+        None => verified_node(certificate).map(|NodeName { id, role }| Credential::Node { id, role }),
+    }
+}
+
+fn token_of(tokens: &Tokens, spki: &[u8], now: UnixTime) -> Result<Credential, Error> {
+    let id = Sha256::digest(spki).into();
+    Ok(Credential::Token { id, role: tokens.check(&id, now.as_secs())? })
 }
 
 /// Accepts the certificate of a node or of a token, from whoever dials.

@@ -7,7 +7,7 @@ use super::gate::Place;
 use super::limits::ACCEPT_TIMEOUT;
 use super::refusals::Refusal;
 use super::shared::Shared;
-use crate::identity::trust::Credential;
+use crate::identity::trust::{Credential, verified_client};
 use quinn::{Connection, ConnectionError, Incoming};
 use rustls::AlertDescription;
 use rustls::pki_types::{CertificateDer, UnixTime};
@@ -45,16 +45,17 @@ async fn receive(shared: Arc<Shared>, incoming: Incoming, place: Place) {
             return shared.refusals.note(source, Refusal::HandshakeTimeout, "a handshake that did not end in time");
         }
     };
-    // The handshake verified this very certificate; asked again it says what it stands for.
+    // The handshake verified this very certificate.
     let credential = certificate_of(&connection)
         .ok_or(rustls::Error::NoCertificatesPresented)
-        .and_then(|leaf| shared.trust().client_of(&shared.tokens, &leaf, UnixTime::now()));
+        .and_then(|leaf| verified_client(&shared.tokens, &leaf, UnixTime::now()));
     match credential {
         Ok(Credential::Node { id, role }) => {
             let greeted = greet(&shared, connection, id, role, false).await;
             drop(place);
             if let Ok(carrier) = greeted {
-                carrier.run(shared).await;
+                // In a task of its own, which has no room for a handshake any more.
+                shared.runtime.spawn(carrier.run(shared.clone()));
             }
         }
         Ok(Credential::Token { id, role }) => admit::serve(&shared, connection, id, role, place).await,

@@ -1,6 +1,7 @@
 //! Those who come with a token: a node that wants in, or an operator.
 
 use super::connection::purpose;
+use super::endpoint::allow_all_streams;
 use super::error::{CLOSE_DONE, Close};
 use super::gate::Place;
 use super::limits::{ACCEPT_TIMEOUT, NAME_BYTES_MAX};
@@ -47,6 +48,7 @@ async fn operator(
     let admission = shared.admission.as_ref().ok_or_else(|| not(codes::TOKEN_UNKNOWN, "this node does not lead"))?;
     admission.use_token(token).await?;
     drop(place);
+    allow_all_streams(connection);
     let caller = Caller::Operator { token, address: connection.remote_address() };
     while let Ok((send, mut receive)) = connection.accept_bi().await {
         let (shared, caller, connection) = (shared.clone(), caller.clone(), connection.clone());

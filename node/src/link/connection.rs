@@ -1,8 +1,9 @@
 //! One connection between two nodes, from its greeting to its end.
 
+use super::endpoint::allow_all_streams;
 use super::error::{CLOSE_DONE, Close};
 use super::greeting::{Hello, receive_hello, receive_resume, send_hello, send_resume};
-use super::limits::ACCEPT_TIMEOUT;
+use super::limits::{ACCEPT_TIMEOUT, BI_STREAMS_OF_A_QUIET_PEER};
 use super::reader::{ReaderEnd, read_acks, read_lane};
 use super::refusals::Refusal;
 use super::session::{NotAttached, Session};
@@ -119,6 +120,10 @@ impl Carrier {
         let Self { session, generation, dialled_here, connection, peer, greeting, mut acks } = self;
         let _ = greeting.set_priority(1);
         let mut readers = JoinSet::new();
+        let mut streams = 0;
+        if peer.role == Role::Leader {
+            allow_all_streams(&connection);
+        }
         let close = {
             let mut writer = pin!(Writer::new(session.clone(), generation, connection.clone(), greeting).run());
             let mut acks = pin!(read_acks(&session, generation, &*shared.events, &mut acks));
@@ -132,6 +137,10 @@ impl Carrier {
                     Some(end) = readers.join_next() => if let Ok(ReaderEnd::Violation(close)) = end {
                         break close;
                     },
+                    sign = connection.read_datagram() => match sign {
+                        Ok(sign) => session.take_sign(&*shared.events, &sign),
+                        Err(e) => break Close::new(CLOSE_DONE, e.to_string()),
+                    },
                     lane = connection.accept_uni() => match lane {
                         Ok(lane) => {
                             let (session, shared) = (session.clone(), shared.clone());
@@ -141,6 +150,10 @@ impl Carrier {
                     },
                     stream = connection.accept_bi() => match stream {
                         Ok((send, receive)) => {
+                            streams += 1;
+                            if streams == BI_STREAMS_OF_A_QUIET_PEER {
+                                allow_all_streams(&connection);
+                            }
                             shared.runtime.spawn(serve(shared.clone(), peer.clone(), send, receive));
                         }
                         Err(e) => break Close::new(CLOSE_DONE, e.to_string()),

@@ -9,10 +9,10 @@ use super::limits::{BACKOFF_MIN, DIAL_TIMEOUT, IDLE_DIAL_TRIES};
 use super::resolve::resolve;
 use super::session::{Attached, Session};
 use super::shared::Shared;
+use crate::identity::trust::verified_node;
 use odeon::NodeId;
 use odeon_convention::codes;
 use quinn::{ConnectError, ConnectionError};
-use rustls::pki_types::UnixTime;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -143,7 +143,8 @@ async fn dial_at(
         Err(_) => return Err(unreachable("no answer in time".into())),
     };
     let leaf = certificate_of(&connection).ok_or_else(|| unreachable("it showed no certificate".into()))?;
-    let name = shared.trust().node_of(&leaf, UnixTime::now()).map_err(|e| unreachable(e.to_string()))?;
+    // The handshake verified this very certificate.
+    let name = verified_node(&leaf).map_err(|e| unreachable(e.to_string()))?;
     let carrier = greet(shared, connection, name.id, name.role, true).await.map_err(|not| match not {
         // Who is over is the one that was told so, which can be the peer as well.
         NotGreeted { close, by_peer: true } if close.code == codes::SUPERSEDED => LinkError::Superseded(shared.me()),

@@ -6,7 +6,7 @@ use super::socket::Watched;
 use crate::identity::trust::{ClientVerifier, Expect, ServerVerifier, provider};
 use crate::identity::{Identity, Tokens};
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
-use quinn::{EndpointConfig, IdleTimeout, Runtime, TokioRuntime, TransportConfig, VarInt};
+use quinn::{AsyncUdpSocket, EndpointConfig, IdleTimeout, Runtime, TokioRuntime, TransportConfig, VarInt};
 use quinn_proto::HashedConnectionIdGenerator;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::version::TLS13;
@@ -28,16 +28,21 @@ fn tls(e: impl std::fmt::Display) -> LinkError {
 
 fn transport(keep_alive: Option<Duration>, peer_may_open: bool) -> Arc<TransportConfig> {
     let mut transport = TransportConfig::default();
-    let (uni, bi) = if peer_may_open { (UNI_STREAMS_MAX, BI_STREAMS_MAX) } else { (0, 0) };
+    let (uni, bi) = if peer_may_open { (UNI_STREAMS_MAX, BI_STREAMS_AT_FIRST) } else { (0, 0) };
     transport
         .max_concurrent_uni_streams(VarInt::from_u32(uni))
         .max_concurrent_bidi_streams(VarInt::from_u32(bi))
         .stream_receive_window(VarInt::from_u32(STREAM_WINDOW_BYTES))
         .receive_window(VarInt::from_u32(CONNECTION_WINDOW_BYTES))
         .send_window(u64::from(CONNECTION_WINDOW_BYTES))
-        .datagram_receive_buffer_size(None)
+        .datagram_receive_buffer_size(peer_may_open.then_some(SIGNS_BYTES_MAX))
+        .datagram_send_buffer_size(SIGNS_BYTES_MAX)
         .keep_alive_interval(keep_alive)
         .max_idle_timeout(IdleTimeout::try_from(IDLE_TIMEOUT).ok());
+    if !peer_may_open {
+        // What the bearer of a token says and hears is too little to look for larger datagrams.
+        transport.mtu_discovery_config(None);
+    }
     Arc::new(transport)
 }
 
@@ -129,6 +134,11 @@ pub(crate) fn client(
     Ok(config)
 }
 
+/// Lets a peer that makes use of them open as many streams in both directions as one may.
+pub(crate) fn allow_all_streams(connection: &quinn::Connection) {
+    connection.set_max_concurrent_bi_streams(VarInt::from_u32(BI_STREAMS_MAX));
+}
+
 /// How a node dials another.
 pub(crate) fn node_client(
     identity: &Identity,
@@ -149,8 +159,18 @@ pub(crate) fn token_client(
 
 /// An endpoint that only dials.
 pub(crate) fn dialler(towards: SocketAddr) -> Result<quinn::Endpoint, LinkError> {
+    dialler_through(towards, |socket| socket)
+}
+
+/// The same through a socket that stands between it and the network.
+pub(crate) fn dialler_through(
+    towards: SocketAddr,
+    between: impl FnOnce(Arc<dyn AsyncUdpSocket>) -> Arc<dyn AsyncUdpSocket>,
+) -> Result<quinn::Endpoint, LinkError> {
     let any: SocketAddr = if towards.is_ipv4() { ([0, 0, 0, 0], 0).into() } else { ([0u16; 8], 0).into() };
     let failed = |e: std::io::Error| LinkError::Listen { address: any, reason: e.to_string() };
     let socket = socket(any, SOCKET_RECEIVE_BYTES)?;
-    quinn::Endpoint::new(EndpointConfig::default(), None, socket, Arc::new(TokioRuntime)).map_err(failed)
+    let socket = between(TokioRuntime.wrap_udp_socket(socket).map_err(failed)?);
+    quinn::Endpoint::new_with_abstract_socket(EndpointConfig::default(), None, socket, Arc::new(TokioRuntime))
+        .map_err(failed)
 }

@@ -29,6 +29,11 @@ impl Lane {
         Ok(())
     }
 
+    /// Whether the driver is given nothing more.
+    pub(crate) fn is_over(&self) -> bool {
+        self.over
+    }
+
     /// The driver has taken so many more.
     pub(crate) fn took(&mut self, count: usize) -> u64 {
         self.received += count as u64;

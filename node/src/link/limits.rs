@@ -32,7 +32,7 @@ pub(crate) const BATCH_BYTES: usize = 64 * 1024;
 pub(crate) const READ_CHUNKS: usize = 64;
 /// Received bytes after which an acknowledgement is due at once.
 pub(crate) const ACK_BYTES: usize = 256 * 1024;
-/// Time after which it is due however little was received.
+/// Time between two of them, however little was received; the first after a pause does not wait.
 pub(crate) const ACK_DELAY: Duration = Duration::from_millis(20);
 
 /// Handshakes under way at most, and of one address.
@@ -60,6 +60,12 @@ pub(crate) const UNI_STREAMS_MAX: u32 = 1 + LANES as u32;
 /// Streams in both directions that a peer may have open: a leader that follows passes on as many commands as it serves
 /// itself, from its socket and from operators, and what leaders say to each other must not wait for them.
 pub(crate) const BI_STREAMS_MAX: u32 = 192;
+/// As many as a peer may have open before it makes use of them: QUIC sets aside what it needs for each that may be.
+pub(crate) const BI_STREAMS_AT_FIRST: u32 = 16;
+/// A peer that has opened this many, which is fewer, makes use of them.
+pub(crate) const BI_STREAMS_OF_A_QUIET_PEER: u32 = 8;
+/// Bytes of signs of life that wait to be read, and to be sent; the oldest go first.
+pub(crate) const SIGNS_BYTES_MAX: usize = 4 * 1024;
 /// Bytes under way in one stream, so that no stream takes the whole connection.
 pub(crate) const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
 /// Bytes under way in one connection.

@@ -8,6 +8,9 @@ use super::session::Session;
 use super::writer::ACK_RECORD_BYTES;
 use bytes::Bytes;
 use quinn::{ReadError, ReadExactError, RecvStream};
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::{Context, Poll, ready};
 
 /// Why a reader ended: the connection is gone, or the peer broke the rules.
 pub(crate) enum ReaderEnd {
@@ -56,14 +59,7 @@ async fn lane(session: &Session, events: &dyn LinkEvents, stream: &mut RecvStrea
     }
     let max = if lane == 0 { CONTROL_FRAME_BYTES_MAX } else { FRAME_BYTES_MAX };
     let mut decoder = Decoder::new(max);
-    let mut chunks: [Bytes; READ_CHUNKS] = std::array::from_fn(|_| Bytes::new());
-    while let Some(count) = stream.read_chunks(&mut chunks).await? {
-        let mut frames = Vec::new();
-        let mut bytes = 0;
-        for chunk in &mut chunks[..count] {
-            bytes += chunk.len();
-            decoder.push(&std::mem::take(chunk), &mut frames).map_err(|found| too_long(found, max))?;
-        }
+    while let Some((frames, bytes)) = poll_fn(|cx| next_frames(stream, &mut decoder, max, cx)).await? {
         if !frames.is_empty() {
             let came = frames.len() as u64;
             give(session, events, lane, next, frames, bytes)?;
@@ -71,6 +67,25 @@ async fn lane(session: &Session, events: &dyn LinkEvents, stream: &mut RecvStrea
         }
     }
     Ok(())
+}
+
+/// What there is of frames, and in how many bytes. The chunks that they come in are on the stack: a task that waits
+/// for a quiet peer, of which a leader has thousands, holds none of them.
+fn next_frames(
+    stream: &mut RecvStream,
+    decoder: &mut Decoder,
+    frame_bytes_max: usize,
+    cx: &mut Context<'_>,
+) -> Poll<Result<Option<(Vec<Vec<u8>>, usize)>, ReaderEnd>> {
+    let mut chunks: [Bytes; READ_CHUNKS] = std::array::from_fn(|_| Bytes::new());
+    let Some(count) = ready!(pin!(stream.read_chunks(&mut chunks)).poll(cx))? else { return Poll::Ready(Ok(None)) };
+    let (mut frames, mut bytes) = (Vec::new(), 0);
+    for chunk in &chunks[..count] {
+        bytes += chunk.len();
+        let pushed = decoder.push(chunk, &mut frames);
+        pushed.map_err(|found| too_long(found, frame_bytes_max))?;
+    }
+    Poll::Ready(Ok(Some((frames, bytes))))
 }
 
 fn give(

@@ -178,6 +178,15 @@ impl Session {
         }
     }
 
+    /// Gives the driver a control frame that has no number.
+    pub(crate) fn take_sign(&self, events: &dyn LinkEvents, sign: &[u8]) {
+        // Held as for a frame with a number: the session may end at the same time.
+        let lane = self.incoming.lane(0);
+        if !lane.is_over() {
+            events.control(self.peer, sign.to_vec());
+        }
+    }
+
     /// Ends the session: nothing more comes from it or goes into it. Gives what was never acknowledged.
     /// To be called where no lock of the driver or of the session is held.
     pub(crate) fn end(&self, close: &Close, events: &dyn LinkEvents) {

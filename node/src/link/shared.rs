@@ -8,7 +8,6 @@ use super::refusals::{Refusal, Refusals};
 use super::session::Session;
 use super::table::Table;
 use super::{Admission, LinkConfig, LinkEvents, endpoint};
-use crate::identity::trust::Trust;
 use crate::identity::{Identity, Tokens};
 use odeon::NodeRef;
 use odeon_convention::types::Role;
@@ -40,7 +39,16 @@ impl Shared {
         let leads = config.identity.role() == Role::Leader;
         let receive_bytes = if leads { SOCKET_RECEIVE_BYTES_LEADER } else { SOCKET_RECEIVE_BYTES };
         let endpoint = endpoint::node(config.listen, receive_bytes, &config.identity, &config.tokens, on_garbage)?;
-        Ok(Arc::new(Self {
+        Ok(Self::over(endpoint, config, refusals, events))
+    }
+
+    pub(crate) fn over(
+        endpoint: quinn::Endpoint,
+        config: LinkConfig,
+        refusals: Arc<Refusals>,
+        events: Arc<dyn LinkEvents>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
             identity: config.identity,
             name: config.name,
             tokens: config.tokens,
@@ -52,7 +60,7 @@ impl Shared {
             gate: Gate::default(),
             refusals,
             tickets: AtomicU64::new(1),
-        }))
+        })
     }
 
     pub(crate) fn me(&self) -> NodeRef {
@@ -61,10 +69,6 @@ impl Shared {
 
     pub(crate) fn hello(&self) -> Hello {
         Hello { node: self.me(), name: self.name.clone() }
-    }
-
-    pub(crate) fn trust(&self) -> &Trust {
-        self.identity.trust()
     }
 
     pub(crate) fn next_ticket(&self) -> u64 {

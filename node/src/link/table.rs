@@ -11,7 +11,9 @@ use std::sync::Arc;
 
 #[derive(Default)]
 pub(crate) struct Table {
-    sessions: HashMap<NodeRef, Arc<Session>>,
+    /// By node, as a new start of one ends those with its earlier ones: nearly always one.
+    sessions: HashMap<NodeId, Vec<Arc<Session>>>,
+    count: usize,
     /// The last start of each node that was met in person. What others say of a node does not count.
     met: HashMap<NodeId, Incarnation>,
     shut_down: bool,
@@ -19,13 +21,13 @@ pub(crate) struct Table {
 
 impl Table {
     pub(crate) fn find(&self, node: NodeRef) -> Option<Arc<Session>> {
-        self.sessions.get(&node).cloned()
+        self.sessions.get(&node.id)?.iter().find(|session| session.peer == node).cloned()
     }
 
     /// The session with a node, made if there is none. `number` is used for a new one.
     pub(crate) fn session(&mut self, node: NodeRef, number: u64) -> Result<Arc<Session>, LinkError> {
-        if let Some(session) = self.sessions.get(&node) {
-            return Ok(session.clone());
+        if let Some(session) = self.find(node) {
+            return Ok(session);
         }
         if self.shut_down {
             return Err(LinkError::ShutDown);
@@ -33,11 +35,12 @@ impl Table {
         if self.met.get(&node.id).is_some_and(|met| *met > node.incarnation) {
             return Err(LinkError::Superseded(node));
         }
-        if self.sessions.len() >= SESSIONS_MAX {
+        if self.count >= SESSIONS_MAX {
             return Err(LinkError::TooManySessions(SESSIONS_MAX));
         }
         let session = Arc::new(Session::new(node, number));
-        self.sessions.insert(node, session.clone());
+        self.sessions.entry(node.id).or_default().push(session.clone());
+        self.count += 1;
         Ok(session)
     }
 
@@ -49,20 +52,28 @@ impl Table {
             return Err(Close::new(codes::SUPERSEDED, reason));
         }
         *met = node.incarnation;
-        let earlier: Vec<_> =
-            self.sessions.keys().filter(|n| n.id == node.id && n.incarnation < node.incarnation).copied().collect();
-        Ok(earlier.iter().filter_map(|n| self.sessions.remove(n)).collect())
+        Ok(self.take(node.id, |session| session.peer.incarnation < node.incarnation))
     }
 
     /// Takes a session out; whoever gets it ends it.
     pub(crate) fn remove(&mut self, node: NodeRef) -> Option<Arc<Session>> {
-        self.sessions.remove(&node)
+        self.take(node.id, |session| session.peer == node).pop()
     }
 
     /// Takes this very session out, unless another has its place.
     pub(crate) fn remove_exactly(&mut self, session: &Arc<Session>) -> bool {
-        let is_it = self.sessions.get(&session.peer).is_some_and(|s| Arc::ptr_eq(s, session));
-        is_it && self.sessions.remove(&session.peer).is_some()
+        !self.take(session.peer.id, |found| Arc::ptr_eq(found, session)).is_empty()
+    }
+
+    /// Takes those sessions with a node out that are wanted.
+    fn take(&mut self, node: NodeId, wanted: impl Fn(&Arc<Session>) -> bool) -> Vec<Arc<Session>> {
+        let Some(all) = self.sessions.get_mut(&node) else { return Vec::new() };
+        let taken: Vec<_> = all.extract_if(.., |session| wanted(session)).collect();
+        self.count -= taken.len();
+        if all.is_empty() {
+            self.sessions.remove(&node);
+        }
+        taken
     }
 
     /// The session that is connected to any start of this node.
@@ -72,7 +83,7 @@ impl Table {
     }
 
     pub(crate) fn all(&self) -> Vec<Arc<Session>> {
-        self.sessions.values().cloned().collect()
+        self.sessions.values().flatten().cloned().collect()
     }
 
     pub(crate) fn shut_down(&mut self) {

@@ -12,14 +12,16 @@ use std::net::SocketAddr;
 /// A connection to a leader that a token authenticates. Dropping it closes it.
 #[derive(Debug)]
 pub struct TokenLink {
-    endpoint: Endpoint,
+    /// Its own socket; none where it is shared.
+    endpoint: Option<Endpoint>,
     connection: Connection,
     address: String,
 }
 
 impl TokenLink {
     /// Dials the leaders of the token, one after the other: one of them may not know the token yet, or any more.
-    pub(crate) async fn connect(token: &Token) -> Result<Self, JoinError> {
+    /// From a socket that others use as well, or one of its own.
+    pub(crate) async fn connect(token: &Token, from: Option<&Endpoint>) -> Result<Self, JoinError> {
         let key = TokenKey::from_secret(&token.secret)?;
         let (mut reasons, mut refused) = (Vec::new(), None);
         for address in &token.addresses {
@@ -31,7 +33,7 @@ impl TokenLink {
                 }
             };
             for remote in remotes {
-                match Self::dial(token, &key, address, remote).await {
+                match Self::dial(token, &key, address, remote, from).await {
                     Ok(link) => return Ok(link),
                     Err(JoinError::Unreachable { reason, .. }) => reasons.push(reason),
                     Err(e) => refused = Some(e),
@@ -44,14 +46,24 @@ impl TokenLink {
         Err(JoinError::Unreachable { addresses: token.addresses.join(", "), reason: reasons.join("; ") })
     }
 
-    async fn dial(token: &Token, key: &TokenKey, address: &str, remote: SocketAddr) -> Result<Self, JoinError> {
+    async fn dial(
+        token: &Token,
+        key: &TokenKey,
+        address: &str,
+        remote: SocketAddr,
+        from: Option<&Endpoint>,
+    ) -> Result<Self, JoinError> {
         let unreachable = |reason: String| JoinError::Unreachable { addresses: address.to_owned(), reason };
-        let endpoint = dialler(remote).map_err(|e| unreachable(e.to_string()))?;
+        let own = match from {
+            Some(_) => None,
+            None => Some(dialler(remote).map_err(|e| unreachable(e.to_string()))?),
+        };
+        let Some(endpoint) = from.or(own.as_ref()) else { return Err(unreachable("no socket".into())) };
         let tls = |e: super::LinkError| IdentityError::Certificate(e.to_string());
         let config = token_client(token.ca_digest, key.certificate()?, key.private_key()).map_err(tls)?;
         let connecting = endpoint.connect_with(config, remote, SERVER_NAME).map_err(|e| unreachable(e.to_string()))?;
         match tokio::time::timeout(DIAL_TIMEOUT, connecting).await {
-            Ok(Ok(connection)) => Ok(Self { endpoint, connection, address: address.to_owned() }),
+            Ok(Ok(connection)) => Ok(Self { endpoint: own, connection, address: address.to_owned() }),
             Ok(Err(e)) => Err(failure(address, &e).unwrap_or_else(|| unreachable(e.to_string()))),
             Err(_) => Err(unreachable(format!("no answer from {remote} within {} s", DIAL_TIMEOUT.as_secs()))),
         }
@@ -86,10 +98,13 @@ impl TokenLink {
         self.failure("the stream ended early".into())
     }
 
-    /// Says that the work is done, and waits until the leader has heard it or can no longer be waited for.
+    /// Says that the work is done, and waits until the leader has heard it or can no longer be waited for. A shared
+    /// socket lives on and tells it by itself.
     pub async fn close(&self) {
         Close::new(CLOSE_DONE, "done").apply(&self.connection);
-        self.endpoint.wait_idle().await;
+        if let Some(endpoint) = &self.endpoint {
+            endpoint.wait_idle().await;
+        }
     }
 }
 
@@ -122,7 +137,9 @@ fn failure(address: &str, error: &ConnectionError) -> Option<JoinError> {
 /// When no leader of the token's convention answers, or the token is refused.
 pub async fn connect_operator(address: Option<&str>, token: &Token) -> Result<TokenLink, JoinError> {
     match address {
-        Some(address) => TokenLink::connect(&Token { addresses: vec![address.to_owned()], ..token.clone() }).await,
-        None => TokenLink::connect(token).await,
+        Some(address) => {
+            TokenLink::connect(&Token { addresses: vec![address.to_owned()], ..token.clone() }, None).await
+        }
+        None => TokenLink::connect(token, None).await,
     }
 }

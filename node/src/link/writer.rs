@@ -9,6 +9,7 @@ use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Instant;
 use tokio::time::Sleep;
 
 /// Bytes of one acknowledgement: a lane and the number of its last frame.
@@ -25,6 +26,8 @@ pub(crate) struct Writer {
     acks: Channel,
     lanes: [Channel; LANES],
     ack_timer: Option<Pin<Box<Sleep>>>,
+    /// When the last acknowledgement was written.
+    acked: Option<Instant>,
 }
 
 /// A stream and what is still to be written into it.
@@ -72,7 +75,7 @@ impl Channel {
 impl Writer {
     pub(crate) fn new(session: Arc<Session>, generation: u64, connection: Connection, greeting: SendStream) -> Self {
         let acks = Channel { stream: Some(greeting), ..Channel::default() };
-        Self { session, generation, connection, acks, lanes: Default::default(), ack_timer: None }
+        Self { session, generation, connection, acks, lanes: Default::default(), ack_timer: None, acked: None }
     }
 
     /// Writes until the connection fails or another one takes over; gives the reason.
@@ -123,7 +126,10 @@ impl Writer {
         }
         let acks = &mut outgoing.acks;
         if acks.is_due() && self.acks.is_empty() {
-            if timer_over || acks.bytes >= ACK_BYTES {
+            // After a pause there is nothing to wait for. QUIC's own acknowledgement then goes with it, and a sign of
+            // life, which a leader has thousands of a second, costs no timer.
+            let after_a_pause = self.ack_timer.is_none() && self.acked.is_none_or(|at| at.elapsed() >= ACK_DELAY);
+            if timer_over || after_a_pause || acks.bytes >= ACK_BYTES {
                 self.acks.reset();
                 for lane in (0..LANES).filter(|&lane| acks.received[lane] != acks.told[lane]) {
                     self.acks.buffer.push(lane as u8);
@@ -132,6 +138,7 @@ impl Writer {
                 acks.told = acks.received;
                 acks.bytes = 0;
                 self.ack_timer = None;
+                self.acked = Some(Instant::now());
                 filled = true;
             } else if self.ack_timer.is_none() {
                 self.ack_timer = Some(Box::pin(tokio::time::sleep(ACK_DELAY)));

@@ -42,6 +42,32 @@ async fn settled(a: &Node, b: &Node) -> [Option<usize>; 2] {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sign_of_life_arrives_without_a_number_and_nothing_is_held_for_it() {
+    let (leader, a, b) = linked(false).await;
+    a.links.send_control(b.node(), b"one".to_vec()).expect("a session");
+    b.seen.until("the first word", |s| s.control.len() == 1).await;
+    a.links.send_sign(b.node(), b"sign".to_vec()).expect("a connection");
+    b.seen.until("the sign", |s| s.control.len() == 2).await;
+    a.links.send_control(b.node(), b"two".to_vec()).expect("a session");
+    b.seen.until("the second word", |s| s.control.len() == 3).await;
+    assert_eq!(b.seen.seen.lock().control, [b"one".to_vec(), b"sign".to_vec(), b"two".to_vec()]);
+    delivered(&a).await;
+    assert_eq!(a.links.send_sign(leader.node(), vec![1]).map_err(|e| e.code()), Err(codes::NODE_UNREACHABLE));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_peer_that_makes_use_of_streams_may_open_many_of_them() {
+    let (_leader, a, b) = linked(false).await;
+    let mut open = Vec::new();
+    for n in 0..limits::BI_STREAMS_MAX as usize {
+        open.push(a.links.open(b.node(), 9).await.expect("a stream"));
+        b.seen.until("a stream", |s| s.streams.len() == n + 1).await;
+    }
+    let one_more = tokio::time::timeout(Duration::from_millis(200), a.links.open(b.node(), 9)).await;
+    assert!(one_more.is_err(), "there is a limit");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_thousand_frames_each_way_arrive_once_and_in_order_while_the_link_is_cut_ten_times() {
     const FRAMES: u32 = 100_000;
     let (_leader, a, b) = linked(false).await;

@@ -1,0 +1,65 @@
+//! `odeon swarm`: many members in one process, for capacity planning.
+
+use super::demo::interrupted;
+use super::up::token_text;
+use super::{CommandError, Output, values};
+use crate::identity::TokenError;
+use crate::swarm::{self, Plan, limits};
+use clap::Args;
+use std::time::Duration;
+
+/// The flags of `swarm`.
+#[derive(Debug, Args)]
+pub(super) struct SwarmFlags {
+    /// How many members
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(limits::NODES_MAX)))]
+    nodes: u32,
+    /// Joins the leader that made this member's token, or the one in @FILE; without it a leader is started here
+    #[arg(long, value_name = "TOKEN")]
+    join: Option<String>,
+    /// The process of that leader, where it runs on this machine: what it takes is measured as well
+    #[arg(long, value_name = "PID", requires = "join", value_parser = clap::value_parser!(u32).range(1..))]
+    leader_pid: Option<u32>,
+    /// How many members join at the same time
+    #[arg(long, value_name = "N", default_value_t = limits::JOINS_AT_ONCE,
+        value_parser = clap::value_parser!(u16).range(1..=i64::from(limits::JOINS_AT_ONCE_MAX)))]
+    joins_at_once: u16,
+    /// How long nothing happens, to measure what that costs
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = values::duration)]
+    idle: Duration,
+    /// How many members fall silent at the end, at most half of them; 10 where there are twice as many
+    #[arg(long, value_name = "N")]
+    kill: Option<u32>,
+}
+
+impl SwarmFlags {
+    fn plan(self) -> Result<Plan, CommandError> {
+        let half = self.nodes / 2;
+        let kill = self.kill.unwrap_or(limits::KILL.min(half));
+        if kill > half {
+            return Err(CommandError::Usage(format!("--kill {kill} is more than half of {} members", self.nodes)));
+        }
+        if self.idle > limits::IDLE_MAX {
+            return Err(CommandError::Usage(format!("--idle is longer than {} h", limits::IDLE_MAX.as_secs() / 3600)));
+        }
+        let join = match self.join.as_deref().map(token_text).transpose()?.flatten() {
+            Some(text) => Some(text.parse().map_err(|e: TokenError| CommandError::coded(e.code(), e.to_string()))?),
+            None => None,
+        };
+        Ok(Plan {
+            nodes: self.nodes,
+            join,
+            leader_pid: self.leader_pid,
+            joins_at_once: usize::from(self.joins_at_once),
+            idle: self.idle,
+            kill,
+        })
+    }
+}
+
+/// `odeon swarm`
+pub(super) async fn swarm(out: &mut Output<'_>, flags: SwarmFlags) -> Result<(), CommandError> {
+    let plan = flags.plan()?;
+    let report = swarm::run(&plan, |text| out.note(text), interrupted("swarm")).await?;
+    out.value(&report, swarm::Report::text)
+}

@@ -1,0 +1,41 @@
+//! `odeon swarm`: many members in one process, to see what a leader and its machine can carry.
+//!
+//! Each member has a key and a certificate of its own, a link of its own with both sides authenticated, and the member
+//! machine of the convention. It has no folder, no admin socket and no runtime: it hosts nothing, and says so when it
+//! is asked. It never stands in for a leader: that is a real process, another one than this. Start with [`run`].
+
+mod count;
+mod crew;
+mod ear;
+mod entry;
+mod fall;
+mod leader;
+pub(crate) mod limits;
+mod member;
+mod phases;
+mod process;
+mod report;
+mod socket;
+
+pub(crate) use phases::run;
+pub(crate) use report::Report;
+
+use crate::identity::Token;
+use std::time::Duration;
+
+/// What is to be run, checked.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// Members.
+    pub(crate) nodes: u32,
+    /// The leader to join; none for one of its own.
+    pub(crate) join: Option<Token>,
+    /// The process of that leader, where it runs on this machine.
+    pub(crate) leader_pid: Option<u32>,
+    /// Members that join at the same time.
+    pub(crate) joins_at_once: usize,
+    /// How long nothing happens, for the measurement of that.
+    pub(crate) idle: Duration,
+    /// Members that fall silent at the end.
+    pub(crate) kill: u32,
+}

@@ -1,0 +1,52 @@
+//! Every bound of a swarm, in one place.
+
+use crate::link::limits::HANDSHAKES_PER_SOURCE_MAX;
+use std::time::Duration;
+
+/// Members at most: what one leader has sessions for, less those of others.
+pub(crate) const NODES_MAX: u32 = 60_000;
+/// Members that may join at the same time: all come from one address, and a leader has that many in its doorway.
+pub(crate) const JOINS_AT_ONCE_MAX: u16 = HANDSHAKES_PER_SOURCE_MAX as u16 - 12;
+/// How many do without a word: what was measured as fast as any, with no datagram dropped.
+pub(crate) const JOINS_AT_ONCE: u16 = 256;
+/// The longest time without work.
+pub(crate) const IDLE_MAX: Duration = Duration::from_secs(24 * 3600);
+/// Members that fall silent without a word on how many, where there are twice as many.
+pub(crate) const KILL: u32 = 10;
+
+/// Members that share one UDP socket.
+pub(crate) const MEMBERS_PER_SOCKET: u32 = 1_000;
+/// Members that one task drives.
+pub(crate) const MEMBERS_PER_CREW: u32 = 1_000;
+/// Things that wait for that task; a member that hears more is cut off and begins anew.
+pub(crate) const CREW_EVENTS_MAX: usize = 65_536;
+/// Of these, taken at once.
+pub(crate) const CREW_EVENTS_AT_ONCE: usize = 256;
+/// Files that are open beside the sockets: the streams, the runtime, the leader's pipes, /proc, and room.
+pub(crate) const FILES_BESIDE: u64 = 64;
+
+/// Tries of one member to get in.
+pub(crate) const JOIN_TRIES: u32 = 5;
+/// The pause before the next, less a jitter of up to a half.
+pub(crate) const JOIN_PAUSE: Duration = Duration::from_secs(1);
+/// How long a member that was let in may take until the leader has it in its list.
+pub(crate) const REGISTER_WAIT_MAX: Duration = Duration::from_secs(60);
+/// What a join leaves behind is over after this long: connections drain, the ledger's last records are written.
+pub(crate) const SETTLE: Duration = Duration::from_secs(5);
+/// How long the others may take to hear that a member is dead.
+pub(crate) const DEATH_WAIT_MAX: Duration = Duration::from_secs(60);
+/// How often a state is looked at.
+pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// How long members that leave may take, for each of them and at least.
+pub(crate) const LEAVE_WAIT_MAX: Duration = Duration::from_secs(10);
+/// How long peers may take to hear that their connections end.
+pub(crate) const CLOSE_WAIT_MAX: Duration = Duration::from_secs(2);
+
+/// How long the swarm's own leader may take until it is ready.
+pub(crate) const LEADER_READY_MAX: Duration = Duration::from_secs(30);
+/// How long it may take to end before it is killed.
+pub(crate) const LEADER_END_MAX: Duration = Duration::from_secs(15);
+/// How long the token lives that the members join with.
+pub(crate) const TOKEN_TTL_S: u64 = 24 * 3600;
+/// Lines of the leader's own output that are shown after a failure.
+pub(crate) const LEADER_LINES_MAX: usize = 15;

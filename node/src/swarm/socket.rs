@@ -1,0 +1,91 @@
+//! A socket that many members share, and that can fall silent as the network of a dead host does.
+
+use crate::link::{LinkError, dialler_through};
+use quinn::udp::{RecvMeta, Transmit};
+use quinn::{AsyncUdpSocket, Endpoint, UdpPoller};
+use std::fmt;
+use std::io::{self, IoSliceMut};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+/// An endpoint that only dials, and its switch.
+pub(super) struct Socket {
+    pub(super) endpoint: Endpoint,
+    silent: Arc<AtomicBool>,
+}
+
+impl Socket {
+    /// A socket that can reach this address. To be called within a tokio runtime.
+    pub(super) fn towards(address: SocketAddr) -> Result<Self, LinkError> {
+        let silent = Arc::<AtomicBool>::default();
+        let switch = silent.clone();
+        let endpoint = dialler_through(address, |inner| Arc::new(Switched { inner, silent: switch }))?;
+        Ok(Self { endpoint, silent })
+    }
+
+    /// From now on nothing comes out and nothing comes in, and nobody is told.
+    pub(super) fn fall_silent(&self) {
+        self.silent.store(true, Ordering::Relaxed);
+    }
+}
+
+struct Switched {
+    inner: Arc<dyn AsyncUdpSocket>,
+    silent: Arc<AtomicBool>,
+}
+
+impl Switched {
+    fn is_silent(&self) -> bool {
+        self.silent.load(Ordering::Relaxed)
+    }
+}
+
+impl fmt::Debug for Switched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt(f)
+    }
+}
+
+impl AsyncUdpSocket for Switched {
+    fn create_io_poller(self: Arc<Self>) -> Pin<Box<dyn UdpPoller>> {
+        self.inner.clone().create_io_poller()
+    }
+
+    fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
+        if self.is_silent() { Ok(()) } else { self.inner.try_send(transmit) }
+    }
+
+    fn poll_recv(
+        &self,
+        cx: &mut Context<'_>,
+        bufs: &mut [IoSliceMut<'_>],
+        meta: &mut [RecvMeta],
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            match self.inner.poll_recv(cx, bufs, meta) {
+                // Taken and dropped, until there is nothing: only then is the task woken again.
+                Poll::Ready(Ok(_)) if self.is_silent() => {}
+                received => return received,
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.inner.local_addr()
+    }
+
+    fn max_transmit_segments(&self) -> usize {
+        self.inner.max_transmit_segments()
+    }
+
+    fn max_receive_segments(&self) -> usize {
+        self.inner.max_receive_segments()
+    }
+
+    fn may_fragment(&self) -> bool {
+        self.inner.may_fragment()
+    }
+}

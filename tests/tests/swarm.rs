@@ -1,0 +1,84 @@
+//! A swarm against a real leader, as whoever plans capacity runs it.
+#![allow(clippy::unwrap_used)]
+
+use anyhow::Result;
+use odeon_tests::cluster::{Cluster, eventually, odeon};
+use serde_json::Value;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+const GONE_MAX: Duration = Duration::from_secs(30);
+
+fn swarm(arguments: &[&str], scratch: &std::path::Path) -> Command {
+    let mut command = Command::new(odeon());
+    command.arg("swarm").args(arguments).env("TMPDIR", scratch).stdin(Stdio::null());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn report(ran: &Output) -> Value {
+    let out = String::from_utf8_lossy(&ran.stdout);
+    assert!(ran.status.success(), "{out}\n{}", String::from_utf8_lossy(&ran.stderr));
+    serde_json::from_str(out.lines().last().unwrap()).unwrap()
+}
+
+#[test]
+fn fifty_members_join_a_leader_of_their_own_and_the_dead_become_known() {
+    let scratch = tempfile::tempdir().unwrap();
+    let ran = swarm(&["--nodes", "50", "--idle", "2s", "--kill", "3", "--json"], scratch.path()).output().unwrap();
+    let report = report(&ran);
+    assert_eq!(
+        (report["nodes"].as_u64(), report["killed"].as_u64(), report["lost"].as_u64()),
+        (Some(50), Some(3), Some(0))
+    );
+    for measured in ["join_seconds", "joins_per_second", "leader_bytes_per_member", "leader_join_cpu_ms_per_member"] {
+        assert!(report[measured].as_f64().unwrap() > 0.0, "{measured} in {report}");
+    }
+    assert!(report["leader_idle_cpu_percent"].as_f64().is_some(), "{report}");
+    // A member renews once a second, up to a quarter early.
+    let words = report["idle"]["words_to_leader"].as_f64().unwrap();
+    assert!((0.5..2.0).contains(&words), "{report}");
+    let dead = report["dead_max_seconds"].as_f64().unwrap();
+    assert!((1.0..15.0).contains(&dead), "a lease of 4 s ended after {dead} s");
+    assert!(report["told_max_seconds"].as_f64().unwrap() >= dead, "{report}");
+    let left: Vec<_> = std::fs::read_dir(scratch.path()).unwrap().map(|e| e.unwrap().path()).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn a_swarm_joins_a_leader_that_runs_already_and_leaves_it_in_good_order() -> Result<()> {
+    let cluster = Cluster::new()?;
+    let scratch = tempfile::tempdir()?;
+    let token = cluster.leader().run(&["token", "create"]).ok().out.trim().to_owned();
+    let pid = cluster.leader().pid().to_string();
+    let flags = ["--nodes", "20", "--join", &token, "--leader-pid", &pid, "--idle", "30s", "--kill", "0"];
+    let mut child = swarm(&flags, scratch.path()).spawn()?;
+    let states = |wanted: &str| -> Result<usize> {
+        let nodes = cluster.leader().json(&["nodes"]);
+        let swarm = |node: &&Value| node["name"].as_str().is_some_and(|n| n.starts_with("swarm-"));
+        Ok(nodes.as_array().unwrap().iter().filter(swarm).filter(|node| node["state"] == wanted).count())
+    };
+    eventually(GONE_MAX, "twenty members are alive", || Ok((states("alive")? == 20).then_some(())))?;
+    // Interrupted while nothing happens: every member says that it leaves.
+    let interrupted = Command::new("kill").args(["-INT", &child.id().to_string()]).status()?;
+    assert!(interrupted.success());
+    let status = eventually(GONE_MAX, "the swarm ends", || Ok(child.try_wait()?))?;
+    assert_eq!(status.code(), Some(1), "it was interrupted");
+    eventually(GONE_MAX, "twenty members have left", || Ok((states("left")? == 20).then_some(())))?;
+    Ok(())
+}
+
+#[test]
+fn what_cannot_be_is_refused_before_anything_is_started() {
+    let scratch = tempfile::tempdir().unwrap();
+    for (arguments, exit) in [
+        (&["--nodes", "0"][..], 2),
+        (&["--nodes", "4", "--kill", "3"], 2),
+        (&["--nodes", "4", "--leader-pid", "1"], 2),
+        (&["--nodes", "4", "--join", "no token"], 5),
+    ] {
+        let ran = swarm(arguments, scratch.path()).output().unwrap();
+        assert_eq!(ran.status.code(), Some(exit), "{arguments:?}: {}", String::from_utf8_lossy(&ran.stderr));
+    }
+    assert_eq!(std::fs::read_dir(scratch.path()).unwrap().count(), 0);
+}
