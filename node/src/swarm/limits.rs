@@ -7,8 +7,8 @@ use std::time::Duration;
 pub(crate) const NODES_MAX: u32 = 60_000;
 /// Members that may join at the same time: all come from one address, and a leader has that many in its doorway.
 pub(crate) const JOINS_AT_ONCE_MAX: u16 = HANDSHAKES_PER_SOURCE_MAX as u16 - 12;
-/// How many do without a word: what was measured as fast as any, with no datagram dropped.
-pub(crate) const JOINS_AT_ONCE: u16 = 256;
+/// How many do without a word: measured as a little faster than twice and half as many (docs/scale.md).
+pub(crate) const JOINS_AT_ONCE: u16 = 128;
 /// The longest time without work.
 pub(crate) const IDLE_MAX: Duration = Duration::from_secs(24 * 3600);
 /// Members that fall silent without a word on how many, where there are twice as many.
