@@ -51,6 +51,8 @@ pub const ASKING_MAX: usize = 65_536;
 /// How often a host repeats a check because its capabilities changed meanwhile.
 pub const RECHECKS_MAX: u32 = 8;
 
+/// Gone nodes that everyone is told of in one word.
+pub const GONE_TOLD_TOGETHER_MAX: usize = 4_096;
 /// Gone nodes that are told again to a member that registers.
 pub const GONE_TOLD_AGAIN_MAX: usize = 1_024;
 /// Gone nodes that a member remembers, so that it hears of each once.

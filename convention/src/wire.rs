@@ -191,6 +191,13 @@ pub enum ToMember {
         /// The node's current start and where it can be dialled; none when no such node lives.
         at: Option<(NodeRef, String)>,
     },
+    /// Several nodes are gone at the same time, for the same reason.
+    MembersGone {
+        /// Which.
+        nodes: Vec<NodeRef>,
+        /// For people to read.
+        reason: String,
+    },
 }
 
 /// How a placement on one member ended.

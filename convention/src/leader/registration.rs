@@ -22,6 +22,16 @@ enum Ending {
     Superseded,
 }
 
+impl Ending {
+    fn reason(self) -> &'static str {
+        match self {
+            Ending::LeaseRanOut => "its lease ran out",
+            Ending::Left => "it left",
+            Ending::Superseded => "a later start supersedes it",
+        }
+    }
+}
+
 impl Leader {
     /// A link proves that the node lives; what it has is known once it registers.
     pub(super) fn connected(&mut self, node: NodeRef, role: Role, now: Millis) {
@@ -75,7 +85,7 @@ impl Leader {
         }
         let earlier = self.peers.live.get(&from.id).map(|p| p.node).filter(|node| *node != from);
         if let Some(earlier) = earlier {
-            self.gone(earlier, Ending::Superseded, now);
+            self.gone(&[earlier], Ending::Superseded, now);
         }
         self.record_registration(from, &facts);
         let peer = self.peers.live.entry(from.id).or_insert_with(|| Peer::new(from, MemberState::Suspect, now));
@@ -234,30 +244,42 @@ impl Leader {
     }
 
     pub(super) fn left(&mut self, from: NodeRef, now: Millis) {
-        self.gone(from, Ending::Left, now);
+        self.gone(&[from], Ending::Left, now);
         self.resume_held(now);
     }
 
     pub(super) fn expire(&mut self, now: Millis) {
         let expired = self.leases.expired(now);
-        let any = !expired.is_empty();
-        for id in expired {
-            if let Some(node) = self.peers.live.get(&id).map(|p| p.node) {
-                self.gone(node, Ending::LeaseRanOut, now);
-            }
+        let expired: Vec<NodeRef> =
+            expired.iter().filter_map(|id| self.peers.live.get(id)).map(|peer| peer.node).collect();
+        for together in expired.chunks(limits::GONE_TOLD_TOGETHER_MAX) {
+            self.gone(together, Ending::LeaseRanOut, now);
         }
-        if any {
+        if !expired.is_empty() {
             self.resume_held(now);
         }
     }
 
-    /// Ends a start of a node: the fact first, then everyone is told, then what waited for it goes on.
-    fn gone(&mut self, node: NodeRef, ending: Ending, now: Millis) {
-        let (state, reason) = match ending {
-            Ending::LeaseRanOut => (MemberState::Dead, "its lease ran out"),
-            Ending::Left => (MemberState::Left, "it left"),
-            Ending::Superseded => (MemberState::Dead, "a later start supersedes it"),
-        };
+    /// Ends starts of nodes: the facts first, then everyone is told, then what waited for them goes on. Of those that
+    /// end together everyone is told together: a leader that is late has many of them.
+    fn gone(&mut self, nodes: &[NodeRef], ending: Ending, now: Millis) {
+        let reason = ending.reason();
+        for node in nodes {
+            self.end(*node, ending, now);
+        }
+        match nodes {
+            [node] => self.broadcast(&ToMember::MemberGone { node: *node, reason: reason.to_owned() }),
+            _ => self.broadcast(&ToMember::MembersGone { nodes: nodes.to_vec(), reason: reason.to_owned() }),
+        }
+        for node in nodes {
+            self.abandon_changes(*node);
+            self.abandon_placements(*node, now);
+        }
+    }
+
+    fn end(&mut self, node: NodeRef, ending: Ending, now: Millis) {
+        let reason = ending.reason();
+        let state = if ending == Ending::Left { MemberState::Left } else { MemberState::Dead };
         self.enter(node, state, reason, now);
         if let Some(view) = self.view_of(node, now) {
             self.peers.depart(now, view);
@@ -269,9 +291,6 @@ impl Leader {
         if linked && ending != Ending::Left {
             self.outbox.after_facts(Effect::Close { node, reason: reason.to_owned() });
         }
-        self.broadcast(&ToMember::MemberGone { node, reason: reason.to_owned() });
-        self.abandon_changes(node);
-        self.abandon_placements(node, now);
     }
 
     /// Changes a member's state and logs it once, with the old and the new one.

@@ -154,6 +154,11 @@ impl Member {
             ToMember::Created { request, outcome } => self.created(request, outcome),
             ToMember::Explained { request, explanation } => self.explained(request, explanation),
             ToMember::MemberGone { node, reason } => self.member_gone(node, reason),
+            ToMember::MembersGone { nodes, reason } => {
+                for node in nodes {
+                    self.member_gone(node, reason.clone());
+                }
+            }
             ToMember::ImageUnloaded { hash } => self.image_unloaded(hash),
             ToMember::SetCapabilities { delta } => self.change_capabilities(&delta, true, now),
             ToMember::Located { node, at } => self.located(node, at),

@@ -25,6 +25,16 @@ fn a_silent_member_is_gone_when_its_lease_is_over_and_everyone_hears_of_it_once(
 }
 
 #[test]
+fn of_those_that_are_silent_together_everyone_hears_in_one_word() {
+    let mut scene = Scene::of(4);
+    let effects = scene.pass(6_000, &[node(3), node(4)]);
+    let reason = "its lease ran out".to_owned();
+    let close = |of: u8| Effect::Close { node: node(of), reason: reason.clone() };
+    let told = |to: u8| send(node(to), ToMember::MembersGone { nodes: vec![node(1), node(2)], reason: reason.clone() });
+    assert_eq!(effects, [close(1), close(2), told(3), told(4)]);
+}
+
+#[test]
 fn who_missed_it_is_told_when_it_registers() {
     let mut scene = Scene::of(2);
     scene.give(Input::Disconnected { node: node(2) });

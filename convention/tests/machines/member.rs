@@ -263,6 +263,10 @@ fn a_node_that_is_gone_is_told_of_once() {
     let told = Effect::MemberGone { node: crate::scene::node(2), reason: "it left".to_owned() };
     assert_eq!(node.hear(gone.clone()), [told]);
     assert_eq!(node.hear(gone), []);
+    let reason = "its lease ran out".to_owned();
+    let several = ToMember::MembersGone { nodes: [2, 3, 4].map(crate::scene::node).to_vec(), reason: reason.clone() };
+    let told = |n| Effect::MemberGone { node: crate::scene::node(n), reason: reason.clone() };
+    assert_eq!(node.hear(several), [told(3), told(4)], "of the first it has heard");
     node.reconnect(LEADER);
     let gone = vec![crate::scene::node(2)];
     let welcome =
