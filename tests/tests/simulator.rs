@@ -18,6 +18,9 @@ fn number(variable: &str) -> Option<u64> {
 /// What happened in many runs together.
 #[derive(Default)]
 struct Wild {
+    seeds: u64,
+    /// Of these, runs in which too little happened.
+    tame: u64,
     crashes: u64,
     moves: u64,
     stalls: u64,
@@ -26,6 +29,8 @@ struct Wild {
 
 impl Wild {
     fn add(&mut self, report: &Report) {
+        self.seeds += 1;
+        self.tame += u64::from(tame(report).is_some());
         self.crashes += report.leader_crashes;
         self.moves += report.leader_moves;
         self.stalls += report.leader_stalls;
@@ -40,7 +45,6 @@ fn explore(seeds: impl Iterator<Item = u64>) -> Wild {
             Ok(report) => {
                 println!("seed {seed}: {report:?}");
                 assert_eq!(report.alive_at_end, 200, "everybody is in and back at the end: {report:?}");
-                assert_eq!(tame(&report), None, "seed {seed} proves little: {report:?}");
                 wild.add(&report);
             }
             Err(failure) => panic!("{failure}"),
@@ -64,6 +68,8 @@ fn every_invariant_holds_for_every_seed() {
     });
     let sum = |what: fn(&Wild) -> u64| wild.iter().map(what).sum::<u64>();
     // A few in a run: one of them may do without.
+    let (seeds, tame) = (sum(|w| w.seeds), sum(|w| w.tame));
+    assert!(tame * 50 <= seeds, "{tame} of {seeds} runs prove little");
     let (crashes, moves) = (sum(|w| w.crashes), sum(|w| w.moves));
     assert!(crashes > 0 && moves > 0, "the leader crashed {crashes} times and moved {moves} times");
     let (stalls, partitions) = (sum(|w| w.stalls), sum(|w| w.partitions));
