@@ -158,8 +158,12 @@ impl Leader {
         self.close(request, creation.asker, outcome);
         for (follower, asker, spec) in creation.followers {
             self.creations.following.remove(&follower);
-            // The first finds the name taken, or takes it for the others.
-            self.begin(follower, asker, false, spec, now);
+            match self.creations.finished.get(&follower).cloned() {
+                // Meanwhile its host has told of it.
+                Some(outcome) => self.close(follower, asker, outcome),
+                // The first finds the name taken, or takes it for the others.
+                None => self.begin(follower, asker, false, spec, now),
+            }
         }
     }
 

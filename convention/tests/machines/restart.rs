@@ -45,6 +45,26 @@ fn a_creation_that_may_exist_waits_for_every_node_that_could_host_it() {
 }
 
 #[test]
+fn a_creation_that_waits_for_another_of_its_name_and_turns_out_to_be_done_is_not_begun_again() {
+    let mut scene = Scene::of(2).crash();
+    scene.join(node(1), facts(1, &[]));
+    assert_eq!(scene.create(request(1, 1), named("clock")), [], "node 2 may host the name");
+    let spec = Box::new(named("clock"));
+    let create = ToLeader::Create { request: request(1, 2), again: true, spec };
+    assert_eq!(scene.say(node(1), create), [], "it waits for the first");
+    // It lived, and has exited.
+    let mut hosting = facts(2, &[]);
+    let hosted = Hosted { request: request(1, 2), address: address(node(2), 5), global_name: None, distinct: None };
+    hosting.hosted.push(hosted);
+    let host = asked_to_host(&scene.join(node(2), hosting)).expect("the first goes on");
+    let effects = scene.placed(host, request(1, 1), address(host, 9));
+    let outcome = CreateOutcome::Created { address: address(node(2), 5), node: node(2), existing: false };
+    let told = send(node(1), ToMember::Created { request: request(1, 2), outcome: Box::new(outcome) });
+    assert!(effects.contains(&told), "{effects:?}");
+    assert_eq!(asked_to_host(&effects), None);
+}
+
+#[test]
 fn a_creation_that_may_exist_goes_on_when_who_could_host_it_is_gone() {
     let mut scene = Scene::of(2).crash();
     scene.join(node(1), facts(1, &[]));
