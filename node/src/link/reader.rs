@@ -69,14 +69,17 @@ async fn lane(session: &Session, events: &dyn LinkEvents, stream: &mut RecvStrea
     Ok(())
 }
 
-/// What there is of frames, and in how many bytes. The chunks that they come in are on the stack: a task that waits
+/// Frames, and how many bytes they came in.
+type Came = (Vec<Vec<u8>>, usize);
+
+/// What there is of frames; none at the end of the stream. The chunks that they come in are on the stack: a task that waits
 /// for a quiet peer, of which a leader has thousands, holds none of them.
 fn next_frames(
     stream: &mut RecvStream,
     decoder: &mut Decoder,
     frame_bytes_max: usize,
     cx: &mut Context<'_>,
-) -> Poll<Result<Option<(Vec<Vec<u8>>, usize)>, ReaderEnd>> {
+) -> Poll<Result<Option<Came>, ReaderEnd>> {
     let mut chunks: [Bytes; READ_CHUNKS] = std::array::from_fn(|_| Bytes::new());
     let Some(count) = ready!(pin!(stream.read_chunks(&mut chunks)).poll(cx))? else { return Poll::Ready(Ok(None)) };
     let (mut frames, mut bytes) = (Vec::new(), 0);
