@@ -2,7 +2,7 @@
 //! finding can be replayed without a fuzzer. A function that returns has found nothing.
 
 use odeon_capabilities::{CapabilityMap, Expression, parse_assignment};
-use odeon_convention::wire::{ToLeader, ToMember, decode, encode};
+use odeon_convention::wire::{ToLeader, ToMember, Word, decode, encode};
 use odeon_sourceauth::limits::{ACTORS_MAX, INCLUDE_MAX, REQUIRE_MAX};
 use odeon_sourceauth::{AllowedSigners, Image, Manifest, Signature, Version, check_name, verify};
 use std::sync::LazyLock;
@@ -93,5 +93,9 @@ pub fn wire(bytes: &[u8]) {
     if let Ok(message) = decode::<ToMember>(bytes) {
         let again = encode(&message).and_then(|bytes| decode::<ToMember>(&bytes));
         assert_eq!(again.as_ref(), Ok(&message));
+    }
+    if let Ok(word) = decode::<Word>(bytes) {
+        let again = encode(&word).and_then(|bytes| decode::<Word>(&bytes));
+        assert_eq!(again.as_ref(), Ok(&word));
     }
 }

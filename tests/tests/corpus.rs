@@ -6,7 +6,7 @@
 mod targets;
 
 use odeon_capabilities::Expression;
-use odeon_convention::wire::{ToLeader, decode};
+use odeon_convention::wire::{ToLeader, Word, decode};
 use odeon_sourceauth::{AllowedSigners, Image, Manifest, Signature};
 use std::path::PathBuf;
 
@@ -44,6 +44,9 @@ fn the_seeds_get_past_the_first_look_of_what_they_are_for() {
     }
     for seed in ["create", "placed", "register", "renew"] {
         decode::<ToLeader>(&bytes("wire", seed)).unwrap();
+    }
+    for seed in ["word-create", "word-placed", "word-register", "word-renew"] {
+        decode::<Word>(&bytes("wire", seed)).unwrap();
     }
     for seed in ["any-key", "comparisons", "lists-and-maps"] {
         Expression::parse(&text("expression", seed)).unwrap();
