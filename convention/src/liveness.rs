@@ -1,7 +1,8 @@
-//! Lease arithmetic: when a silent node has to be taken for dead. Knows nodes and times, nothing else.
+//! Lease arithmetic: when a silent node has to be asked, and when it has to be taken for dead. Knows nodes and times,
+//! nothing else.
 //!
 //! A renewal is one store. The queue holds one entry per node, which is looked at when its time has come and moved
-//! on when the node spoke since: a fleet costs one queue step per node and lease, not one per renewal.
+//! on when the node spoke since: a fleet costs one queue step per node and silence, not one per renewal.
 
 use crate::limits;
 use crate::types::Millis;
@@ -11,6 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug)]
 pub(crate) struct Leases {
     lease_ms: Millis,
+    /// A silence after which a node is asked.
+    ask_after_ms: Millis,
     grace_ms: Millis,
     /// When the process proves to itself that it runs: a lease that ends shortly before a stall does would look like
     /// silence otherwise.
@@ -25,12 +28,24 @@ struct Lease {
     queued: Millis,
     /// Stalls since the last word.
     forgiven: u32,
+    /// Whether the node was asked since its last word.
+    asked: bool,
+}
+
+/// What a look at the time has found.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Silent {
+    /// Nodes that have to be asked whether they live.
+    pub(crate) late: Vec<NodeId>,
+    /// Nodes whose lease has run out; they are forgotten.
+    pub(crate) expired: Vec<NodeId>,
 }
 
 impl Leases {
     pub(crate) fn new(lease_ms: Millis, renew_every_ms: Millis) -> Self {
         let grace_ms = lease_ms.min(renew_every_ms.saturating_mul(2));
-        Self { lease_ms, grace_ms, tick_at: 0, queue: BTreeSet::new(), held: BTreeMap::new() }
+        let ask_after_ms = lease_ms.min(renew_every_ms.saturating_add(renew_every_ms / 4));
+        Self { lease_ms, ask_after_ms, grace_ms, tick_at: 0, queue: BTreeSet::new(), held: BTreeMap::new() }
     }
 
     /// The node said something.
@@ -40,13 +55,20 @@ impl Leases {
             Some(lease) => {
                 lease.ends = ends;
                 lease.forgiven = 0;
+                if std::mem::take(&mut lease.asked) {
+                    let asked_again = now.saturating_add(self.ask_after_ms);
+                    self.queue.remove(&(lease.queued, id));
+                    lease.queued = asked_again;
+                    self.queue.insert((asked_again, id));
+                }
             }
             None => {
                 if self.held.is_empty() {
                     self.tick_at = now.saturating_add(limits::TICK_EVERY_MS);
                 }
-                self.held.insert(id, Lease { ends, queued: ends, forgiven: 0 });
-                self.queue.insert((ends, id));
+                let queued = now.saturating_add(self.ask_after_ms);
+                self.held.insert(id, Lease { ends, queued, forgiven: 0, asked: false });
+                self.queue.insert((queued, id));
             }
         }
     }
@@ -63,30 +85,34 @@ impl Leases {
         self.queue.first().map(|(at, _)| self.tick_at.min(*at))
     }
 
-    /// The nodes whose lease has run out; they are forgotten.
-    pub(crate) fn expired(&mut self, now: Millis) -> Vec<NodeId> {
+    /// Who has been silent for too long, or for long enough to be asked.
+    pub(crate) fn silent(&mut self, now: Millis) -> Silent {
         let late = self.next().map_or(0, |first| now.saturating_sub(first));
         if late > limits::STALL_MIN_MS {
             self.forgive(late, now);
         }
         self.tick_at = now.saturating_add(limits::TICK_EVERY_MS);
-        let mut expired = Vec::new();
+        let unasked_ms = self.lease_ms - self.ask_after_ms;
+        let mut silent = Silent::default();
         while let Some(&(at, id)) = self.queue.first()
             && at <= now
         {
             self.queue.pop_first();
-            match self.held.get_mut(&id) {
-                Some(lease) if lease.ends > now => {
-                    lease.queued = lease.ends;
-                    self.queue.insert((lease.ends, id));
-                }
-                _ => {
-                    self.held.remove(&id);
-                    expired.push(id);
-                }
+            let Some(lease) = self.held.get_mut(&id) else { continue };
+            if lease.ends <= now {
+                self.held.remove(&id);
+                silent.expired.push(id);
+                continue;
             }
+            let ask_at = lease.ends.saturating_sub(unasked_ms);
+            if !lease.asked && ask_at <= now {
+                lease.asked = true;
+                silent.late.push(id);
+            }
+            lease.queued = if lease.asked { lease.ends } else { ask_at };
+            self.queue.insert((lease.queued, id));
         }
-        expired
+        silent
     }
 
     /// This process slept: what the nodes said meanwhile is still in a queue before us.
@@ -116,9 +142,22 @@ mod tests {
     fn expired_until(leases: &mut Leases, until: Millis) -> Vec<(Millis, NodeId)> {
         let mut expired = Vec::new();
         while let Some(at) = leases.next().filter(|at| *at <= until) {
-            expired.extend(leases.expired(at).into_iter().map(|id| (at, id)));
+            expired.extend(leases.silent(at).expired.into_iter().map(|id| (at, id)));
         }
         expired
+    }
+
+    #[test]
+    fn a_silent_node_is_asked_once_and_again_only_after_it_spoke() {
+        let mut leases = leases();
+        let mut asked = Vec::new();
+        while let Some(at) = leases.next().filter(|at| *at < 6_000) {
+            asked.extend(leases.silent(at).late.into_iter().map(|id| (at, id)));
+            if at == 1_250 {
+                leases.renew(B, 2_000);
+            }
+        }
+        assert_eq!(asked, [(1_250, A), (1_250, B), (3_250, B)]);
     }
 
     #[test]
@@ -133,7 +172,7 @@ mod tests {
     #[test]
     fn a_stalled_leader_waits_before_it_declares_anyone_dead() {
         let mut leases = leases();
-        assert_eq!(leases.expired(20_000), []);
+        assert_eq!(leases.silent(20_000).expired, []);
         leases.renew(B, 20_001);
         assert_eq!(expired_until(&mut leases, 30_000), [(23_500, A), (24_001, B)]);
     }
@@ -142,7 +181,7 @@ mod tests {
     fn a_stall_that_ends_just_after_a_lease_is_noticed_too() {
         let mut leases = leases();
         assert_eq!(expired_until(&mut leases, 500), []);
-        assert_eq!(leases.expired(4_010), []);
+        assert_eq!(leases.silent(4_010).expired, []);
     }
 
     #[test]
@@ -151,7 +190,7 @@ mod tests {
         let mut expired = Vec::new();
         while let Some(next) = leases.next() {
             assert!(next < 20_000, "nobody died");
-            expired.extend(leases.expired(next + 1_000));
+            expired.extend(leases.silent(next + 1_000).expired);
         }
         assert_eq!(expired, [A, B]);
     }

@@ -34,7 +34,7 @@ pub struct LeaderAt {
 pub enum ToLeader {
     /// Everything about the member. Idempotent; the first word on a new link and whenever the leader asks.
     Register(Box<NodeFacts>),
-    /// The member lives.
+    /// The member lives. Another one follows soon: it may be sent in a way that loses some.
     Renew {
         /// How much it has to do.
         load: Load,
@@ -101,6 +101,11 @@ pub enum ToLeader {
     Draining {
         /// Whether it is to become empty.
         draining: bool,
+    },
+    /// The answer to [`ToMember::Ping`]: a renewal that is not lost.
+    Pong {
+        /// How much the member has to do.
+        load: Load,
     },
 }
 
@@ -198,6 +203,8 @@ pub enum ToMember {
         /// For people to read.
         reason: String,
     },
+    /// The leader misses a renewal: the member says [`ToLeader::Pong`].
+    Ping,
 }
 
 /// How a placement on one member ended.

@@ -43,6 +43,7 @@ pub(crate) enum Event {
     Up(Peer),
     Down(NodeRef),
     Control(NodeRef, Vec<u8>),
+    Signs(Vec<(NodeRef, Vec<u8>)>),
     LeaderChecked {
         turn: u64,
         ticket: u64,
@@ -286,6 +287,7 @@ impl Driver {
             Event::Up(peer) => self.up(peer),
             Event::Down(node) => self.down(node),
             Event::Control(from, bytes) => self.control(from, &bytes),
+            Event::Signs(signs) => signs.iter().for_each(|(from, bytes)| self.control(*from, bytes)),
             // The tickets of an earlier turn mean nothing in this one.
             Event::LeaderChecked { turn, ticket, outcome } if turn == self.turn => {
                 self.lead(|l, now| l.handle(now, leader::Input::Checked { ticket, outcome }));

@@ -21,9 +21,11 @@ mod refusals;
 mod resolve;
 mod session;
 mod shared;
+mod sign;
 mod socket;
 mod table;
 pub(crate) mod token_link;
+mod vitals;
 mod writer;
 
 #[cfg(test)]
@@ -35,6 +37,7 @@ pub use error::LinkError;
 pub use frame::Decoder;
 pub use refusals::Refusal;
 pub use token_link::{TokenLink, connect_operator};
+pub(crate) use vitals::Vitals;
 
 use crate::identity::{Identity, Tokens};
 use error::{CLOSE_DONE, Close};
@@ -92,6 +95,12 @@ pub trait LinkEvents: Send + Sync + 'static {
     fn down(&self, node: NodeRef);
     /// Control frames, in order, each once.
     fn control(&self, from: NodeRef, bytes: Vec<u8>);
+    /// What signs of life carried: control frames, of which any may be missing, late, or there twice.
+    fn signs(&self, signs: Vec<(NodeRef, Vec<u8>)>) {
+        for (from, bytes) in signs {
+            self.control(from, bytes);
+        }
+    }
     /// Frames of an actor lane, in order, each once.
     fn messages(&self, from: NodeRef, lane: u8, frames: Vec<Vec<u8>>);
     /// A peer opened a stream of its own.
@@ -196,7 +205,11 @@ impl Links {
 
     /// Links that dial and cannot be dialled, from a socket that others use as well: whoever owns it closes it, in
     /// place of [`Links::shutdown`]. Where to listen in `config` is not looked at.
-    pub(crate) fn dialling(from: quinn::Endpoint, config: LinkConfig, events: Arc<dyn LinkEvents>) -> Self {
+    pub(crate) fn dialling(
+        from: (quinn::Endpoint, Arc<Vitals>),
+        config: LinkConfig,
+        events: Arc<dyn LinkEvents>,
+    ) -> Self {
         Self(Shared::over(from, config, Arc::default(), events))
     }
 
@@ -236,14 +249,18 @@ impl Links {
         self.push(&session, 0, frame).map(|_| ()).map_err(|(error, _)| error)
     }
 
-    /// Sends a sign of life: a control frame that may be lost or overtake others, since another one follows soon. It
-    /// is not numbered, acknowledged or sent again, so it costs a leader with thousands of peers as little as can be.
+    /// Sends a sign of life: a control frame that may be lost, come twice, or overtake others, since another one follows
+    /// soon. It goes beside QUIC, so that it costs a leader with thousands of peers as little as can be; while such signs
+    /// are not answered, by QUIC as well.
     ///
     /// # Errors
     /// When there is no connection, or as for [`Links::send_control`] where the peer takes no datagrams.
     pub fn send_sign(&self, to: NodeRef, frame: Vec<u8>) -> Result<(), LinkError> {
         let session = self.0.table.read().find(to);
-        let connection = session.and_then(|session| session.connection()).ok_or(LinkError::NotConnected(to))?;
+        let (connection, vital) = session.and_then(|session| session.vital()).ok_or(LinkError::NotConnected(to))?;
+        if frame.len() <= sign::BODY_BYTES_MAX && self.0.vitals.give(&vital, &frame) {
+            return Ok(());
+        }
         if connection.max_datagram_size().is_none_or(|max| frame.len() > max) {
             return self.send_control(to, frame);
         }
@@ -339,9 +356,10 @@ impl Links {
         }
     }
 
-    /// What QUIC has counted on the present connection with a node.
-    pub(crate) fn traffic(&self, node: NodeRef) -> Option<quinn::ConnectionStats> {
-        Some(self.0.table.read().find(node)?.connection()?.stats())
+    /// What QUIC has counted on the present connection with a node, and the signs that were given and answered beside it.
+    pub(crate) fn traffic(&self, node: NodeRef) -> Option<(quinn::ConnectionStats, (u64, u64))> {
+        let (connection, vital) = self.0.table.read().find(node)?.vital()?;
+        Some((connection.stats(), vital.counts()))
     }
 
     /// Whether a node has not acknowledged everything that was sent to it.

@@ -169,7 +169,7 @@ impl Leader {
         }
         match message {
             ToLeader::Register(_) => {}
-            ToLeader::Renew { load } => self.renewed(from, load),
+            ToLeader::Renew { load } | ToLeader::Pong { load } => self.renewed(from, load),
             ToLeader::CapabilitiesChanged { version, delta } => {
                 self.capabilities_changed(from, version, &delta, now);
             }

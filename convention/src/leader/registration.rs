@@ -249,9 +249,15 @@ impl Leader {
     }
 
     pub(super) fn expire(&mut self, now: Millis) {
-        let expired = self.leases.expired(now);
+        let silent = self.leases.silent(now);
+        for id in silent.late {
+            // A renewal may be lost, this is not. Where there is no link, nothing would come of it.
+            if let Some(peer) = self.peers.live.get(&id).filter(|peer| peer.current) {
+                self.send(peer.node, ToMember::Ping);
+            }
+        }
         let expired: Vec<NodeRef> =
-            expired.iter().filter_map(|id| self.peers.live.get(id)).map(|peer| peer.node).collect();
+            silent.expired.iter().filter_map(|id| self.peers.live.get(id)).map(|peer| peer.node).collect();
         for together in expired.chunks(limits::GONE_TOLD_TOGETHER_MAX) {
             self.gone(together, Ending::LeaseRanOut, now);
         }

@@ -4,6 +4,7 @@ use crate::scene::{Scene, facts, node, refused, send};
 use odeon_convention::codes;
 use odeon_convention::leader::{Effect, Input, MemberState};
 use odeon_convention::record::Record;
+use odeon_convention::types::Load;
 use odeon_convention::wire::{ToLeader, ToMember};
 
 fn gone(to: u8, of: u8, reason: &str) -> Effect {
@@ -14,7 +15,7 @@ fn gone(to: u8, of: u8, reason: &str) -> Effect {
 fn a_silent_member_is_gone_when_its_lease_is_over_and_everyone_hears_of_it_once() {
     let mut scene = Scene::of(3);
     let others = [node(2), node(3)];
-    assert_eq!(scene.pass(3_900, &others), []);
+    assert_eq!(scene.pass(3_900, &others), [send(node(1), ToMember::Ping)]);
     let effects = scene.pass(2_000, &others);
     let reason = "its lease ran out";
     let close = Effect::Close { node: node(1), reason: reason.to_owned() };
@@ -25,13 +26,23 @@ fn a_silent_member_is_gone_when_its_lease_is_over_and_everyone_hears_of_it_once(
 }
 
 #[test]
+fn a_member_whose_renewals_are_lost_is_asked_and_lives_by_its_answer() {
+    let mut scene = Scene::of(2);
+    for _ in 0..5 {
+        assert_eq!(scene.pass(3_000, &[node(2)]), [send(node(1), ToMember::Ping)]);
+        assert_eq!(scene.say(node(1), ToLeader::Pong { load: Load::default() }), []);
+    }
+}
+
+#[test]
 fn of_those_that_are_silent_together_everyone_hears_in_one_word() {
     let mut scene = Scene::of(4);
     let effects = scene.pass(6_000, &[node(3), node(4)]);
     let reason = "its lease ran out".to_owned();
     let close = |of: u8| Effect::Close { node: node(of), reason: reason.clone() };
     let told = |to: u8| send(node(to), ToMember::MembersGone { nodes: vec![node(1), node(2)], reason: reason.clone() });
-    assert_eq!(effects, [close(1), close(2), told(3), told(4)]);
+    let asked = |to: u8| send(node(to), ToMember::Ping);
+    assert_eq!(effects, [asked(1), asked(2), close(1), close(2), told(3), told(4)]);
 }
 
 #[test]

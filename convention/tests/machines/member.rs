@@ -97,6 +97,14 @@ fn a_link_makes_it_register_and_the_answer_makes_it_renew() {
 }
 
 #[test]
+fn who_is_asked_whether_it_lives_says_so_at_once() {
+    let mut node = Node::new();
+    node.give(Input::Connected { leader: LEADER });
+    node.hear(welcome(1));
+    assert_eq!(node.hear(ToMember::Ping), [say(ToLeader::Pong { load: Load::default() })]);
+}
+
+#[test]
 fn a_local_creation_needs_no_leader() {
     let mut node = Node::new();
     let spec = Box::new(CreateSpec { placement: Placement::Local, ..spec() });

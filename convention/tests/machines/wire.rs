@@ -9,6 +9,7 @@ use proptest::prelude::*;
 fn some_message() -> impl Strategy<Value = ToLeader> {
     prop_oneof![
         any::<u32>().prop_map(|actors| ToLeader::Renew { load: Load { actors } }),
+        any::<u32>().prop_map(|actors| ToLeader::Pong { load: Load { actors } }),
         (any::<u8>(), any::<i64>(), any::<bool>()).prop_map(|(n, v, hosts)| {
             let mut facts = facts(n, &[("db", true.into()), ("ram", v.into()), ("zone", "ä".into())]);
             if hosts {

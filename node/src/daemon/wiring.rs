@@ -81,6 +81,11 @@ impl LinkEvents for Wiring {
         self.tell(from, Event::Control(from, bytes));
     }
 
+    fn signs(&self, signs: Vec<(NodeRef, Vec<u8>)>) {
+        // What a driver that is too far behind misses comes again.
+        let _ = self.events.try_send(Event::Signs(signs));
+    }
+
     fn messages(&self, from: NodeRef, _lane: u8, frames: Vec<Vec<u8>>) {
         if let Some(hosting) = self.hosting.upgrade() {
             hosting.receive(from, frames);

@@ -8,6 +8,7 @@ use super::reader::{ReaderEnd, read_acks, read_lane};
 use super::refusals::Refusal;
 use super::session::{NotAttached, Session};
 use super::shared::Shared;
+use super::vitals::{Vital, Watch};
 use super::writer::Writer;
 use super::{Caller, Peer, dial};
 use odeon::NodeId;
@@ -25,6 +26,7 @@ pub(crate) struct Carrier {
     dialled_here: bool,
     connection: Connection,
     peer: Peer,
+    watch: Watch,
     greeting: SendStream,
     acks: RecvStream,
 }
@@ -94,15 +96,18 @@ async fn greet_now(
     send_resume(&mut greeting, &session.resume()).await?;
     let resume = receive_resume(&mut acks).await?;
     let peer = Peer { node, role, name, address: connection.remote_address() };
+    let vital = Vital::new(shared, &session, connection, dialled_here)
+        .ok_or_else(|| Close::new(codes::INTERNAL, "TLS gives no secret for signs of life"))?;
     let dialled_by_lower = dialled_here == (shared.me().id < id);
-    match session.attach(connection, &peer, &resume, dialled_here, dialled_by_lower) {
+    match session.attach(connection, &vital, &peer, &resume, dialled_here, dialled_by_lower) {
         Ok((generation, ticket)) => {
             session.tell(&*shared.events);
             if let Some(ticket) = ticket {
                 shared.events.drained(ticket);
             }
             let connection = connection.clone();
-            Ok(Carrier { session, generation, dialled_here, connection, peer, greeting, acks })
+            let watch = shared.vitals.watch(&vital);
+            Ok(Carrier { session, generation, dialled_here, connection, peer, watch, greeting, acks })
         }
         Err(NotAttached::Connection(close)) => Err(close),
         Err(NotAttached::Session(close)) => {
@@ -117,7 +122,7 @@ async fn greet_now(
 impl Carrier {
     /// Carries the session until the connection is gone.
     pub(crate) async fn run(self, shared: Arc<Shared>) {
-        let Self { session, generation, dialled_here, connection, peer, greeting, mut acks } = self;
+        let Self { session, generation, dialled_here, connection, peer, watch, greeting, mut acks } = self;
         let _ = greeting.set_priority(1);
         let mut readers = JoinSet::new();
         let mut streams = 0;
@@ -166,6 +171,7 @@ impl Carrier {
             shared.refusals.note(peer.address, Refusal::Violation, &close.reason);
         }
         close.apply(&connection);
+        drop(watch);
         while readers.join_next().await.is_some() {}
         session.detach(generation);
         session.tell(&*shared.events);

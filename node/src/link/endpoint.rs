@@ -3,6 +3,7 @@
 use super::LinkError;
 use super::limits::*;
 use super::socket::Watched;
+use super::vitals::Vitals;
 use crate::identity::trust::{ClientVerifier, Expect, ServerVerifier, provider};
 use crate::identity::{Identity, Tokens};
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
@@ -26,7 +27,8 @@ fn tls(e: impl std::fmt::Display) -> LinkError {
     LinkError::Tls(e.to_string())
 }
 
-fn transport(keep_alive: Option<Duration>, peer_may_open: bool) -> Arc<TransportConfig> {
+/// Who lives, QUIC says of those who only bear a token; between nodes it is said beside QUIC.
+fn transport(quic_says: bool, peer_may_open: bool) -> Arc<TransportConfig> {
     let mut transport = TransportConfig::default();
     let (uni, bi) = if peer_may_open { (UNI_STREAMS_MAX, BI_STREAMS_AT_FIRST) } else { (0, 0) };
     transport
@@ -37,8 +39,8 @@ fn transport(keep_alive: Option<Duration>, peer_may_open: bool) -> Arc<Transport
         .send_window(u64::from(CONNECTION_WINDOW_BYTES))
         .datagram_receive_buffer_size(peer_may_open.then_some(SIGNS_BYTES_MAX))
         .datagram_send_buffer_size(SIGNS_BYTES_MAX)
-        .keep_alive_interval(keep_alive)
-        .max_idle_timeout(IdleTimeout::try_from(IDLE_TIMEOUT).ok());
+        .keep_alive_interval(quic_says.then_some(KEEP_ALIVE))
+        .max_idle_timeout(quic_says.then_some(IDLE_TIMEOUT).and_then(|after| IdleTimeout::try_from(after).ok()));
     if !peer_may_open {
         // What the bearer of a token says and hears is too little to look for larger datagrams.
         transport.mtu_discovery_config(None);
@@ -72,7 +74,7 @@ pub(crate) fn node(
     identity: &Identity,
     tokens: &Tokens,
     on_garbage: Box<dyn Fn(SocketAddr) + Send + Sync>,
-) -> Result<quinn::Endpoint, LinkError> {
+) -> Result<(quinn::Endpoint, Arc<Vitals>), LinkError> {
     let socket = socket(listen, receive_bytes)?;
     let cid_key = u64::from_be_bytes(std::array::from_fn(|i| identity.derived("connection ids")[i]));
     let reset_key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &identity.derived("stateless reset"));
@@ -80,13 +82,15 @@ pub(crate) fn node(
     // Both keys outlive this start, so that a peer of the last one is told at once that its connection is gone.
     config.cid_generator(move || Box::new(HashedConnectionIdGenerator::from_key(cid_key)));
     config.min_reset_interval(Duration::ZERO);
-    // A peer then never clears the fixed bit, and a datagram without it is garbage.
+    // A peer then never clears the fixed bit, and a datagram without it is beside QUIC, or garbage.
     config.grease_quic_bit(false);
     let failed = |e: std::io::Error| LinkError::Listen { address: listen, reason: e.to_string() };
     let socket = TokioRuntime.wrap_udp_socket(socket).map_err(failed)?;
-    let socket = Arc::new(Watched::new(socket, cid_key, on_garbage));
-    quinn::Endpoint::new_with_abstract_socket(config, Some(server(identity, tokens)?), socket, Arc::new(TokioRuntime))
-        .map_err(failed)
+    let vitals = Vitals::of(socket.clone());
+    let socket = Arc::new(Watched::listening(socket, vitals.clone(), cid_key, on_garbage));
+    let server = Some(server(identity, tokens)?);
+    let endpoint = quinn::Endpoint::new_with_abstract_socket(config, server, socket, Arc::new(TokioRuntime));
+    Ok((endpoint.map_err(failed)?, vitals))
 }
 
 fn server(identity: &Identity, tokens: &Tokens) -> Result<quinn::ServerConfig, LinkError> {
@@ -103,7 +107,7 @@ fn server(identity: &Identity, tokens: &Tokens) -> Result<quinn::ServerConfig, L
     let crypto = QuicServerConfig::try_from(config).map_err(tls)?;
     let mut config = quinn::ServerConfig::with_crypto(Arc::new(crypto));
     config
-        .transport_config(transport(None, true))
+        .transport_config(transport(false, true))
         .max_incoming(INCOMING_MAX)
         .incoming_buffer_size(INCOMING_BYTES_MAX)
         .incoming_buffer_size_total(INCOMING_TOTAL_BYTES_MAX);
@@ -130,7 +134,7 @@ pub(crate) fn client(
     let crypto = QuicClientConfig::try_from(config).map_err(tls)?;
     let mut config = quinn::ClientConfig::new(Arc::new(crypto));
     // The dialler alone shows that it lives; the answers show it of the other side.
-    config.transport_config(transport(Some(KEEP_ALIVE), peer_may_open));
+    config.transport_config(transport(!peer_may_open, peer_may_open));
     Ok(config)
 }
 
@@ -159,18 +163,22 @@ pub(crate) fn token_client(
 
 /// An endpoint that only dials.
 pub(crate) fn dialler(towards: SocketAddr) -> Result<quinn::Endpoint, LinkError> {
-    dialler_through(towards, |socket| socket)
+    dialler_through(towards, |socket| socket).map(|(endpoint, _)| endpoint)
 }
 
 /// The same through a socket that stands between it and the network.
 pub(crate) fn dialler_through(
     towards: SocketAddr,
     between: impl FnOnce(Arc<dyn AsyncUdpSocket>) -> Arc<dyn AsyncUdpSocket>,
-) -> Result<quinn::Endpoint, LinkError> {
+) -> Result<(quinn::Endpoint, Arc<Vitals>), LinkError> {
     let any: SocketAddr = if towards.is_ipv4() { ([0, 0, 0, 0], 0).into() } else { ([0u16; 8], 0).into() };
     let failed = |e: std::io::Error| LinkError::Listen { address: any, reason: e.to_string() };
     let socket = socket(any, SOCKET_RECEIVE_BYTES)?;
     let socket = between(TokioRuntime.wrap_udp_socket(socket).map_err(failed)?);
-    quinn::Endpoint::new_with_abstract_socket(EndpointConfig::default(), None, socket, Arc::new(TokioRuntime))
-        .map_err(failed)
+    let vitals = Vitals::of(socket.clone());
+    let socket = Arc::new(Watched::dialling(socket, vitals.clone()));
+    let mut config = EndpointConfig::default();
+    config.grease_quic_bit(false);
+    let endpoint = quinn::Endpoint::new_with_abstract_socket(config, None, socket, Arc::new(TokioRuntime));
+    Ok((endpoint.map_err(failed)?, vitals))
 }

@@ -51,9 +51,17 @@ pub(crate) const BACKOFF_MAX: Duration = Duration::from_secs(3);
 /// Tries of a member-to-member dial while there is nothing to deliver.
 pub(crate) const IDLE_DIAL_TRIES: u32 = 6;
 
-/// A dialler shows that it lives this often.
+/// Connections are looked at once a second. After so many looks without a sign a dialler gives one.
+pub(crate) const SIGN_EVERY_LOOKS: u32 = 2;
+/// A connection that was silent for more looks than this is gone.
+pub(crate) const SILENT_LOOKS_MAX: u32 = 6;
+/// How long signs that carry something wait for others, to be given to the driver together.
+pub(crate) const SIGNS_TOGETHER: Duration = Duration::from_millis(50);
+/// Signs that wait for the driver; what comes then is lost, as any of them may be.
+pub(crate) const SIGNS_WAITING_MAX: usize = SESSIONS_MAX;
+/// The bearer of a token shows that it lives this often, by QUIC: it is there for a moment only.
 pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(1);
-/// A connection without a sign of life for this long is gone.
+/// Its connection is gone when it is silent for this long.
 pub(crate) const IDLE_TIMEOUT: Duration = Duration::from_secs(6);
 /// Streams in one direction that a peer may have open: the greeting and acknowledgements, and the lanes.
 pub(crate) const UNI_STREAMS_MAX: u32 = 1 + LANES as u32;
@@ -64,7 +72,7 @@ pub(crate) const BI_STREAMS_MAX: u32 = 192;
 pub(crate) const BI_STREAMS_AT_FIRST: u32 = 16;
 /// A peer that has opened this many, which is fewer, makes use of them.
 pub(crate) const BI_STREAMS_OF_A_QUIET_PEER: u32 = 8;
-/// Bytes of signs of life that wait to be read, and to be sent; the oldest go first.
+/// Bytes of signs of life that QUIC carries and that wait to be read, and to be sent; the oldest go first.
 pub(crate) const SIGNS_BYTES_MAX: usize = 4 * 1024;
 /// Bytes under way in one stream, so that no stream takes the whole connection.
 pub(crate) const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;

@@ -5,12 +5,14 @@ use super::greeting::Resume;
 use super::incoming::Incoming;
 use super::limits::{ACCEPT_TIMEOUT, ACK_BYTES};
 use super::outgoing::Outgoing;
+use super::vitals::Vital;
 use super::{LinkEvents, Peer};
 use odeon::NodeRef;
 use odeon_convention::codes;
 use parking_lot::Mutex;
 use quinn::Connection;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::watch;
 
@@ -48,6 +50,7 @@ struct Link {
 
 struct Current {
     connection: Connection,
+    vital: Arc<Vital>,
     peer: Peer,
     generation: u64,
     dialled_here: bool,
@@ -84,6 +87,7 @@ impl Session {
     pub(crate) fn attach(
         &self,
         connection: &Connection,
+        vital: &Arc<Vital>,
         peer: &Peer,
         resume: &Resume,
         dialled_here: bool,
@@ -116,8 +120,14 @@ impl Session {
         drop(outgoing);
         link.peer_number = resume.session;
         link.seen_at = Some(peer.address);
-        let connection = connection.clone();
-        let current = Current { connection, peer: peer.clone(), generation, dialled_here, since: Instant::now() };
+        let current = Current {
+            connection: connection.clone(),
+            vital: vital.clone(),
+            peer: peer.clone(),
+            generation,
+            dialled_here,
+            since: Instant::now(),
+        };
         if let Some(old) = link.current.replace(current) {
             Close::new(CLOSE_DUPLICATE, "a newer connection carries the session").apply(&old.connection);
         }
@@ -163,6 +173,10 @@ impl Session {
         self.link.lock().current.as_ref().map(|c| c.connection.clone())
     }
 
+    pub(crate) fn vital(&self) -> Option<(Connection, Arc<Vital>)> {
+        self.link.lock().current.as_ref().map(|c| (c.connection.clone(), c.vital.clone()))
+    }
+
     pub(crate) fn watch(&self) -> watch::Receiver<Attached> {
         self.attached.subscribe()
     }
@@ -178,11 +192,11 @@ impl Session {
         }
     }
 
-    /// Gives the driver a control frame that has no number.
+    /// Gives the driver a sign that came by QUIC; an empty one only has QUIC acknowledge it.
     pub(crate) fn take_sign(&self, events: &dyn LinkEvents, sign: &[u8]) {
         // Held as for a frame with a number: the session may end at the same time.
         let lane = self.incoming.lane(0);
-        if !lane.is_over() {
+        if !lane.is_over() && !sign.is_empty() {
             events.control(self.peer, sign.to_vec());
         }
     }

@@ -3,15 +3,16 @@
 use super::error::LinkError;
 use super::gate::Gate;
 use super::greeting::Hello;
-use super::limits::{SOCKET_RECEIVE_BYTES, SOCKET_RECEIVE_BYTES_LEADER};
+use super::limits::{SIGNS_TOGETHER, SIGNS_WAITING_MAX, SOCKET_RECEIVE_BYTES, SOCKET_RECEIVE_BYTES_LEADER};
 use super::refusals::{Refusal, Refusals};
 use super::session::Session;
 use super::table::Table;
+use super::vitals::Vitals;
 use super::{Admission, LinkConfig, LinkEvents, endpoint};
 use crate::identity::{Identity, Tokens};
 use odeon::NodeRef;
 use odeon_convention::types::Role;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -22,11 +23,15 @@ pub(crate) struct Shared {
     pub(crate) admission: Option<Arc<dyn Admission>>,
     pub(crate) events: Arc<dyn LinkEvents>,
     pub(crate) endpoint: quinn::Endpoint,
+    /// Of its socket.
+    pub(crate) vitals: Arc<Vitals>,
     pub(crate) runtime: tokio::runtime::Handle,
     pub(crate) table: RwLock<Table>,
     pub(crate) gate: Gate,
     pub(crate) refusals: Arc<Refusals>,
     tickets: AtomicU64,
+    /// Signs of life that carry something, for the driver.
+    signs: Mutex<Vec<(Arc<Session>, Vec<u8>)>>,
 }
 
 impl Shared {
@@ -38,12 +43,12 @@ impl Shared {
         });
         let leads = config.identity.role() == Role::Leader;
         let receive_bytes = if leads { SOCKET_RECEIVE_BYTES_LEADER } else { SOCKET_RECEIVE_BYTES };
-        let endpoint = endpoint::node(config.listen, receive_bytes, &config.identity, &config.tokens, on_garbage)?;
-        Ok(Self::over(endpoint, config, refusals, events))
+        let door = endpoint::node(config.listen, receive_bytes, &config.identity, &config.tokens, on_garbage)?;
+        Ok(Self::over(door, config, refusals, events))
     }
 
     pub(crate) fn over(
-        endpoint: quinn::Endpoint,
+        (endpoint, vitals): (quinn::Endpoint, Arc<Vitals>),
         config: LinkConfig,
         refusals: Arc<Refusals>,
         events: Arc<dyn LinkEvents>,
@@ -55,11 +60,13 @@ impl Shared {
             admission: config.admission,
             events,
             endpoint,
+            vitals,
             runtime: tokio::runtime::Handle::current(),
             table: RwLock::default(),
             gate: Gate::default(),
             refusals,
             tickets: AtomicU64::new(1),
+            signs: Mutex::default(),
         })
     }
 
@@ -73,6 +80,28 @@ impl Shared {
 
     pub(crate) fn next_ticket(&self) -> u64 {
         self.tickets.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Gives the driver a sign, together with those that come soon after it: it is woken once for all of them.
+    pub(crate) fn take_sign(self: &Arc<Self>, session: Arc<Session>, body: &[u8]) {
+        let mut signs = self.signs.lock();
+        if signs.len() >= SIGNS_WAITING_MAX {
+            return;
+        }
+        signs.push((session, body.to_vec()));
+        if signs.len() == 1 {
+            let shared = self.clone();
+            self.runtime.spawn(async move {
+                tokio::time::sleep(SIGNS_TOGETHER).await;
+                shared.give_signs();
+            });
+        }
+    }
+
+    fn give_signs(&self) {
+        let signs = std::mem::take(&mut *self.signs.lock());
+        let live = signs.into_iter().filter(|(session, _)| !session.incoming.lane(0).is_over());
+        self.events.signs(live.map(|(session, body)| (session.peer, body)).collect());
     }
 
     /// The session with a node, made if there is none.

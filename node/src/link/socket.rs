@@ -1,11 +1,14 @@
-//! The socket with an eye on it: datagrams that no peer would send are counted before QUIC drops them silently.
+//! The socket with an eye on it: signs of life are taken out, and datagrams that no peer would send are counted before
+//! QUIC drops them silently.
 
+use super::sign::is_beside_quic;
+use super::vitals::{Garbage, Vitals};
 use quinn::udp::{RecvMeta, Transmit};
 use quinn::{AsyncUdpSocket, ConnectionId, ConnectionIdGenerator, UdpPoller};
 use quinn_proto::HashedConnectionIdGenerator;
 use std::fmt;
 use std::io::{self, IoSliceMut};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -17,19 +20,60 @@ const INITIAL_TYPE_MASK: u8 = 0x30;
 
 pub(crate) struct Watched {
     inner: Arc<dyn AsyncUdpSocket>,
+    vitals: Arc<Vitals>,
+    strangers: Option<Strangers>,
+}
+
+/// How the datagrams of strangers are told from those of peers.
+struct Strangers {
     ids: HashedConnectionIdGenerator,
     on_garbage: Box<dyn Fn(SocketAddr) + Send + Sync>,
 }
 
 impl Watched {
-    pub(crate) fn new(
+    /// A socket that others dial.
+    pub(crate) fn listening(
         inner: Arc<dyn AsyncUdpSocket>,
+        vitals: Arc<Vitals>,
         cid_key: u64,
         on_garbage: Box<dyn Fn(SocketAddr) + Send + Sync>,
     ) -> Self {
-        Self { inner, ids: HashedConnectionIdGenerator::from_key(cid_key), on_garbage }
+        let ids = HashedConnectionIdGenerator::from_key(cid_key);
+        Self { inner, vitals, strangers: Some(Strangers { ids, on_garbage }) }
     }
 
+    /// A socket that only dials: nobody else sends to it.
+    pub(crate) fn dialling(inner: Arc<dyn AsyncUdpSocket>, vitals: Arc<Vitals>) -> Self {
+        Self { inner, vitals, strangers: None }
+    }
+
+    /// Takes the signs of life out of datagrams that came as one, and gives how many bytes are left for QUIC.
+    fn take_signs(&self, datagrams: &mut [u8], stride: usize, from: SocketAddr, to: Option<IpAddr>) -> usize {
+        let mut left = 0;
+        let mut at = 0;
+        while at < datagrams.len() {
+            let end = datagrams.len().min(at + stride.max(1));
+            if is_beside_quic(&datagrams[at..end]) {
+                if let Err(Garbage) = self.vitals.take(&datagrams[at..end], from, to) {
+                    self.garbage(from);
+                }
+            } else {
+                datagrams.copy_within(at..end, left);
+                left += end - at;
+            }
+            at = end;
+        }
+        left
+    }
+
+    fn garbage(&self, from: SocketAddr) {
+        if let Some(strangers) = &self.strangers {
+            (strangers.on_garbage)(from);
+        }
+    }
+}
+
+impl Strangers {
     /// Whether a datagram starts like one of a peer: an opening of a supported version, or an id that we gave out.
     /// The bit that other protocols hold fixed says nothing: peers change it at will (RFC 9287).
     fn is_plausible(&self, datagram: &[u8]) -> bool {
@@ -67,11 +111,15 @@ impl AsyncUdpSocket for Watched {
     ) -> Poll<io::Result<usize>> {
         let received = self.inner.poll_recv(cx, bufs, meta);
         if let Poll::Ready(Ok(count)) = received {
-            for (buffer, meta) in bufs.iter().zip(meta.iter()).take(count) {
+            for (buffer, meta) in bufs.iter_mut().zip(meta.iter_mut()).take(count) {
+                let len = meta.len.min(buffer.len());
+                // QUIC passes over what is empty.
+                meta.len = self.take_signs(&mut buffer[..len], meta.stride, meta.addr, meta.dst_ip);
                 // Several datagrams of one sender come as one: the first speaks for all.
-                let first = &buffer[..meta.len.min(meta.stride).min(buffer.len())];
-                if !self.is_plausible(first) {
-                    (self.on_garbage)(meta.addr);
+                let first = &buffer[..meta.len.min(meta.stride)];
+                let plausible = |strangers: &Strangers| first.is_empty() || strangers.is_plausible(first);
+                if !self.strangers.as_ref().is_none_or(plausible) {
+                    self.garbage(meta.addr);
                 }
             }
         }

@@ -2,6 +2,7 @@
 
 mod delivering;
 mod joining;
+mod living;
 mod refusing;
 
 use super::*;

@@ -61,7 +61,7 @@ impl Tally {
     }
 }
 
-/// What QUIC counted, on the members' side.
+/// What QUIC counted, on the members' side, and the signs of life beside it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Traffic {
     /// Members with a connection.
@@ -81,12 +81,12 @@ pub(super) struct Traffic {
     pub(super) unsaid: u64,
 }
 
-impl From<ConnectionStats> for Traffic {
-    fn from(stats: ConnectionStats) -> Self {
+impl From<(ConnectionStats, (u64, u64))> for Traffic {
+    fn from((stats, (given, answered)): (ConnectionStats, (u64, u64))) -> Self {
         Self {
             connected: 1,
-            datagrams_to_leader: stats.udp_tx.datagrams,
-            datagrams_from_leader: stats.udp_rx.datagrams,
+            datagrams_to_leader: stats.udp_tx.datagrams + given,
+            datagrams_from_leader: stats.udp_rx.datagrams + answered,
             stream_frames_to_leader: stats.frame_tx.stream,
             stream_frames_from_leader: stats.frame_rx.stream,
             acks_to_leader: stats.frame_tx.acks,

@@ -7,7 +7,7 @@ use super::limits::{JOIN_PAUSE, JOIN_TRIES, REGISTER_WAIT_MAX};
 use super::member::{Seat, facts};
 use crate::admin::protocol::Failed;
 use crate::identity::{JoinError, Joined, Token, Tokens, join_in_memory};
-use crate::link::{LinkConfig, Links};
+use crate::link::{LinkConfig, Links, Vitals};
 use odeon_convention::codes;
 use quinn::Endpoint;
 use std::net::SocketAddr;
@@ -22,6 +22,7 @@ pub(super) struct Entry {
     pub(super) name: String,
     pub(super) number: u32,
     pub(super) socket: Endpoint,
+    pub(super) vitals: Arc<Vitals>,
     pub(super) crew: mpsc::Sender<ForCrew>,
     pub(super) place: usize,
     pub(super) tally: Arc<Tally>,
@@ -41,7 +42,7 @@ impl Entry {
             tokens: Tokens::default(),
             admission: None,
         };
-        let links = Links::dialling(self.socket, config, ear.clone());
+        let links = Links::dialling((self.socket, self.vitals), config, ear.clone());
         ear.attach(links.clone());
         let (end, registered) = oneshot::channel();
         let seed = getrandom::u64().map_err(|e| internal(format!("no random numbers: {e}")))?;

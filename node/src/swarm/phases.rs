@@ -139,12 +139,14 @@ impl Swarm {
             None => self.sockets.get((number / MEMBERS_PER_SOCKET) as usize),
             Some(doomed) => self.doomed.get((doomed / MEMBERS_PER_SOCKET) as usize),
         };
+        let socket = socket.ok_or_else(|| internal("a member without a socket".to_owned()))?;
         let (crew, place) = self.seat(number)?;
         Ok(Entry {
             token: self.leader.token.clone(),
             name: format!("swarm-{word:08x}-{number}"),
             number,
-            socket: socket.ok_or_else(|| internal("a member without a socket".to_owned()))?.endpoint.clone(),
+            socket: socket.endpoint.clone(),
+            vitals: socket.vitals.clone(),
             crew: crew.clone(),
             place,
             tally: self.tally.clone(),

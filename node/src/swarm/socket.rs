@@ -1,6 +1,6 @@
 //! A socket that many members share, and that can fall silent as the network of a dead host does.
 
-use crate::link::{LinkError, dialler_through};
+use crate::link::{LinkError, Vitals, dialler_through};
 use quinn::udp::{RecvMeta, Transmit};
 use quinn::{AsyncUdpSocket, Endpoint, UdpPoller};
 use std::fmt;
@@ -14,6 +14,7 @@ use std::task::{Context, Poll};
 /// An endpoint that only dials, and its switch.
 pub(super) struct Socket {
     pub(super) endpoint: Endpoint,
+    pub(super) vitals: Arc<Vitals>,
     silent: Arc<AtomicBool>,
 }
 
@@ -22,8 +23,8 @@ impl Socket {
     pub(super) fn towards(address: SocketAddr) -> Result<Self, LinkError> {
         let silent = Arc::<AtomicBool>::default();
         let switch = silent.clone();
-        let endpoint = dialler_through(address, |inner| Arc::new(Switched { inner, silent: switch }))?;
-        Ok(Self { endpoint, silent })
+        let (endpoint, vitals) = dialler_through(address, |inner| Arc::new(Switched { inner, silent: switch }))?;
+        Ok(Self { endpoint, vitals, silent })
     }
 
     /// From now on nothing comes out and nothing comes in, and nobody is told.

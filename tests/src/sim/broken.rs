@@ -11,7 +11,7 @@ pub enum Broken {
     ForgetHosted,
     /// A member is told twice that a node is gone.
     GoneTwice,
-    /// Renewals are lost on links that work.
+    /// Renewals, and the answers of those that are asked for one, are lost on links that work.
     LoseRenewals,
     /// Every check is taken as accepted, by leader and members.
     AcceptEverything,

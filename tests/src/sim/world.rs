@@ -24,6 +24,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Nodes that may lead.
 const LEADERS: u8 = 3;
+/// Renewals are datagrams.
+const RENEWALS_LOST_PERCENT: u64 = 5;
 
 /// Why a run ends early: when, which checker, what.
 pub(super) type Broke = (u64, &'static str, String);
@@ -704,7 +706,9 @@ impl World {
     fn send_to_leader(&mut self, node: usize, from: NodeRef, to: NodeRef, mut message: ToLeader) {
         match (&mut message, self.options.broken) {
             (ToLeader::Register(facts), Broken::ForgetHosted) => facts.hosted.clear(),
-            (ToLeader::Renew { .. }, Broken::LoseRenewals) if node < 10 => return,
+            (ToLeader::Renew { .. } | ToLeader::Pong { .. }, Broken::LoseRenewals) if node < 10 => return,
+            // A datagram: it may be lost where the link is sound.
+            (ToLeader::Renew { .. }, _) if self.random.chance(RENEWALS_LOST_PERCENT) => return,
             _ => {}
         }
         let Some(epoch) = self.links[node].at_member else { return };

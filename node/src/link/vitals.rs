@@ -1,0 +1,232 @@
+//! Which connections live: those who dialled give signs of life, which are answered; who is silent for too long is gone.
+//!
+//! QUIC could do it, at many times the price: a leader has thousands of connections on which nothing else happens. One
+//! look a second at all connections of a socket stands for the timers of each.
+
+use super::error::{CLOSE_DONE, Close};
+use super::limits::{SIGN_EVERY_LOOKS, SILENT_LOOKS_MAX};
+use super::session::Session;
+use super::shared::Shared;
+use super::sign::{Kind, Seal, Sign};
+use hashbrown::HashMap;
+use parking_lot::RwLock;
+use quinn::udp::Transmit;
+use quinn::{AsyncUdpSocket, Connection};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// After so many silent looks QUIC is asked whether it heard something: signs may be filtered where QUIC is not.
+const ASK_QUIC_AFTER_LOOKS: u32 = 3;
+/// The body of an answer to a sign that came from elsewhere than QUIC knows.
+const MOVED: &[u8] = &[1];
+
+/// The connections of one socket whose peers give signs of life, or are given them.
+pub(crate) struct Vitals {
+    socket: Arc<dyn AsyncUdpSocket>,
+    /// By the id of what the peer sends.
+    all: RwLock<HashMap<u64, Arc<Vital>>>,
+}
+
+/// One connection.
+pub(crate) struct Vital {
+    owner: Weak<Shared>,
+    session: Weak<Session>,
+    connection: Connection,
+    dialled_here: bool,
+    mine: Seal,
+    peers: Seal,
+    /// Signs that were given, and the last one that was answered.
+    given: AtomicU64,
+    answered: AtomicU64,
+    /// The last sign that was taken.
+    taken: AtomicU64,
+    /// Looks since the last sign was given, and since anything was heard.
+    rested: AtomicU32,
+    silent: AtomicU32,
+    /// Datagrams that QUIC had received when it was asked last.
+    quic_heard: AtomicU64,
+}
+
+/// A connection is looked at for as long as this lives.
+pub(crate) struct Watch {
+    vitals: Arc<Vitals>,
+    id: u64,
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.vitals.all.write().remove(&self.id);
+    }
+}
+
+impl Vitals {
+    /// To be called within a tokio runtime.
+    pub(crate) fn of(socket: Arc<dyn AsyncUdpSocket>) -> Arc<Self> {
+        let vitals = Arc::new(Self { socket, all: RwLock::default() });
+        tokio::spawn(look(Arc::downgrade(&vitals)));
+        vitals
+    }
+
+    pub(crate) fn watch(self: &Arc<Self>, vital: &Arc<Vital>) -> Watch {
+        self.all.write().insert(vital.peers.id, vital.clone());
+        Watch { vitals: self.clone(), id: vital.peers.id }
+    }
+
+    /// Takes a datagram that is not one of QUIC. One of a connection that is over is nothing to wonder at.
+    ///
+    /// # Errors
+    /// When no peer sends such a thing.
+    pub(crate) fn take(&self, datagram: &[u8], from: SocketAddr, to: Option<IpAddr>) -> Result<(), Garbage> {
+        let sign = Sign::parse(datagram).ok_or(Garbage)?;
+        let Some(vital) = self.all.read().get(&sign.id).cloned() else { return Ok(()) };
+        if !vital.peers.is_on(&sign) {
+            return Err(Garbage);
+        }
+        match sign.kind {
+            Kind::Answer => vital.take_answer(&sign),
+            Kind::Sign => {
+                if let Some(answer) = vital.take_sign(&sign, from) {
+                    self.send(from, to, &answer);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives a sign on a connection. Whether the ones before it were answered comes back.
+    pub(crate) fn give(&self, vital: &Vital, body: &[u8]) -> bool {
+        let earlier = vital.given.fetch_add(1, Ordering::Relaxed);
+        vital.rested.store(0, Ordering::Relaxed);
+        if let Some(sign) = vital.mine.write(Kind::Sign, earlier + 1, body) {
+            self.send(vital.connection.remote_address(), vital.connection.local_ip(), &sign);
+        }
+        vital.answered.load(Ordering::Relaxed) >= earlier
+    }
+
+    fn send(&self, destination: SocketAddr, src_ip: Option<IpAddr>, contents: &[u8]) {
+        // Another one follows.
+        let _ = self.socket.try_send(&Transmit { destination, ecn: None, contents, segment_size: None, src_ip });
+    }
+
+    fn look_at_all(&self) {
+        let all: Vec<Arc<Vital>> = self.all.read().values().cloned().collect();
+        for vital in all {
+            self.look_at(&vital);
+        }
+    }
+
+    fn look_at(&self, vital: &Vital) {
+        let silent = vital.silent.fetch_add(1, Ordering::Relaxed) + 1;
+        if vital.dialled_here {
+            if vital.is_unanswered() {
+                vital.ask_quic();
+            }
+            if vital.rested.fetch_add(1, Ordering::Relaxed) + 1 >= SIGN_EVERY_LOOKS {
+                self.give(vital, &[]);
+            }
+        }
+        if silent < ASK_QUIC_AFTER_LOOKS {
+            return;
+        }
+        let heard = vital.connection.stats().udp_rx.datagrams;
+        if vital.quic_heard.swap(heard, Ordering::Relaxed) != heard {
+            vital.silent.store(0, Ordering::Relaxed);
+        } else if silent > SILENT_LOOKS_MAX {
+            Close::new(CLOSE_DONE, "no sign of life").apply(&vital.connection);
+        }
+    }
+}
+
+/// A datagram that no peer would send.
+pub(crate) struct Garbage;
+
+/// Looks are counted, not seconds: a process that slept has not heard its peers, and does not blame them for it.
+async fn look(vitals: Weak<Vitals>) {
+    let mut looks = tokio::time::interval(LOOK_EVERY);
+    looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        looks.tick().await;
+        match vitals.upgrade() {
+            Some(vitals) => vitals.look_at_all(),
+            None => return,
+        }
+    }
+}
+
+impl Vital {
+    /// None where TLS gives no secret to make signs with.
+    pub(crate) fn new(
+        owner: &Arc<Shared>,
+        session: &Arc<Session>,
+        connection: &Connection,
+        dialled_here: bool,
+    ) -> Option<Arc<Self>> {
+        let [dialler, other] = Seal::both(connection)?;
+        let (mine, peers) = if dialled_here { (dialler, other) } else { (other, dialler) };
+        Some(Arc::new(Self {
+            owner: Arc::downgrade(owner),
+            session: Arc::downgrade(session),
+            connection: connection.clone(),
+            dialled_here,
+            mine,
+            peers,
+            given: AtomicU64::new(0),
+            answered: AtomicU64::new(0),
+            taken: AtomicU64::new(0),
+            rested: AtomicU32::new(0),
+            silent: AtomicU32::new(0),
+            quic_heard: AtomicU64::new(0),
+        }))
+    }
+
+    /// Signs that were given here, and answers that came.
+    pub(crate) fn counts(&self) -> (u64, u64) {
+        (self.given.load(Ordering::Relaxed), self.answered.load(Ordering::Relaxed))
+    }
+
+    /// A sign as this side would give it, with any number.
+    #[cfg(test)]
+    pub(crate) fn written(&self, number: u64, body: &[u8]) -> Vec<u8> {
+        self.mine.write(Kind::Sign, number, body).expect("a body that fits")
+    }
+
+    fn is_unanswered(&self) -> bool {
+        self.answered.load(Ordering::Relaxed) < self.given.load(Ordering::Relaxed)
+    }
+
+    /// Has QUIC send something that a peer acknowledges, or that one which has forgotten the connection resets.
+    fn ask_quic(&self) {
+        // Without a connection there is nothing to ask about.
+        let _ = self.connection.send_datagram(bytes::Bytes::new());
+    }
+
+    fn take_answer(&self, sign: &Sign<'_>) {
+        if sign.number > self.given.load(Ordering::Relaxed) {
+            return;
+        }
+        if self.answered.fetch_max(sign.number, Ordering::Relaxed) < sign.number {
+            self.silent.store(0, Ordering::Relaxed);
+            if sign.body == MOVED {
+                self.ask_quic();
+            }
+        }
+    }
+
+    /// The answer; none to a sign that was taken before, or that a later one has overtaken.
+    fn take_sign(&self, sign: &Sign<'_>, from: SocketAddr) -> Option<Vec<u8>> {
+        if self.taken.fetch_max(sign.number, Ordering::Relaxed) >= sign.number {
+            return None;
+        }
+        self.silent.store(0, Ordering::Relaxed);
+        if !sign.body.is_empty()
+            && let (Some(owner), Some(session)) = (self.owner.upgrade(), self.session.upgrade())
+        {
+            owner.take_sign(session, sign.body);
+        }
+        let moved = !self.dialled_here && from != self.connection.remote_address();
+        self.mine.write(Kind::Answer, sign.number, if moved { MOVED } else { &[] })
+    }
+}
