@@ -81,8 +81,7 @@ pub(crate) fn run(options: UpOptions, registry: Registry) -> Result<(), Failed> 
     ended
 }
 
-/// Returns once the port of the start before can be had again: connections to peers that do not answer keep it for some
-/// seconds.
+/// Returns once the port of the start before can be had again: what is left of it may take a moment to end.
 async fn until_free(listen: SocketAddr) {
     let free = async {
         while link::can_listen(listen).is_err() {

@@ -390,6 +390,7 @@ impl Links {
         let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, delivered).await;
         self.0.endpoint.close(u32::from(CLOSE_DONE).into(), b"the node shuts down");
         let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, self.0.endpoint.wait_idle()).await;
+        endpoint::let_go_of_socket(&self.0.endpoint);
     }
 }
 

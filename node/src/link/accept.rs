@@ -4,7 +4,7 @@ use super::admit;
 use super::connection::greet;
 use super::error::{of_alert, tls_alert};
 use super::gate::Place;
-use super::limits::ACCEPT_TIMEOUT;
+use super::limits::{ACCEPT_TIMEOUT, STRAY_CONNECTIONS_MAX};
 use super::refusals::Refusal;
 use super::shared::Shared;
 use crate::identity::trust::{Credential, verified_client};
@@ -23,7 +23,8 @@ pub(crate) fn certificate_of(connection: &Connection) -> Option<CertificateDer<'
 pub(crate) async fn run(shared: Arc<Shared>) {
     while let Some(incoming) = shared.endpoint.accept().await {
         let source = incoming.remote_address();
-        match shared.gate.enter(source.ip()) {
+        let place = if too_many_strays(&shared) { None } else { shared.gate.enter(source.ip()) };
+        match place {
             Some(place) => {
                 shared.runtime.spawn(receive(shared.clone(), incoming, place));
             }
@@ -33,6 +34,12 @@ pub(crate) async fn run(shared: Arc<Shared>) {
             }
         }
     }
+}
+
+/// QUIC keeps a connection that its first datagram already closes, without a word, until it is idle for too long.
+fn too_many_strays(shared: &Shared) -> bool {
+    let accounted_for = shared.vitals.count() + shared.gate.open();
+    shared.endpoint.open_connections() > accounted_for + STRAY_CONNECTIONS_MAX
 }
 
 async fn receive(shared: Arc<Shared>, incoming: Incoming, place: Place) {

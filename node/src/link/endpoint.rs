@@ -2,7 +2,7 @@
 
 use super::LinkError;
 use super::limits::*;
-use super::socket::Watched;
+use super::socket::{Closed, Watched};
 use super::vitals::Vitals;
 use crate::identity::trust::{ClientVerifier, Expect, ServerVerifier, provider};
 use crate::identity::{Identity, Tokens};
@@ -27,9 +27,10 @@ fn tls(e: impl std::fmt::Display) -> LinkError {
     LinkError::Tls(e.to_string())
 }
 
-/// Who lives, QUIC says of those who only bear a token; between nodes it is said beside QUIC.
-fn transport(quic_says: bool, peer_may_open: bool) -> Arc<TransportConfig> {
+fn transport(peer_may_open: bool, dials: bool) -> Arc<TransportConfig> {
     let mut transport = TransportConfig::default();
+    let (keep_alive, idle) =
+        if peer_may_open { (KEEP_ALIVE, IDLE_TIMEOUT) } else { (TOKEN_KEEP_ALIVE, TOKEN_IDLE_TIMEOUT) };
     let (uni, bi) = if peer_may_open { (UNI_STREAMS_MAX, BI_STREAMS_AT_FIRST) } else { (0, 0) };
     transport
         .max_concurrent_uni_streams(VarInt::from_u32(uni))
@@ -39,8 +40,8 @@ fn transport(quic_says: bool, peer_may_open: bool) -> Arc<TransportConfig> {
         .send_window(u64::from(CONNECTION_WINDOW_BYTES))
         .datagram_receive_buffer_size(peer_may_open.then_some(SIGNS_BYTES_MAX))
         .datagram_send_buffer_size(SIGNS_BYTES_MAX)
-        .keep_alive_interval(quic_says.then_some(KEEP_ALIVE))
-        .max_idle_timeout(quic_says.then_some(IDLE_TIMEOUT).and_then(|after| IdleTimeout::try_from(after).ok()));
+        .keep_alive_interval(dials.then_some(keep_alive))
+        .max_idle_timeout(IdleTimeout::try_from(idle).ok());
     if !peer_may_open {
         // What the bearer of a token says and hears is too little to look for larger datagrams.
         transport.mtu_discovery_config(None);
@@ -107,7 +108,7 @@ fn server(identity: &Identity, tokens: &Tokens) -> Result<quinn::ServerConfig, L
     let crypto = QuicServerConfig::try_from(config).map_err(tls)?;
     let mut config = quinn::ServerConfig::with_crypto(Arc::new(crypto));
     config
-        .transport_config(transport(false, true))
+        .transport_config(transport(true, false))
         .max_incoming(INCOMING_MAX)
         .incoming_buffer_size(INCOMING_BYTES_MAX)
         .incoming_buffer_size_total(INCOMING_TOTAL_BYTES_MAX);
@@ -134,13 +135,23 @@ pub(crate) fn client(
     let crypto = QuicClientConfig::try_from(config).map_err(tls)?;
     let mut config = quinn::ClientConfig::new(Arc::new(crypto));
     // The dialler alone shows that it lives; the answers show it of the other side.
-    config.transport_config(transport(!peer_may_open, peer_may_open));
+    config.transport_config(transport(peer_may_open, true));
     Ok(config)
 }
 
 /// Lets a peer that makes use of them open as many streams in both directions as one may.
 pub(crate) fn allow_all_streams(connection: &quinn::Connection) {
     connection.set_max_concurrent_bi_streams(VarInt::from_u32(BI_STREAMS_MAX));
+}
+
+/// Has an endpoint that is closed give its socket back, whatever connections QUIC still keeps.
+pub(crate) fn let_go_of_socket(endpoint: &quinn::Endpoint) {
+    let Ok(address) = endpoint.local_addr() else { return };
+    // The one before is kept until something comes over the new one, which nothing ever does: hence twice.
+    for _ in 0..2 {
+        // Without an address there would be no socket.
+        let _ = endpoint.rebind_abstract(Arc::new(Closed(address)));
+    }
 }
 
 /// How a node dials another.

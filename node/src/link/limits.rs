@@ -39,6 +39,9 @@ pub(crate) const ACK_DELAY: Duration = Duration::from_millis(20);
 pub const HANDSHAKES_MAX: usize = 1024;
 /// Handshakes under way from one address at most.
 pub const HANDSHAKES_PER_SOURCE_MAX: usize = 512;
+/// Connections at most that are neither of a session nor under way: those that have just ended, and those that came to
+/// nothing and that QUIC keeps until [`IDLE_TIMEOUT`].
+pub(crate) const STRAY_CONNECTIONS_MAX: usize = 8_192;
 /// How long a handshake, with the greetings that follow it, may take for the node that is dialled.
 pub(crate) const ACCEPT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long it may take for the dialler, less a jitter of up to a quarter.
@@ -59,10 +62,13 @@ pub(crate) const SILENT_LOOKS_MAX: u32 = 6;
 pub(crate) const SIGNS_TOGETHER: Duration = Duration::from_millis(50);
 /// Signs that wait for the driver; what comes then is lost, as any of them may be.
 pub(crate) const SIGNS_WAITING_MAX: usize = SESSIONS_MAX;
-/// The bearer of a token shows that it lives this often, by QUIC: it is there for a moment only.
-pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(1);
-/// Its connection is gone when it is silent for this long.
-pub(crate) const IDLE_TIMEOUT: Duration = Duration::from_secs(6);
+/// What is left for QUIC to watch between nodes: connections that come to nothing. Each node dials with a keep-alive
+/// that is frequent enough, and rare enough for a leader of thousands.
+pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(75);
+pub(crate) const IDLE_TIMEOUT: Duration = Duration::from_secs(180);
+/// The bearer of a token is there for a moment only, and watched by QUIC.
+pub(crate) const TOKEN_KEEP_ALIVE: Duration = Duration::from_secs(1);
+pub(crate) const TOKEN_IDLE_TIMEOUT: Duration = Duration::from_secs(6);
 /// Streams in one direction that a peer may have open: the greeting and acknowledgements, and the lanes.
 pub(crate) const UNI_STREAMS_MAX: u32 = 1 + LANES as u32;
 /// Streams in both directions that a peer may have open: a leader that follows passes on as many commands as it serves

@@ -75,6 +75,11 @@ impl Vitals {
         Watch { vitals: self.clone(), id: vital.peers.id }
     }
 
+    /// Connections that carry a session.
+    pub(crate) fn count(&self) -> usize {
+        self.all.read().len()
+    }
+
     /// Takes a datagram that is not one of QUIC. One of a connection that is over is nothing to wonder at.
     ///
     /// # Errors
@@ -132,7 +137,8 @@ impl Vitals {
             return;
         }
         let heard = vital.connection.stats().udp_rx.datagrams;
-        if vital.quic_heard.swap(heard, Ordering::Relaxed) != heard {
+        let before = vital.quic_heard.swap(heard, Ordering::Relaxed);
+        if silent > ASK_QUIC_AFTER_LOOKS && heard != before {
             vital.silent.store(0, Ordering::Relaxed);
         } else if silent > SILENT_LOOKS_MAX {
             Close::new(CLOSE_DONE, "no sign of life").apply(&vital.connection);
