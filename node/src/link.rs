@@ -25,6 +25,7 @@ mod sign;
 mod socket;
 mod table;
 pub(crate) mod token_link;
+mod udp;
 mod vitals;
 mod writer;
 

@@ -3,11 +3,12 @@
 use super::LinkError;
 use super::limits::*;
 use super::socket::{Closed, Watched};
+use super::udp::Udp;
 use super::vitals::Vitals;
 use crate::identity::trust::{ClientVerifier, Expect, ServerVerifier, provider};
 use crate::identity::{Identity, Tokens};
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
-use quinn::{AsyncUdpSocket, EndpointConfig, IdleTimeout, Runtime, TokioRuntime, TransportConfig, VarInt};
+use quinn::{AsyncUdpSocket, EndpointConfig, IdleTimeout, TokioRuntime, TransportConfig, VarInt};
 use quinn_proto::HashedConnectionIdGenerator;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::version::TLS13;
@@ -86,7 +87,7 @@ pub(crate) fn node(
     // A peer then never clears the fixed bit, and a datagram without it is beside QUIC, or garbage.
     config.grease_quic_bit(false);
     let failed = |e: std::io::Error| LinkError::Listen { address: listen, reason: e.to_string() };
-    let socket = TokioRuntime.wrap_udp_socket(socket).map_err(failed)?;
+    let socket = Arc::new(Udp::new(socket).map_err(failed)?);
     let vitals = Vitals::of(socket.clone());
     let socket = Arc::new(Watched::listening(socket, vitals.clone(), cid_key, on_garbage));
     let server = Some(server(identity, tokens)?);
@@ -185,9 +186,10 @@ pub(crate) fn dialler_through(
     let any: SocketAddr = if towards.is_ipv4() { ([0, 0, 0, 0], 0).into() } else { ([0u16; 8], 0).into() };
     let failed = |e: std::io::Error| LinkError::Listen { address: any, reason: e.to_string() };
     let socket = socket(any, SOCKET_RECEIVE_BYTES)?;
-    let socket = between(TokioRuntime.wrap_udp_socket(socket).map_err(failed)?);
+    let udp = Arc::new(Udp::new(socket).map_err(failed)?);
+    let socket = between(udp.clone());
     let vitals = Vitals::of(socket.clone());
-    let socket = Arc::new(Watched::dialling(socket, vitals.clone()));
+    let socket = Arc::new(Watched::dialling(udp, socket, vitals.clone()));
     let mut config = EndpointConfig::default();
     config.grease_quic_bit(false);
     let endpoint = quinn::Endpoint::new_with_abstract_socket(config, None, socket, Arc::new(TokioRuntime));

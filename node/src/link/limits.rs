@@ -55,11 +55,15 @@ pub(crate) const BACKOFF_MAX: Duration = Duration::from_secs(3);
 pub(crate) const IDLE_DIAL_TRIES: u32 = 6;
 
 /// Connections are looked at once a second. After so many looks without a sign a dialler gives one.
-pub(crate) const SIGN_EVERY_LOOKS: u32 = 2;
+pub(crate) const SIGN_EVERY_LOOKS: u32 = 3;
 /// A connection that was silent for more looks than this is gone.
 pub(crate) const SILENT_LOOKS_MAX: u32 = 6;
 /// How long signs that carry something wait for others, to be given to the driver together.
 pub(crate) const SIGNS_TOGETHER: Duration = Duration::from_millis(50);
+/// How long a socket of so many connections or more receives nothing after only signs came: what QUIC gets next may be
+/// late by as much.
+pub(crate) const SIGNS_PAUSE: Duration = Duration::from_millis(5);
+pub(crate) const SIGNS_PAUSE_FROM: usize = 500;
 /// Signs that wait for the driver; what comes then is lost, as any of them may be.
 pub(crate) const SIGNS_WAITING_MAX: usize = SESSIONS_MAX;
 /// What is left for QUIC to watch between nodes: connections that come to nothing. Each node dials with a keep-alive

@@ -1,7 +1,9 @@
 //! The socket with an eye on it: signs of life are taken out, and datagrams that no peer would send are counted before
 //! QUIC drops them silently.
 
+use super::limits::{SIGNS_PAUSE, SIGNS_PAUSE_FROM};
 use super::sign::is_beside_quic;
+use super::udp::Udp;
 use super::vitals::{Garbage, Vitals};
 use quinn::udp::{RecvMeta, Transmit};
 use quinn::{AsyncUdpSocket, ConnectionId, ConnectionIdGenerator, UdpPoller};
@@ -19,6 +21,8 @@ const LONG_HEADER: u8 = 0x80;
 const INITIAL_TYPE_MASK: u8 = 0x30;
 
 pub(crate) struct Watched {
+    udp: Arc<Udp>,
+    /// The same socket, or what stands before it.
     inner: Arc<dyn AsyncUdpSocket>,
     vitals: Arc<Vitals>,
     strangers: Option<Strangers>,
@@ -33,18 +37,18 @@ struct Strangers {
 impl Watched {
     /// A socket that others dial.
     pub(crate) fn listening(
-        inner: Arc<dyn AsyncUdpSocket>,
+        udp: Arc<Udp>,
         vitals: Arc<Vitals>,
         cid_key: u64,
         on_garbage: Box<dyn Fn(SocketAddr) + Send + Sync>,
     ) -> Self {
         let ids = HashedConnectionIdGenerator::from_key(cid_key);
-        Self { inner, vitals, strangers: Some(Strangers { ids, on_garbage }) }
+        Self { inner: udp.clone(), udp, vitals, strangers: Some(Strangers { ids, on_garbage }) }
     }
 
     /// A socket that only dials: nobody else sends to it.
-    pub(crate) fn dialling(inner: Arc<dyn AsyncUdpSocket>, vitals: Arc<Vitals>) -> Self {
-        Self { inner, vitals, strangers: None }
+    pub(crate) fn dialling(udp: Arc<Udp>, inner: Arc<dyn AsyncUdpSocket>, vitals: Arc<Vitals>) -> Self {
+        Self { udp, inner, vitals, strangers: None }
     }
 
     /// Takes the signs of life out of datagrams that came as one, and gives how many bytes are left for QUIC.
@@ -109,6 +113,7 @@ impl AsyncUdpSocket for Watched {
         bufs: &mut [IoSliceMut<'_>],
         meta: &mut [RecvMeta],
     ) -> Poll<io::Result<usize>> {
+        let room = bufs.len();
         let received = self.inner.poll_recv(cx, bufs, meta);
         if let Poll::Ready(Ok(count)) = received {
             for (buffer, meta) in bufs.iter_mut().zip(meta.iter_mut()).take(count) {
@@ -121,6 +126,11 @@ impl AsyncUdpSocket for Watched {
                 if !self.strangers.as_ref().is_none_or(plausible) {
                     self.garbage(meta.addr);
                 }
+            }
+            let only_signs = count < room && meta.iter().take(count).all(|meta| meta.len == 0);
+            if only_signs && self.vitals.count() >= SIGNS_PAUSE_FROM {
+                // Where thousands of peers give signs, one would wake the task every other moment.
+                self.udp.rest(SIGNS_PAUSE);
             }
         }
         received

@@ -18,6 +18,8 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// After so many silent looks a dialler has QUIC ask, lest its peer has forgotten the connection.
+const ASK_PEER_AFTER_LOOKS: u32 = 2;
 /// After so many silent looks QUIC is asked whether it heard something: signs may be filtered where QUIC is not.
 const ASK_QUIC_AFTER_LOOKS: u32 = 3;
 /// The body of an answer to a sign that came from elsewhere than QUIC knows.
@@ -101,14 +103,14 @@ impl Vitals {
         Ok(())
     }
 
-    /// Gives a sign on a connection. Whether the ones before it were answered comes back.
+    /// Gives a sign on a connection. Whether those before it were answered comes back; of the last one, that may be late.
     pub(crate) fn give(&self, vital: &Vital, body: &[u8]) -> bool {
         let earlier = vital.given.fetch_add(1, Ordering::Relaxed);
         vital.rested.store(0, Ordering::Relaxed);
         if let Some(sign) = vital.mine.write(Kind::Sign, earlier + 1, body) {
             self.send(vital.connection.remote_address(), vital.connection.local_ip(), &sign);
         }
-        vital.answered.load(Ordering::Relaxed) >= earlier
+        vital.answered.load(Ordering::Relaxed) + 1 >= earlier
     }
 
     fn send(&self, destination: SocketAddr, src_ip: Option<IpAddr>, contents: &[u8]) {
@@ -126,7 +128,7 @@ impl Vitals {
     fn look_at(&self, vital: &Vital) {
         let silent = vital.silent.fetch_add(1, Ordering::Relaxed) + 1;
         if vital.dialled_here {
-            if vital.is_unanswered() {
+            if silent >= ASK_PEER_AFTER_LOOKS && vital.is_unanswered() {
                 vital.ask_quic();
             }
             if vital.rested.fetch_add(1, Ordering::Relaxed) + 1 >= SIGN_EVERY_LOOKS {
