@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 /// How long it takes at most until a majority of leaders has chosen the next of them, on a machine that is busy.
 const CHOSEN_WITHIN: Duration = Duration::from_secs(10);
 const CAUGHT_UP_WITHIN: Duration = Duration::from_secs(20);
-const ROUNDS: usize = 5;
 
 fn program(arguments: &[&str]) -> Start {
     Start { program: Some(beside("test_node")), ..Start::default() }.and(arguments)
@@ -50,8 +49,18 @@ fn until_caught_up(at: &Node, count: usize) {
     .unwrap();
 }
 
-/// Writes at two nodes until it is told to stop, and gives the tokens that were made and the actors by global name.
-fn write_until(stop: &AtomicBool, at: [&Node; 2], tag: &str) -> (Vec<String>, Vec<(String, String)>) {
+/// What was acknowledged.
+#[derive(Default)]
+struct Written {
+    tokens: Vec<String>,
+    /// Actors by global name.
+    named: Vec<(String, String)>,
+    /// The last change of a capability of the node that hosts.
+    step: u64,
+}
+
+/// Writes at two nodes until it is told to stop.
+fn write_until(stop: &AtomicBool, at: [&Node; 2], tag: &str, mut step: u64) -> Written {
     let (mut tokens, mut named) = (Vec::new(), Vec::new());
     while !stop.load(Relaxed) {
         let made = at[0].run(&["token", "create", "--ttl", "1h"]);
@@ -60,8 +69,16 @@ fn write_until(stop: &AtomicBool, at: [&Node; 2], tag: &str) -> (Vec<String>, Ve
         let name = format!("{tag}-{}", named.len());
         let (address, _) = at[1].create(&["odeon.TestActor", "--global-name", &name, "--require", "hosts"]);
         named.push((name, address));
+        // Doing it twice is doing it once, so that a change of leaders is no reason to fail.
+        at[0].run(&["capability", "set", &format!("step={}", step + 1), "--on", "hosts"]).ok();
+        step += 1;
     }
-    (tokens, named)
+    Written { tokens, named, step }
+}
+
+/// How often the leader is killed; more in a longer run.
+fn rounds() -> usize {
+    std::env::var("ODEON_LEADER_KILLS").map_or(5, |text| text.parse().expect("a number of kills"))
 }
 
 #[test]
@@ -77,8 +94,8 @@ fn leaders_are_killed_one_after_the_other_and_nothing_that_was_acknowledged_is_l
     let (warns, _) = cluster.node("asks").create(&["odeon.TestActor", "--require", "hosts"]);
     cluster.node("asks").ask(&warns, "warn under the first leader");
     let all = ["leader", "second", "third"];
-    let (mut tokens, mut named, mut slowest) = (Vec::new(), Vec::new(), Duration::ZERO);
-    for round in 0..ROUNDS {
+    let (mut all_written, mut slowest) = (Written::default(), Duration::ZERO);
+    for round in 0..rounds() {
         let first = leading(cluster.node("asks")).unwrap();
         let other = all.iter().find(|name| **name != first).unwrap();
         let stop = AtomicBool::new(false);
@@ -86,9 +103,10 @@ fn leaders_are_killed_one_after_the_other_and_nothing_that_was_acknowledged_is_l
         let (written, took) = std::thread::scope(|scope| {
             let at = [cluster.node(other), cluster.node("asks")];
             let tag = format!("round-{round}");
-            let (stop, asks) = (&stop, cluster.node("asks"));
-            let writer = scope.spawn(move || write_until(stop, at, &tag));
-            std::thread::sleep(Duration::from_millis(300));
+            let (stop, asks, step) = (&stop, cluster.node("asks"), all_written.step);
+            let writer = scope.spawn(move || write_until(stop, at, &tag, step));
+            // Another moment each time.
+            std::thread::sleep(Duration::from_millis(100 + 37 * (round as u64 % 20)));
             let killed = Instant::now();
             assert!(std::process::Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap().success());
             until_led_by_another(asks, &first);
@@ -97,13 +115,19 @@ fn leaders_are_killed_one_after_the_other_and_nothing_that_was_acknowledged_is_l
             (writer.join().unwrap(), took)
         });
         slowest = slowest.max(took);
-        tokens.extend(written.0);
-        named.extend(written.1);
+        all_written.tokens.extend(written.tokens);
+        all_written.named.extend(written.named);
+        all_written.step = written.step;
         cluster.node_mut(&first).kill();
         cluster.node_mut(&first).restart().unwrap();
         until_caught_up(cluster.node("asks"), 3);
     }
-    println!("{} tokens and {} names; the next led within {slowest:?} of a kill", tokens.len(), named.len());
+    let Written { tokens, named, step } = all_written;
+    println!(
+        "{} tokens, {} names, {step} changes; the next led within {slowest:?} of a kill",
+        tokens.len(),
+        named.len()
+    );
     for (name, address) in &named {
         let again = cluster.node("asks").create(&["odeon.TestActor", "--global-name", name, "--require", "hosts"]);
         assert_eq!((&again.0, again.1.as_str()), (address, "hosts"), "{name} is another actor now");
@@ -124,6 +148,8 @@ fn leaders_are_killed_one_after_the_other_and_nothing_that_was_acknowledged_is_l
     // Whoever leads now holds the image, whether it was there when it was pushed or not.
     let (hello, _) = cluster.node("asks").create(&["hello", "Hello", "--require", "hosts"]);
     assert_eq!(cluster.node("asks").ask(&hello, "are you there?"), "Hello, world!");
+    let hosts = cluster.until_state("hosts", "alive", CHOSEN_WITHIN).unwrap();
+    assert_eq!(hosts["capabilities"]["step"], step, "a change that was acknowledged is known to the last leader");
     for name in ["asks", "hosts"] {
         let view = cluster.until_state(name, "alive", CHOSEN_WITHIN).unwrap();
         assert_eq!(view["incarnation"], 1, "{name} lived all the time and was declared gone");
