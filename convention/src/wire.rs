@@ -188,7 +188,7 @@ pub enum ToMember {
     Located {
         /// Which.
         node: NodeId,
-        /// The node's current start and where it can be dialled; none when no such node lives.
+        /// The node's current start and where it can be dialled, nowhere if it only dials; none when no such node lives.
         at: Option<(NodeRef, String)>,
     },
     /// Several nodes are gone at the same time, for the same reason.
@@ -197,6 +197,13 @@ pub enum ToMember {
         nodes: Vec<NodeRef>,
         /// For people to read.
         reason: String,
+    },
+    /// Another node wants a link to this one and cannot dial it, since it only dials: dial that node.
+    Reach {
+        /// Which.
+        node: NodeRef,
+        /// Where it can be dialled.
+        listen: String,
     },
 }
 

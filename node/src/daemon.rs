@@ -102,6 +102,9 @@ async fn run_once(options: &UpOptions, registry: &Registry, logging: &LogSetup, 
     link::can_listen(options.listen).map_err(|e| failed(codes::LISTEN, e.to_string()))?;
     let socket = AdminSocket::bind(&data).await.map_err(|e| of_data(e.code(), &e))?;
     let identity = Arc::new(identify(options, folder, &name).await?);
+    if options.outbound_only && identity.role() == Role::Leader {
+        return Err(failed(codes::OUTBOUND_ONLY, "a node that may lead has to be one that others can dial"));
+    }
     let me = identity.node();
     let [spool, logs, stored, compiled] = ["spool", "logs", "images", "compiled"].map(|part| data.join(part));
     let outbox = Outbox::open(&spool, origin(&name, me), OutboxLimits::default()).map_err(unusable(&spool))?;
@@ -133,11 +136,13 @@ async fn run_once(options: &UpOptions, registry: &Registry, logging: &LogSetup, 
             name: name.clone(),
             tokens: tokens.clone(),
             admission: gate.clone().map(|gate| gate as Arc<dyn crate::link::Admission>),
+            outbound_only: options.outbound_only,
         },
         wiring.clone(),
     )
     .map_err(|e| failed(codes::LISTEN, e.to_string()))?;
-    let listen = links.local_addr().map_err(internal)?.to_string();
+    let local = links.local_addr().map_err(internal)?;
+    let listen = if options.outbound_only { String::new() } else { local.to_string() };
     hosting.attach(workers(), links.clone());
 
     let facts = NodeFacts {
@@ -258,6 +263,10 @@ async fn identify(options: &UpOptions, folder: DataFolder, name: &str) -> Result
             let joined = identity::join(folder, &token, name).await;
             Ok(joined.map_err(|e| of_data(e.code(), &e))?.identity)
         }
+        None if options.outbound_only => {
+            let message = "a node that only dials cannot found a convention: it needs --join TOKEN of one";
+            Err(failed(codes::OUTBOUND_ONLY, message))
+        }
         None => Identity::found(folder).map_err(|e| of_data(e.code(), &e)),
     }
 }
@@ -335,7 +344,8 @@ fn say_ready(options: &UpOptions, name: &str, me: NodeRef, listen: &str) -> Resu
     let line = if options.json {
         serde_json::to_string(&ready).map_err(internal)?
     } else {
-        format!("node {name} ({}) is ready at {listen}, data in {}", ready.node, ready.data)
+        let at = if listen.is_empty() { "and only dials" } else { &format!("at {listen}") };
+        format!("node {name} ({}) is ready {at}, data in {}", ready.node, ready.data)
     };
     let mut out = std::io::stdout().lock();
     // Nobody has to read it.

@@ -18,6 +18,7 @@ pub mod limits;
 mod outgoing;
 mod reader;
 mod refusals;
+mod relay;
 mod resolve;
 mod session;
 mod shared;
@@ -34,6 +35,7 @@ pub(crate) use endpoint::{can_listen, dialler_through};
 pub use error::LinkError;
 pub use frame::Decoder;
 pub use refusals::Refusal;
+pub use relay::RelayStats;
 pub use token_link::{TokenLink, connect_operator};
 
 use crate::identity::{Identity, Tokens};
@@ -106,6 +108,10 @@ pub trait LinkEvents: Send + Sync + 'static {
     fn unreachable(&self, address: &str, error: &LinkError) {
         let _ = (address, error);
     }
+    /// There is something to deliver to a node that only dials, and no connection: it has to be asked to dial.
+    fn wanted(&self, node: NodeRef) {
+        let _ = node;
+    }
 }
 
 /// A future that can be kept anywhere.
@@ -142,6 +148,8 @@ pub struct LinkConfig {
     pub tokens: Tokens,
     /// Decides on joins and operators; none on a member.
     pub admission: Option<Arc<dyn Admission>>,
+    /// Whether this node only dials: nobody who dials it is let in.
+    pub outbound_only: bool,
 }
 
 /// What became of a frame.
@@ -173,6 +181,8 @@ pub struct LinkStats {
     pub held_bytes: usize,
     /// Who was turned away, by reason, since the start.
     pub refused: BTreeMap<Refusal, u64>,
+    /// What is carried between nodes that only dial, on a node that may lead.
+    pub relay: Option<RelayStats>,
 }
 
 /// The links of a node. A clone is the same links.
@@ -190,14 +200,22 @@ impl Links {
     /// When the address cannot be had.
     pub fn start(config: LinkConfig, events: Arc<dyn LinkEvents>) -> Result<Self, LinkError> {
         let shared = Shared::new(config, events)?;
-        shared.runtime.spawn(accept::run(shared.clone()));
+        match &shared.relayed {
+            Some(relayed) => {
+                shared.runtime.spawn(accept::refuse_all(shared.clone()));
+                shared.runtime.spawn(accept::run(shared.clone(), relayed.endpoint.clone()));
+            }
+            None => {
+                shared.runtime.spawn(accept::run(shared.clone(), shared.endpoint.clone()));
+            }
+        }
         Ok(Self(shared))
     }
 
     /// Links that dial and cannot be dialled, from a socket that others use as well: whoever owns it closes it, in
     /// place of [`Links::shutdown`]. Where to listen in `config` is not looked at.
     pub(crate) fn dialling(from: quinn::Endpoint, config: LinkConfig, events: Arc<dyn LinkEvents>) -> Self {
-        Self(Shared::over(from, config, Arc::default(), events))
+        Self(Shared::over(from, config, None, Arc::default(), events))
     }
 
     /// Where it listens.
@@ -213,13 +231,18 @@ impl Links {
         Keep::start(self.0.clone(), address.into(), expect)
     }
 
-    /// Dials a node, and dials again whenever there is something to deliver to it and no connection.
+    /// Dials a node, and dials again whenever there is something to deliver to it and no connection. Without an address
+    /// the node is one that only dials: it is reached through a relay, or asked to dial this one.
     ///
     /// # Errors
     /// When that start of the node is over, or there are too many sessions.
     pub fn dial(&self, node: NodeRef, address: &str) -> Result<(), LinkError> {
         let session = self.0.session(node)?;
-        session.set_address(address);
+        if address.is_empty() {
+            self.0.meet_one_that_only_dials(&session);
+        } else {
+            session.set_address(address);
+        }
         dial::ensure(&self.0, &session);
         Ok(())
     }
@@ -336,6 +359,7 @@ impl Links {
             handshakes: self.0.gate.open(),
             held_bytes: sessions.iter().map(|s| s.outgoing.lock().held_bytes()).sum(),
             refused: self.0.refusals.counts(),
+            relay: self.0.switch.as_ref().map(relay::Switch::stats),
         }
     }
 
@@ -370,6 +394,11 @@ impl Links {
         };
         // What is not delivered by then is not worth the wait: the process goes.
         let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, delivered).await;
+        if let Some(relayed) = &self.0.relayed {
+            relayed.endpoint.close(u32::from(CLOSE_DONE).into(), b"the node shuts down");
+            // What it says goes through the other one.
+            let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, relayed.endpoint.wait_idle()).await;
+        }
         self.0.endpoint.close(u32::from(CLOSE_DONE).into(), b"the node shuts down");
         let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, self.0.endpoint.wait_idle()).await;
     }

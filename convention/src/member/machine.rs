@@ -162,6 +162,7 @@ impl Member {
             ToMember::ImageUnloaded { hash } => self.image_unloaded(hash),
             ToMember::SetCapabilities { delta } => self.change_capabilities(&delta, true, now),
             ToMember::Located { node, at } => self.located(node, at),
+            ToMember::Reach { node, listen } => self.reach(node, listen),
         }
     }
 

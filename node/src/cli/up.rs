@@ -8,11 +8,16 @@ use odeon_convention::codes;
 use odeon_convention::record::AuthoritySetting;
 use std::fs;
 use std::io::Read;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 /// Bytes of a file of capabilities or of allowed signers.
 pub(crate) const FILE_BYTES_MAX: u64 = 1024 * 1024;
+
+/// Where a node listens unless it is told.
+const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5340);
+/// What a node that only dials dials from unless it is told.
+const ANY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
 /// The flags of `up`.
 #[derive(Debug, Clone, Args)]
@@ -20,9 +25,13 @@ pub(crate) struct UpArguments {
     /// The node's name, unique in the convention; the host's name by default
     #[arg(long, value_parser = values::node_name)]
     name: Option<String>,
-    /// Where other nodes reach this one; port 0 takes a free one
-    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:5340")]
-    listen: SocketAddr,
+    /// Where other nodes reach this one; port 0 takes a free one [default: 127.0.0.1:5340, or any port with
+    /// --outbound-only]
+    #[arg(long, value_name = "IP:PORT")]
+    listen: Option<SocketAddr>,
+    /// Lets nobody dial this node: it dials the leaders and whoever it talks to; two such nodes talk through a leader
+    #[arg(long)]
+    outbound_only: bool,
     /// The HTTP interface
     #[arg(long, value_enum, default_value_t = Http::Off)]
     http: Http,
@@ -59,6 +68,8 @@ pub struct UpOptions {
     pub name: Option<String>,
     /// Where it listens.
     pub listen: SocketAddr,
+    /// Whether it only dials, and lets nobody in who dials it.
+    pub outbound_only: bool,
     /// Where its HTTP interface listens; none for no such interface.
     pub http: Option<SocketAddr>,
     /// What it has.
@@ -133,7 +144,8 @@ impl UpArguments {
         Ok(UpOptions {
             data,
             name: self.name,
-            listen: self.listen,
+            listen: self.listen.unwrap_or(if self.outbound_only { ANY } else { LISTEN }),
+            outbound_only: self.outbound_only,
             http: None,
             capabilities,
             join: self.join.as_deref().map(token_text).transpose()?.flatten(),

@@ -10,6 +10,7 @@ use super::session::{NotAttached, Session};
 use super::shared::Shared;
 use super::writer::Writer;
 use super::{Caller, Peer, dial};
+use crate::purpose::RELAY;
 use odeon::NodeId;
 use odeon_convention::codes;
 use odeon_convention::types::Role;
@@ -82,7 +83,7 @@ async fn greet_now(
     let mut greeting = connection.open_uni().await.map_err(gone)?;
     send_hello(&mut greeting, &shared.hello()).await?;
     let mut acks = connection.accept_uni().await.map_err(gone)?;
-    let Hello { node, name } = receive_hello(&mut acks).await?;
+    let Hello { node, name, outbound_only } = receive_hello(&mut acks).await?;
     if node.id != id {
         return Err(Close::new(codes::IDENTITY, format!("the peer says it is {}, its certificate says {id}", node.id)));
     }
@@ -91,6 +92,9 @@ async fn greet_now(
         session.end(&Close::new(codes::SUPERSEDED, "a later start of this node is here"), &*shared.events);
     }
     let session = shared.session(node).map_err(|e| Close::new(e.code(), e.to_string()))?;
+    if outbound_only {
+        shared.meet_one_that_only_dials(&session);
+    }
     send_resume(&mut greeting, &session.resume()).await?;
     let resume = receive_resume(&mut acks).await?;
     let peer = Peer { node, role, name, address: connection.remote_address() };
@@ -123,6 +127,9 @@ impl Carrier {
         let mut streams = 0;
         if peer.role == Role::Leader {
             allow_all_streams(&connection);
+            if let Some(relayed) = &shared.relayed {
+                shared.runtime.spawn(relayed.tunnel.clone().lead_through(connection.clone(), session.peer.id));
+            }
         }
         let close = {
             let mut writer = pin!(Writer::new(session.clone(), generation, connection.clone(), greeting).run());
@@ -178,8 +185,10 @@ impl Carrier {
 
 /// Hands a stream that a node opened to the driver. How many wait here is bounded by what a peer may open.
 async fn serve(shared: Arc<Shared>, peer: Peer, send: SendStream, mut receive: RecvStream) {
-    if let Some(purpose) = purpose(&mut receive).await {
-        shared.events.stream(Caller::Node(peer), purpose, send, receive);
+    match (purpose(&mut receive).await, &shared.switch) {
+        (Some(RELAY), Some(switch)) => switch.serve(peer.node.id, send, receive).await,
+        (Some(purpose), _) => shared.events.stream(Caller::Node(peer), purpose, send, receive),
+        (None, _) => {}
     }
 }
 

@@ -6,8 +6,9 @@ use super::connection::{NotGreeted, greet};
 use super::endpoint::{SERVER_NAME, node_client};
 use super::error::{LinkError, closed_by_peer, tls_alert};
 use super::limits::{BACKOFF_MIN, DIAL_TIMEOUT, IDLE_DIAL_TRIES};
+use super::relay;
 use super::resolve::resolve;
-use super::session::{Attached, Session};
+use super::session::{Attached, Session, Way};
 use super::shared::Shared;
 use crate::identity::trust::verified_node;
 use odeon::NodeId;
@@ -66,21 +67,21 @@ async fn keep(shared: Arc<Shared>, address: String, expect: Option<NodeId>) {
 
 /// Dials the peer of a session, if it may be dialled and nobody is at it.
 pub(crate) fn ensure(shared: &Arc<Shared>, session: &Arc<Session>) {
-    if let Some(address) = session.begin_dialling() {
-        shared.runtime.spawn(pursue(shared.clone(), session.clone(), address));
+    if let Some(way) = session.begin_dialling() {
+        shared.runtime.spawn(pursue(shared.clone(), session.clone(), way));
     }
 }
 
-async fn pursue(shared: Arc<Shared>, session: Arc<Session>, mut address: String) {
+async fn pursue(shared: Arc<Shared>, session: Arc<Session>, mut way: Way) {
     loop {
-        let tried = try_until_attached(&shared, &session, &address).await;
+        let tried = try_until_attached(&shared, &session, &way).await;
         session.dialled();
         if tried.is_err() {
             return;
         }
         // It may have been attached, lost and in want again while it still counted as being dialled.
         match session.wants_connection().then(|| session.begin_dialling()).flatten() {
-            Some(again) => address = again,
+            Some(again) => way = again,
             None => return,
         }
     }
@@ -89,7 +90,7 @@ async fn pursue(shared: Arc<Shared>, session: Arc<Session>, mut address: String)
 /// The links of this node are shut down: nothing is dialled any more.
 struct ShutDown;
 
-async fn try_until_attached(shared: &Arc<Shared>, session: &Arc<Session>, address: &str) -> Result<(), ShutDown> {
+async fn try_until_attached(shared: &Arc<Shared>, session: &Arc<Session>, way: &Way) -> Result<(), ShutDown> {
     let mut backoff = Backoff::new();
     let mut tries = 0;
     while *session.watch().borrow() == Attached::No {
@@ -97,6 +98,15 @@ async fn try_until_attached(shared: &Arc<Shared>, session: &Arc<Session>, addres
             break;
         }
         tries += 1;
+        let Way::Dial(address) = way else {
+            // It was asked already, or has lost the connection and dials by itself.
+            let mut attached = session.watch();
+            let dials = attached.wait_for(|attached| *attached != Attached::No);
+            if tokio::time::timeout(backoff.next(), dials).await.is_err() {
+                shared.events.wanted(session.peer);
+            }
+            continue;
+        };
         match dial(shared, address, Some(session.peer.id)).await {
             Ok(_) => break,
             Err(LinkError::ShutDown) => return Err(ShutDown),
@@ -115,7 +125,7 @@ async fn dial(shared: &Arc<Shared>, address: &str, expect: Option<NodeId>) -> Re
     let local = shared.endpoint.local_addr().map_err(|_| LinkError::ShutDown)?;
     let mut last = unreachable(format!("it has no address of the kind of {local}"));
     for remote in resolve(address).await.map_err(unreachable)? {
-        if remote.is_ipv4() == local.is_ipv4() {
+        if remote.is_ipv4() == local.is_ipv4() || shared.relayed_to(remote, expect).is_some() {
             match dial_at(shared, address, remote, expect).await {
                 Ok(session) => return Ok(session),
                 Err(e) => last = e,
@@ -132,8 +142,11 @@ async fn dial_at(
     expect: Option<NodeId>,
 ) -> Result<Arc<Session>, LinkError> {
     let unreachable = |reason: String| LinkError::Unreachable { address: address.to_owned(), reason };
-    let config = node_client(&shared.identity, expect)?;
-    let connecting = shared.endpoint.connect_with(config, remote, SERVER_NAME).map_err(|e| match e {
+    let (endpoint, config) = match shared.relayed_to(remote, expect) {
+        Some(relayed) => (&relayed.endpoint, relay::client(&shared.identity, expect)?),
+        None => (&shared.endpoint, node_client(&shared.identity, expect)?),
+    };
+    let connecting = endpoint.connect_with(config, remote, SERVER_NAME).map_err(|e| match e {
         ConnectError::EndpointStopping => LinkError::ShutDown,
         e => unreachable(e.to_string()),
     })?;

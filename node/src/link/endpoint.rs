@@ -26,7 +26,7 @@ fn tls(e: impl std::fmt::Display) -> LinkError {
     LinkError::Tls(e.to_string())
 }
 
-fn transport(keep_alive: Option<Duration>, peer_may_open: bool) -> Arc<TransportConfig> {
+pub(super) fn transport(keep_alive: Option<Duration>, peer_may_open: bool) -> Arc<TransportConfig> {
     let mut transport = TransportConfig::default();
     let (uni, bi) = if peer_may_open { (UNI_STREAMS_MAX, BI_STREAMS_AT_FIRST) } else { (0, 0) };
     transport
@@ -89,7 +89,7 @@ pub(crate) fn node(
         .map_err(failed)
 }
 
-fn server(identity: &Identity, tokens: &Tokens) -> Result<quinn::ServerConfig, LinkError> {
+pub(super) fn server(identity: &Identity, tokens: &Tokens) -> Result<quinn::ServerConfig, LinkError> {
     let verifier = ClientVerifier { trust: identity.trust().clone(), tokens: tokens.clone() };
     let mut config = rustls::ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&TLS13])

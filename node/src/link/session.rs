@@ -43,7 +43,18 @@ struct Link {
     address: Option<String>,
     /// Where it was seen last. A node dials from the socket that it listens on, so this will do without an address.
     seen_at: Option<SocketAddr>,
+    /// Whether it lets nobody in who dials it.
+    only_dials: bool,
     dialling: bool,
+}
+
+/// How a peer without a connection is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// By dialling it there.
+    Dial(String),
+    /// By asking it to dial.
+    Ask,
 }
 
 struct Current {
@@ -207,15 +218,24 @@ impl Session {
         self.link.lock().address = Some(address.to_owned());
     }
 
-    /// Where to dial, if that is known and nobody is at it. The caller dials and then calls [`Session::dialled`].
-    pub(crate) fn begin_dialling(&self) -> Option<String> {
+    /// The peer lets nobody in who dials it.
+    pub(crate) fn set_only_dials(&self) {
+        self.link.lock().only_dials = true;
+    }
+
+    /// How to reach the peer, if that is known and nobody is at it. The caller does and then calls [`Session::dialled`].
+    pub(crate) fn begin_dialling(&self) -> Option<Way> {
         let mut link = self.link.lock();
         if link.dialling || link.current.is_some() {
             return None;
         }
-        let address = link.address.clone().or_else(|| link.seen_at.map(|at| at.to_string()))?;
+        let way = if link.only_dials {
+            Way::Ask
+        } else {
+            Way::Dial(link.address.clone().or_else(|| link.seen_at.map(|at| at.to_string()))?)
+        };
         link.dialling = true;
-        Some(address)
+        Some(way)
     }
 
     pub(crate) fn dialled(&self) {

@@ -5,13 +5,15 @@ use super::gate::Gate;
 use super::greeting::Hello;
 use super::limits::{SOCKET_RECEIVE_BYTES, SOCKET_RECEIVE_BYTES_LEADER};
 use super::refusals::{Refusal, Refusals};
+use super::relay::{self, Relayed, Switch};
 use super::session::Session;
 use super::table::Table;
 use super::{Admission, LinkConfig, LinkEvents, endpoint};
 use crate::identity::{Identity, Tokens};
-use odeon::NodeRef;
+use odeon::{NodeId, NodeRef};
 use odeon_convention::types::Role;
 use parking_lot::RwLock;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -26,6 +28,10 @@ pub(crate) struct Shared {
     pub(crate) table: RwLock<Table>,
     pub(crate) gate: Gate,
     pub(crate) refusals: Arc<Refusals>,
+    /// The way to others that only dial, on a node that only dials.
+    pub(crate) relayed: Option<Relayed>,
+    /// What a node that may lead carries between those that only dial.
+    pub(crate) switch: Option<Switch>,
     tickets: AtomicU64,
 }
 
@@ -39,16 +45,20 @@ impl Shared {
         let leads = config.identity.role() == Role::Leader;
         let receive_bytes = if leads { SOCKET_RECEIVE_BYTES_LEADER } else { SOCKET_RECEIVE_BYTES };
         let endpoint = endpoint::node(config.listen, receive_bytes, &config.identity, &config.tokens, on_garbage)?;
-        Ok(Self::over(endpoint, config, refusals, events))
+        let relayed = config.outbound_only.then(|| Relayed::new(&config.identity, &config.tokens)).transpose()?;
+        Ok(Self::over(endpoint, config, relayed, refusals, events))
     }
 
     pub(crate) fn over(
         endpoint: quinn::Endpoint,
         config: LinkConfig,
+        relayed: Option<Relayed>,
         refusals: Arc<Refusals>,
         events: Arc<dyn LinkEvents>,
     ) -> Arc<Self> {
         Arc::new(Self {
+            switch: (config.identity.role() == Role::Leader).then(Switch::default),
+            relayed,
             identity: config.identity,
             name: config.name,
             tokens: config.tokens,
@@ -68,11 +78,24 @@ impl Shared {
     }
 
     pub(crate) fn hello(&self) -> Hello {
-        Hello { node: self.me(), name: self.name.clone() }
+        Hello { node: self.me(), name: self.name.clone(), outbound_only: self.relayed.is_some() }
     }
 
     pub(crate) fn next_ticket(&self) -> u64 {
         self.tickets.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The way through relays, when that is where an address leads.
+    pub(crate) fn relayed_to(&self, address: SocketAddr, node: Option<NodeId>) -> Option<&Relayed> {
+        self.relayed.as_ref().filter(|_| node.map(relay::address_of) == Some(address))
+    }
+
+    /// The peer only dials. So it is reached through a relay, or, if this node can be dialled, by asking it to.
+    pub(crate) fn meet_one_that_only_dials(&self, session: &Session) {
+        match self.relayed {
+            Some(_) => session.set_address(&relay::address_of(session.peer.id).to_string()),
+            None => session.set_only_dials(),
+        }
     }
 
     /// The session with a node, made if there is none.

@@ -157,6 +157,7 @@ fn start_at(listen: SocketAddr, identity: Identity, dir: Arc<TempDir>, record: A
         name: format!("{:?}", identity.role()),
         tokens: record.tokens.clone(),
         admission: (identity.role() == Role::Leader).then(|| record.clone() as Arc<dyn Admission>),
+        outbound_only: false,
     };
     let links = Links::start(config, seen.clone()).expect("a free port");
     let listen = links.local_addr().expect("an address").to_string();

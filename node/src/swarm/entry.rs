@@ -40,6 +40,7 @@ impl Entry {
             name: self.name.clone(),
             tokens: Tokens::default(),
             admission: None,
+            outbound_only: false,
         };
         let links = Links::dialling(self.socket, config, ear.clone());
         ear.attach(links.clone());
