@@ -65,12 +65,11 @@ pub(crate) fn run(options: UpOptions, registry: Registry) -> Result<(), Failed> 
     let ended = runtime.block_on(async {
         let mut announce = true;
         loop {
-            match run_once(&options, &registry, &logging, announce).await? {
+            match run_once(&options, &registry, &logging, &mut announce).await? {
                 End::Left => return Ok(()),
                 End::Rejected { code, reason } => return Err(failed(code, reason)),
                 End::StartAgain(reason) => {
                     tracing::warn!(reason, "the convention took this node for gone: it starts again");
-                    announce = false;
                     until_free(options.listen).await;
                 }
             }
@@ -93,8 +92,13 @@ async fn until_free(listen: SocketAddr) {
     let _ = tokio::time::timeout(PORT_MAX, free).await;
 }
 
-/// One start of the node, to its end.
-async fn run_once(options: &UpOptions, registry: &Registry, logging: &LogSetup, announce: bool) -> Result<End, Failed> {
+/// One start of the node, to its end. Whether it is to say that it is ready; once said, it is not said again.
+async fn run_once(
+    options: &UpOptions,
+    registry: &Registry,
+    logging: &LogSetup,
+    announce: &mut bool,
+) -> Result<End, Failed> {
     let name = options.name.clone().unwrap_or_else(host_name);
     let data = options.data.clone();
     let folder = DataFolder::open(&data).map_err(|e| of_data(e.code(), &e))?;
@@ -204,8 +208,9 @@ async fn run_once(options: &UpOptions, registry: &Registry, logging: &LogSetup, 
     if let Some(authority) = options.authority.clone().filter(|_| leads) {
         set_authority(&events, authority).await;
     }
-    if announce && !driver.is_finished() {
+    if *announce && !driver.is_finished() {
         say_ready(options, &name, me, &listen)?;
+        *announce = false;
     }
     let end = driver.await.map_err(internal)?;
 

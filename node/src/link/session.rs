@@ -21,8 +21,8 @@ pub(crate) struct Session {
     pub(crate) outgoing: Mutex<Outgoing>,
     pub(crate) incoming: Incoming,
     link: Mutex<Link>,
-    /// What the driver was last told: up or not. Held while it is told, so that it is told in order.
-    told: Mutex<bool>,
+    /// Which connection the driver was last told of as up, if any. Held while it is told, so that it is told in order.
+    told: Mutex<Option<u64>>,
     /// Whether there is a connection, for those who wait for one.
     attached: watch::Sender<Attached>,
 }
@@ -81,7 +81,7 @@ impl Session {
             outgoing: Mutex::default(),
             incoming: Incoming::default(),
             link: Mutex::default(),
-            told: Mutex::new(false),
+            told: Mutex::new(None),
             attached: watch::Sender::new(Attached::No),
         }
     }
@@ -151,17 +151,21 @@ impl Session {
         }
     }
 
-    /// Tells the driver whether the session is up, if that is news to it.
+    /// Tells the driver whether the session is up, if that is news to it. A connection that took the place of another is
+    /// news as well: the peer may have seen the end of the first before the second, and both have to begin anew then.
     pub(crate) fn tell(&self, events: &dyn LinkEvents) {
         let mut told = self.told.lock();
-        let peer = self.peer_up();
-        if peer.is_some() == *told {
+        let up = self.link.lock().current.as_ref().map(|c| (c.generation, c.peer.clone()));
+        let generation = up.as_ref().map(|(generation, _)| *generation);
+        let before = std::mem::replace(&mut *told, generation);
+        if before == generation {
             return;
         }
-        *told = peer.is_some();
-        match peer {
-            Some(peer) => events.up(peer),
-            None => events.down(self.peer),
+        if before.is_some() {
+            events.down(self.peer);
+        }
+        if let Some((_, peer)) = up {
+            events.up(peer);
         }
     }
 
