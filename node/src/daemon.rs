@@ -7,6 +7,7 @@ mod wiring;
 
 use crate::admin::AdminSocket;
 use crate::admin::protocol::Failed;
+use crate::advertise::{self, Interfaces};
 use crate::backend::{NodeBackend, failed};
 use crate::causes::{chain, of_data};
 use crate::cli::UpOptions;
@@ -146,7 +147,11 @@ async fn run_once(
     )
     .map_err(|e| failed(codes::LISTEN, e.to_string()))?;
     let local = links.local_addr().map_err(internal)?;
-    let listen = if options.outbound_only { String::new() } else { local.to_string() };
+    let listen = match options.outbound_only {
+        true => String::new(),
+        false => advertise::addresses(&options.advertise, local, &Interfaces::read())
+            .join(&link::ADDRESS_SEPARATOR.to_string()),
+    };
     hosting.attach(workers(), links.clone());
 
     let facts = NodeFacts {
@@ -209,7 +214,9 @@ async fn run_once(
         set_authority(&events, authority).await;
     }
     if *announce && !driver.is_finished() {
-        say_ready(options, &name, me, &listen)?;
+        // Where it listens itself is what a script that let it choose a port wants to know.
+        let listens = if options.outbound_only { String::new() } else { local.to_string() };
+        say_ready(options, &name, me, &listens)?;
         *announce = false;
     }
     let end = driver.await.map_err(internal)?;

@@ -36,6 +36,7 @@ pub use error::LinkError;
 pub use frame::Decoder;
 pub use refusals::Refusal;
 pub use relay::RelayStats;
+pub(crate) use resolve::SEPARATOR as ADDRESS_SEPARATOR;
 pub use token_link::{TokenLink, connect_operator};
 
 use crate::identity::{Identity, Tokens};

@@ -1,10 +1,12 @@
 //! `odeon up`: what the user asks of a new node, checked as far as that can be done before it starts.
 
 use super::{CommandError, values};
+use crate::advertise::ADVERTISED_MAX;
 use clap::{Args, ValueEnum};
 use odeon::Value;
 use odeon_capabilities::{CapabilityMap, Delta};
 use odeon_convention::codes;
+use odeon_convention::limits::LISTEN_BYTES_MAX;
 use odeon_convention::record::AuthoritySetting;
 use std::fs;
 use std::io::Read;
@@ -29,6 +31,9 @@ pub(crate) struct UpArguments {
     /// --outbound-only]
     #[arg(long, value_name = "IP:PORT")]
     listen: Option<SocketAddr>,
+    /// Where others dial this node, if not where it listens; may be given up to 4 times, the best first
+    #[arg(long, value_name = "HOST:PORT", value_parser = values::host_port, conflicts_with = "outbound_only")]
+    advertise: Vec<String>,
     /// Lets nobody dial this node: it dials the leaders and whoever it talks to; two such nodes talk through a leader
     #[arg(long)]
     outbound_only: bool,
@@ -68,6 +73,8 @@ pub struct UpOptions {
     pub name: Option<String>,
     /// Where it listens.
     pub listen: SocketAddr,
+    /// Where others dial it; none for where it listens.
+    pub advertise: Vec<String>,
     /// Whether it only dials, and lets nobody in who dials it.
     pub outbound_only: bool,
     /// Where its HTTP interface listens; none for no such interface.
@@ -123,6 +130,7 @@ impl UpArguments {
     /// Reads the files that are named, and checks the whole.
     pub(crate) fn into_options(self, data: PathBuf, json: bool) -> Result<UpOptions, CommandError> {
         let Http::Off = self.http;
+        check_advertised(&self.advertise)?;
         let mut capabilities = CapabilityMap::new();
         let mut all = match &self.capabilities_file {
             Some(file) => capabilities_of(file)?,
@@ -145,6 +153,7 @@ impl UpArguments {
             data,
             name: self.name,
             listen: self.listen.unwrap_or(if self.outbound_only { ANY } else { LISTEN }),
+            advertise: self.advertise,
             outbound_only: self.outbound_only,
             http: None,
             capabilities,
@@ -154,6 +163,17 @@ impl UpArguments {
             json,
         })
     }
+}
+
+/// The leader takes so many bytes of addresses; fewer are dialled within a moment.
+fn check_advertised(addresses: &[String]) -> Result<(), CommandError> {
+    let (count, bytes) = (addresses.len(), addresses.iter().map(|a| a.len() + 1).sum::<usize>());
+    if count > ADVERTISED_MAX || bytes > LISTEN_BYTES_MAX {
+        return Err(CommandError::Usage(format!(
+            "--advertise: {count} addresses of {bytes} bytes, at most {ADVERTISED_MAX} of {LISTEN_BYTES_MAX} are allowed"
+        )));
+    }
+    Ok(())
 }
 
 /// The authority that is meant, with the keys of its file.

@@ -43,6 +43,10 @@ pub const HANDSHAKES_PER_SOURCE_MAX: usize = 512;
 pub(crate) const ACCEPT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long it may take for the dialler, less a jitter of up to a quarter.
 pub(crate) const DIAL_TIMEOUT: Duration = Duration::from_secs(5);
+/// Addresses that one node is dialled at, at most.
+pub(crate) const ADDRESSES_MAX: usize = 8;
+/// How long a node is dialled at one address alone, before the next one is tried beside it.
+pub(crate) const NEXT_ADDRESS_AFTER: Duration = Duration::from_millis(300);
 /// How long [`super::Links::open`] waits for a connection.
 pub(crate) const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 /// The first and the longest pause between two tries to dial, less a jitter of up to a half.
