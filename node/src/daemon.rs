@@ -13,7 +13,7 @@ use crate::causes::{chain, of_data};
 use crate::cli::UpOptions;
 use crate::driver::{Driver, EVENTS_MAX, End, Event, Means};
 use crate::hosting::Hosting;
-use crate::identity::{self, DataFolder, Identity, Token, TokenError, Tokens};
+use crate::identity::{self, DataFolder, Identity, InviteCode, Token, TokenError, Tokens};
 use crate::leaders::{self, Leaders};
 use crate::ledger::{Ledger, Listener, Seat};
 use crate::link::{self, LinkConfig, Links};
@@ -249,6 +249,7 @@ async fn run_once(
 async fn identify(options: &UpOptions, folder: DataFolder, name: &str) -> Result<Identity, Failed> {
     let token = match &options.join {
         Some(text) => Some(text.parse::<Token>().map_err(|e: TokenError| failed(e.code(), e.to_string()))?),
+        None if options.await_invite && !folder.has_identity() => Some(await_invitation(options).await?),
         None => None,
     };
     let at = |part: &str| options.data.join(part).display().to_string();
@@ -281,6 +282,35 @@ async fn identify(options: &UpOptions, folder: DataFolder, name: &str) -> Result
         }
         None => Identity::found(folder).map_err(|e| of_data(e.code(), &e)),
     }
+}
+
+/// Waits until a leader that knows the code has handed over a token.
+async fn await_invitation(options: &UpOptions) -> Result<Token, Failed> {
+    let code = InviteCode::of_folder(&options.data).map_err(|e| of_data(e.code(), &e))?;
+    let waiting = link::invite::wait(options.listen, &code, |at| say_waiting(options, at, &code));
+    let token = waiting.await.map_err(|e| failed(e.code(), e.to_string()))?;
+    InviteCode::forget(&options.data).map_err(|e| of_data(e.code(), &e))?;
+    until_free(options.listen).await;
+    Ok(token)
+}
+
+/// The line that a node prints when it waits for an invitation.
+#[derive(serde::Serialize)]
+struct WaitingLine {
+    waiting: bool,
+    listen: String,
+    code: String,
+}
+
+fn say_waiting(options: &UpOptions, at: SocketAddr, code: &InviteCode) {
+    let waiting = WaitingLine { waiting: true, listen: at.to_string(), code: code.to_string() };
+    let line = match serde_json::to_string(&waiting) {
+        Ok(line) if options.json => line,
+        _ => format!("waiting at {at}; at a leader: odeon invite {at} --code {code}"),
+    };
+    let mut out = std::io::stdout().lock();
+    // Nobody has to read it.
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }
 
 /// Makes the ledger of a node that may lead, when this is its first start.

@@ -14,6 +14,7 @@ mod frame;
 mod gate;
 mod greeting;
 mod incoming;
+pub(crate) mod invite;
 pub mod limits;
 mod outgoing;
 mod reader;

@@ -49,6 +49,9 @@ pub(crate) struct UpArguments {
     /// Joins the convention that made this token, or the one in @FILE; a folder that belongs to one needs none
     #[arg(long, value_name = "TOKEN", env = "ODEON_JOIN", hide_env_values = true)]
     join: Option<String>,
+    /// Waits for `odeon invite` at a leader, which dials this node, instead of joining with a token
+    #[arg(long, conflicts_with_all = ["join", "outbound_only"])]
+    await_invite: bool,
     /// Sets who approves images, at the leader
     #[arg(long, value_enum)]
     authority: Option<AuthorityKind>,
@@ -83,6 +86,8 @@ pub struct UpOptions {
     pub capabilities: CapabilityMap,
     /// The text of a join token.
     pub join: Option<String>,
+    /// Whether it waits to be invited, in a folder that belongs to no convention.
+    pub await_invite: bool,
     /// Which authority to set; none leaves it as it is.
     pub authority: Option<AuthoritySetting>,
     /// Whether it runs images from elsewhere.
@@ -158,6 +163,7 @@ impl UpArguments {
             http: None,
             capabilities,
             join: self.join.as_deref().map(token_text).transpose()?.flatten(),
+            await_invite: self.await_invite,
             authority,
             allow_remote_images: self.allow_remote_images,
             json,

@@ -14,7 +14,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
-const ALPN: &[u8] = b"odeon";
+pub(super) const ALPN: &[u8] = b"odeon";
 /// Connections that have not been looked at yet, at most, and the bytes that they may send until then.
 const INCOMING_MAX: usize = 4096;
 const INCOMING_BYTES_MAX: u64 = 32 * 1024;
