@@ -103,6 +103,9 @@ async fn try_until_attached(shared: &Arc<Shared>, session: &Arc<Session>, way: &
             let mut attached = session.watch();
             let dials = attached.wait_for(|attached| *attached != Attached::No);
             if tokio::time::timeout(backoff.next(), dials).await.is_err() {
+                if shared.table.read().is_shut_down() {
+                    return Err(ShutDown);
+                }
                 shared.events.wanted(session.peer);
             }
             continue;

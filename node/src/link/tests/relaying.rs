@@ -92,3 +92,17 @@ async fn a_connection_that_takes_the_place_of_another_is_told_to_both_sides_as_t
         assert_eq!(node.seen.seen.lock().down.len(), 1);
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_stops_while_it_asks_for_another_lets_go_of_everything() {
+    let leader = leader();
+    let ((shut, keep), open) = (leader.member_that_only_dials(false).await, leader.member().await);
+    shut.links.shutdown().await;
+    drop(keep);
+    open.links.dial(shut.node(), "").expect("a session");
+    open.links.send_control(shut.node(), b"never heard".to_vec()).expect("a session");
+    open.seen.until("it is asked for", |s| !s.wanted.is_empty()).await;
+    // Its folder can be had again only once no task has anything of the first start.
+    let again = open.restart().await;
+    assert_eq!(again.node().incarnation.0, 2);
+}
