@@ -34,7 +34,7 @@ mod tests {
         let expected: Vec<SocketAddr> = ["10.0.0.1:1", "[::1]:2", "10.0.0.2:3"].map(|a| a.parse().unwrap()).to_vec();
         assert_eq!(resolved, Ok(expected));
         assert!(resolve("no port").await.unwrap_err().contains("no port"));
-        let many = vec!["10.0.0.1:1"; ADDRESSES_MAX + 1].join(",");
+        let many = ["10.0.0.1:1"; ADDRESSES_MAX + 1].join(",");
         assert_eq!(resolve(&many).await.unwrap().len(), ADDRESSES_MAX);
     }
 }
