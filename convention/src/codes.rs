@@ -92,6 +92,10 @@ codes! {
     LISTEN = 153, exit 1;
     /// The data folder already belongs to a convention.
     ALREADY_JOINED = 154, exit 1;
+    /// A node that may lead cannot be one that only dials.
+    OUTBOUND_ONLY = 155, exit 1;
+    /// Whoever is there does not wait for an invitation with this code.
+    INVITE_REFUSED = 156, exit 5;
     /// Something failed that has no code of its own.
     INTERNAL = 199, exit 1;
 }

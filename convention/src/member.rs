@@ -182,8 +182,15 @@ pub enum Effect {
     Located {
         /// Which.
         node: NodeId,
-        /// Its current start and its address.
+        /// Its current start and its address, which is empty if it only dials.
         at: Option<(NodeRef, String)>,
+    },
+    /// Dial a node that wants a link to this one.
+    Reach {
+        /// Which.
+        node: NodeRef,
+        /// Where it can be dialled.
+        listen: String,
     },
     /// The leader has this node in its list.
     Joined {

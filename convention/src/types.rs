@@ -192,7 +192,7 @@ pub struct NearMiss {
 pub struct NodeFacts {
     /// Its name, unique in the convention.
     pub name: String,
-    /// Where it can be dialled.
+    /// Where it can be dialled; empty for a node that only dials others.
     pub listen: String,
     /// What it has.
     pub capabilities: CapabilityMap,

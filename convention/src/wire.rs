@@ -193,7 +193,7 @@ pub enum ToMember {
     Located {
         /// Which.
         node: NodeId,
-        /// The node's current start and where it can be dialled; none when no such node lives.
+        /// The node's current start and where it can be dialled, nowhere if it only dials; none when no such node lives.
         at: Option<(NodeRef, String)>,
     },
     /// Several nodes are gone at the same time, for the same reason.
@@ -205,6 +205,13 @@ pub enum ToMember {
     },
     /// The leader misses a renewal: the member says [`ToLeader::Pong`].
     Ping,
+    /// Another node wants a link to this one and cannot dial it, since it only dials: dial that node.
+    Reach {
+        /// Which.
+        node: NodeRef,
+        /// Where it can be dialled.
+        listen: String,
+    },
 }
 
 /// How a placement on one member ended.

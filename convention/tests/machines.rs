@@ -22,6 +22,8 @@ mod names;
 mod operators;
 #[path = "machines/placing.rs"]
 mod placing;
+#[path = "machines/reaching.rs"]
+mod reaching;
 #[path = "machines/registering.rs"]
 mod registering;
 #[path = "machines/restart.rs"]

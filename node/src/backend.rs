@@ -6,6 +6,7 @@ mod actors;
 mod create;
 mod drain;
 mod images;
+mod invite;
 mod leaders;
 mod logs;
 mod nodes;
@@ -122,6 +123,9 @@ impl NodeBackend {
             Request::AddLeader { node } => self.add_leader(&view, &node).await,
             Request::RemoveLeader { node } => self.remove_leader(&view, &node).await,
             Request::Admit { .. } | Request::UseToken { .. } => self.admission(request).await,
+            Request::Invite { address, code, claims, timeout_ms } => {
+                self.invite(&address, &code, claims, timeout_ms).await
+            }
         }
     }
 
@@ -205,6 +209,7 @@ fn allowed(caller: &Caller, request: &Request, leads: bool) -> Result<(), Failed
     let changes_all = matches!(
         request,
         Request::CreateToken { .. }
+            | Request::Invite { .. }
             | Request::PushImage(_)
             | Request::UnloadImage { .. }
             | Request::SetAuthority { .. }

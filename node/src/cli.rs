@@ -9,6 +9,7 @@ mod error;
 mod fleet;
 mod help;
 mod images;
+mod invite;
 mod leaders;
 mod logs;
 mod offline;
@@ -69,6 +70,8 @@ enum Command {
     /// Makes tokens with which nodes join
     #[command(subcommand, disable_help_subcommand = true)]
     Token(fleet::TokenCommand),
+    /// Asks a node in that waits for an invitation
+    Invite(invite::InviteArguments),
     /// Lists the nodes of the convention
     Nodes,
     /// Lists and changes who leads together
@@ -215,6 +218,7 @@ fn runtime(threads: io::Result<NonZero<usize>>) -> Result<tokio::runtime::Runtim
 async fn order(command: Command, session: &mut Session<'_, '_>) -> Result<(), CommandError> {
     match command {
         Command::Token(fleet::TokenCommand::Create(arguments)) => fleet::create_token(session, arguments).await,
+        Command::Invite(arguments) => invite::invite(session, arguments).await,
         Command::Nodes => fleet::nodes(session).await,
         Command::Leaders(command) => leaders::order(session, command).await,
         Command::Node(command) => fleet::node(session, command).await,

@@ -7,12 +7,13 @@ mod wiring;
 
 use crate::admin::AdminSocket;
 use crate::admin::protocol::Failed;
+use crate::advertise::{self, Interfaces};
 use crate::backend::{NodeBackend, failed};
 use crate::causes::{chain, of_data};
 use crate::cli::UpOptions;
 use crate::driver::{Driver, EVENTS_MAX, End, Event, Means};
 use crate::hosting::Hosting;
-use crate::identity::{self, DataFolder, Identity, Token, TokenError, Tokens};
+use crate::identity::{self, DataFolder, Identity, InviteCode, Token, TokenError, Tokens};
 use crate::leaders::{self, Leaders};
 use crate::ledger::{Ledger, Listener, Seat};
 use crate::link::{self, LinkConfig, Links};
@@ -65,12 +66,11 @@ pub(crate) fn run(options: UpOptions, registry: Registry) -> Result<(), Failed> 
     let ended = runtime.block_on(async {
         let mut announce = true;
         loop {
-            match run_once(&options, &registry, &logging, announce).await? {
+            match run_once(&options, &registry, &logging, &mut announce).await? {
                 End::Left => return Ok(()),
                 End::Rejected { code, reason } => return Err(failed(code, reason)),
                 End::StartAgain(reason) => {
                     tracing::warn!(reason, "the convention took this node for gone: it starts again");
-                    announce = false;
                     until_free(options.listen).await;
                 }
             }
@@ -92,8 +92,13 @@ async fn until_free(listen: SocketAddr) {
     let _ = tokio::time::timeout(PORT_MAX, free).await;
 }
 
-/// One start of the node, to its end.
-async fn run_once(options: &UpOptions, registry: &Registry, logging: &LogSetup, announce: bool) -> Result<End, Failed> {
+/// One start of the node, to its end. Whether it is to say that it is ready; once said, it is not said again.
+async fn run_once(
+    options: &UpOptions,
+    registry: &Registry,
+    logging: &LogSetup,
+    announce: &mut bool,
+) -> Result<End, Failed> {
     let name = options.name.clone().unwrap_or_else(host_name);
     let data = options.data.clone();
     let folder = DataFolder::open(&data).map_err(|e| of_data(e.code(), &e))?;
@@ -101,6 +106,9 @@ async fn run_once(options: &UpOptions, registry: &Registry, logging: &LogSetup, 
     link::can_listen(options.listen).map_err(|e| failed(codes::LISTEN, e.to_string()))?;
     let socket = AdminSocket::bind(&data).await.map_err(|e| of_data(e.code(), &e))?;
     let identity = Arc::new(identify(options, folder, &name).await?);
+    if options.outbound_only && identity.role() == Role::Leader {
+        return Err(failed(codes::OUTBOUND_ONLY, "a node that may lead has to be one that others can dial"));
+    }
     let me = identity.node();
     let [spool, logs, stored, compiled] = ["spool", "logs", "images", "compiled"].map(|part| data.join(part));
     let outbox = Outbox::open(&spool, origin(&name, me), OutboxLimits::default()).map_err(unusable(&spool))?;
@@ -132,11 +140,17 @@ async fn run_once(options: &UpOptions, registry: &Registry, logging: &LogSetup, 
             name: name.clone(),
             tokens: tokens.clone(),
             admission: gate.clone().map(|gate| gate as Arc<dyn crate::link::Admission>),
+            outbound_only: options.outbound_only,
         },
         wiring.clone(),
     )
     .map_err(|e| failed(codes::LISTEN, e.to_string()))?;
-    let listen = links.local_addr().map_err(internal)?.to_string();
+    let local = links.local_addr().map_err(internal)?;
+    let listen = match options.outbound_only {
+        true => String::new(),
+        false => advertise::addresses(&options.advertise, local, &Interfaces::read())
+            .join(&link::ADDRESS_SEPARATOR.to_string()),
+    };
     hosting.attach(workers(), links.clone());
 
     let facts = NodeFacts {
@@ -198,8 +212,11 @@ async fn run_once(options: &UpOptions, registry: &Registry, logging: &LogSetup, 
     if let Some(authority) = options.authority.clone().filter(|_| leads) {
         set_authority(&events, authority).await;
     }
-    if announce && !driver.is_finished() {
-        say_ready(options, &name, me, &listen)?;
+    if *announce && !driver.is_finished() {
+        // Where it listens itself is what a script that let it choose a port wants to know.
+        let listens = if options.outbound_only { String::new() } else { local.to_string() };
+        say_ready(options, &name, me, &listens)?;
+        *announce = false;
     }
     let end = driver.await.map_err(internal)?;
 
@@ -231,6 +248,7 @@ async fn run_once(options: &UpOptions, registry: &Registry, logging: &LogSetup, 
 async fn identify(options: &UpOptions, folder: DataFolder, name: &str) -> Result<Identity, Failed> {
     let token = match &options.join {
         Some(text) => Some(text.parse::<Token>().map_err(|e: TokenError| failed(e.code(), e.to_string()))?),
+        None if options.await_invite && !folder.has_identity() => Some(await_invitation(options).await?),
         None => None,
     };
     let at = |part: &str| options.data.join(part).display().to_string();
@@ -257,8 +275,41 @@ async fn identify(options: &UpOptions, folder: DataFolder, name: &str) -> Result
             let joined = identity::join(folder, &token, name).await;
             Ok(joined.map_err(|e| of_data(e.code(), &e))?.identity)
         }
+        None if options.outbound_only => {
+            let message = "a node that only dials cannot found a convention: it needs --join TOKEN of one";
+            Err(failed(codes::OUTBOUND_ONLY, message))
+        }
         None => Identity::found(folder).map_err(|e| of_data(e.code(), &e)),
     }
+}
+
+/// Waits until a leader that knows the code has handed over a token.
+async fn await_invitation(options: &UpOptions) -> Result<Token, Failed> {
+    let code = InviteCode::of_folder(&options.data).map_err(|e| of_data(e.code(), &e))?;
+    let waiting = link::invite::wait(options.listen, &code, |at| say_waiting(options, at, &code));
+    let token = waiting.await.map_err(|e| failed(e.code(), e.to_string()))?;
+    InviteCode::forget(&options.data).map_err(|e| of_data(e.code(), &e))?;
+    until_free(options.listen).await;
+    Ok(token)
+}
+
+/// The line that a node prints when it waits for an invitation.
+#[derive(serde::Serialize)]
+struct WaitingLine {
+    waiting: bool,
+    listen: String,
+    code: String,
+}
+
+fn say_waiting(options: &UpOptions, at: SocketAddr, code: &InviteCode) {
+    let waiting = WaitingLine { waiting: true, listen: at.to_string(), code: code.to_string() };
+    let line = match serde_json::to_string(&waiting) {
+        Ok(line) if options.json => line,
+        _ => format!("waiting at {at}; at a leader: odeon invite {at} --code {code}"),
+    };
+    let mut out = std::io::stdout().lock();
+    // Nobody has to read it.
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }
 
 /// Makes the ledger of a node that may lead, when this is its first start.
@@ -334,7 +385,8 @@ fn say_ready(options: &UpOptions, name: &str, me: NodeRef, listen: &str) -> Resu
     let line = if options.json {
         serde_json::to_string(&ready).map_err(internal)?
     } else {
-        format!("node {name} ({}) is ready at {listen}, data in {}", ready.node, ready.data)
+        let at = if listen.is_empty() { "and only dials" } else { &format!("at {listen}") };
+        format!("node {name} ({}) is ready {at}, data in {}", ready.node, ready.data)
     };
     let mut out = std::io::stdout().lock();
     // Nobody has to read it.

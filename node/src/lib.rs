@@ -5,6 +5,7 @@
 //! `daemon` for how a node is put together.
 
 pub mod admin;
+mod advertise;
 mod backend;
 mod causes;
 pub mod cli;

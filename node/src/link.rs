@@ -14,10 +14,12 @@ mod frame;
 mod gate;
 mod greeting;
 mod incoming;
+pub(crate) mod invite;
 pub mod limits;
 mod outgoing;
 mod reader;
 mod refusals;
+mod relay;
 mod resolve;
 mod session;
 mod shared;
@@ -37,6 +39,8 @@ pub(crate) use endpoint::{can_listen, dialler_through};
 pub use error::LinkError;
 pub use frame::Decoder;
 pub use refusals::Refusal;
+pub use relay::RelayStats;
+pub(crate) use resolve::SEPARATOR as ADDRESS_SEPARATOR;
 pub use token_link::{TokenLink, connect_operator};
 pub(crate) use vitals::Vitals;
 
@@ -116,6 +120,10 @@ pub trait LinkEvents: Send + Sync + 'static {
     fn unreachable(&self, address: &str, error: &LinkError) {
         let _ = (address, error);
     }
+    /// There is something to deliver to a node that only dials, and no connection: it has to be asked to dial.
+    fn wanted(&self, node: NodeRef) {
+        let _ = node;
+    }
 }
 
 /// A future that can be kept anywhere.
@@ -152,6 +160,8 @@ pub struct LinkConfig {
     pub tokens: Tokens,
     /// Decides on joins and operators; none on a member.
     pub admission: Option<Arc<dyn Admission>>,
+    /// Whether this node only dials: nobody who dials it is let in.
+    pub outbound_only: bool,
 }
 
 /// What became of a frame.
@@ -183,6 +193,8 @@ pub struct LinkStats {
     pub held_bytes: usize,
     /// Who was turned away, by reason, since the start.
     pub refused: BTreeMap<Refusal, u64>,
+    /// What is carried between nodes that only dial, on a node that may lead.
+    pub relay: Option<RelayStats>,
 }
 
 /// The links of a node. A clone is the same links.
@@ -200,7 +212,15 @@ impl Links {
     /// When the address cannot be had.
     pub fn start(config: LinkConfig, events: Arc<dyn LinkEvents>) -> Result<Self, LinkError> {
         let shared = Shared::new(config, events)?;
-        shared.runtime.spawn(accept::run(shared.clone()));
+        match &shared.relayed {
+            Some(relayed) => {
+                shared.runtime.spawn(accept::refuse_all(shared.clone()));
+                shared.runtime.spawn(accept::run(shared.clone(), relayed.endpoint.clone()));
+            }
+            None => {
+                shared.runtime.spawn(accept::run(shared.clone(), shared.endpoint.clone()));
+            }
+        }
         Ok(Self(shared))
     }
 
@@ -211,7 +231,7 @@ impl Links {
         config: LinkConfig,
         events: Arc<dyn LinkEvents>,
     ) -> Self {
-        Self(Shared::over(from, config, Arc::default(), events))
+        Self(Shared::over(from, config, None, Arc::default(), events))
     }
 
     /// Where it listens.
@@ -227,13 +247,18 @@ impl Links {
         Keep::start(self.0.clone(), address.into(), expect)
     }
 
-    /// Dials a node, and dials again whenever there is something to deliver to it and no connection.
+    /// Dials a node, and dials again whenever there is something to deliver to it and no connection. Without an address
+    /// the node is one that only dials: it is reached through a relay, or asked to dial this one.
     ///
     /// # Errors
     /// When that start of the node is over, or there are too many sessions.
     pub fn dial(&self, node: NodeRef, address: &str) -> Result<(), LinkError> {
         let session = self.0.session(node)?;
-        session.set_address(address);
+        if address.is_empty() {
+            self.0.meet_one_that_only_dials(&session);
+        } else {
+            session.set_address(address);
+        }
         dial::ensure(&self.0, &session);
         Ok(())
     }
@@ -259,7 +284,7 @@ impl Links {
     pub fn send_sign(&self, to: NodeRef, frame: Vec<u8>) -> Result<(), LinkError> {
         let session = self.0.table.read().find(to);
         let (connection, vital) = session.and_then(|session| session.vital()).ok_or(LinkError::NotConnected(to))?;
-        if frame.len() <= sign::BODY_BYTES_MAX && self.0.vitals.give(&vital, &frame) {
+        if frame.len() <= sign::BODY_BYTES_MAX && vital.give(&frame) {
             return Ok(());
         }
         if connection.max_datagram_size().is_none_or(|max| frame.len() > max) {
@@ -354,6 +379,7 @@ impl Links {
             handshakes: self.0.gate.open(),
             held_bytes: sessions.iter().map(|s| s.outgoing.lock().held_bytes()).sum(),
             refused: self.0.refusals.counts(),
+            relay: self.0.switch.as_ref().map(relay::Switch::stats),
         }
     }
 
@@ -389,6 +415,11 @@ impl Links {
         };
         // What is not delivered by then is not worth the wait: the process goes.
         let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, delivered).await;
+        if let Some(relayed) = &self.0.relayed {
+            relayed.endpoint.close(u32::from(CLOSE_DONE).into(), b"the node shuts down");
+            // What it says goes through the other one.
+            let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, relayed.endpoint.wait_idle()).await;
+        }
         self.0.endpoint.close(u32::from(CLOSE_DONE).into(), b"the node shuts down");
         let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, self.0.endpoint.wait_idle()).await;
         endpoint::let_go_of_socket(&self.0.endpoint);

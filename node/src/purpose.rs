@@ -6,5 +6,7 @@ pub(crate) const ADMIN: u8 = 1;
 pub(crate) const IMAGE: u8 = 2;
 /// A question of one leader about the log of facts, and its answer.
 pub(crate) const LEDGER: u8 = 4;
+/// Packets that a leader carries between nodes that only dial.
+pub(crate) const RELAY: u8 = 5;
 /// Batches of log lines for the leader.
 pub(crate) const LOGS: u8 = 3;

@@ -292,7 +292,10 @@ impl Node {
         if let Some(at) = start.arguments.iter().position(|a| a == "--join") {
             start.arguments.drain(at..at + 2);
         }
-        start.listen = Some(self.listen.clone());
+        // One that only dials does so from any port.
+        if !self.listen.is_empty() {
+            start.listen = Some(self.listen.clone());
+        }
         *self = Self::start(&self.name.clone(), self.data.clone(), start)?;
         Ok(())
     }

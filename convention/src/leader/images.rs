@@ -45,11 +45,12 @@ impl Leader {
     }
 
     /// Where a node fetches an image: a few other members taken at random, so that a fleet feeds itself, then the
-    /// leader, which has every image.
+    /// leader, which has every image. Nodes that only dial are not asked: a way to them may have to be made first.
     pub(super) fn sources(&mut self, hash: SourceHash, fetcher: NodeRef) -> Vec<NodeRef> {
         let holds = |p: &&super::peers::Peer| p.current && p.images.contains(&hash);
         let mut holders: Vec<NodeRef> = self.peers.live.values().filter(holds).map(|p| p.node).collect();
-        holders.retain(|node| *node != fetcher && node.id != self.me.id);
+        let can_be_dialled = |node: &NodeRef| self.facts.listen_of(node.id).is_some_and(|listen| !listen.is_empty());
+        holders.retain(|node| *node != fetcher && node.id != self.me.id && can_be_dialled(node));
         let mut sources = Vec::new();
         while sources.len() + 1 < limits::SOURCES_MAX && !holders.is_empty() {
             let at = self.random.below(holders.len());

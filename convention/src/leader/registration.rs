@@ -238,8 +238,18 @@ impl Leader {
         self.resume_held(now);
     }
 
+    /// Says where a node is. One that only dials is told to dial the asker, unless the asker only dials as well.
     pub(super) fn locate(&mut self, from: NodeRef, node: NodeId) {
         let at = self.facts.registered.get(&node).map(|r| (r.node, r.listen.clone()));
+        if let Some((to, listen)) = &at
+            && listen.is_empty()
+            && self.peers.of(*to).is_some_and(|peer| peer.connected)
+            && let Some(listen) = self.facts.listen_of(from.id).filter(|listen| !listen.is_empty())
+            && from.id != node
+        {
+            let reach = ToMember::Reach { node: from, listen: listen.to_owned() };
+            self.send(*to, reach);
+        }
         self.send(from, ToMember::Located { node, at });
     }
 

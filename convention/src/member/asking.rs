@@ -110,6 +110,13 @@ impl Member {
         }
     }
 
+    /// Another node wants a link to this one, which only dials.
+    pub(super) fn reach(&mut self, node: NodeRef, listen: String) {
+        if node.id != self.me.id && !listen.is_empty() && listen.len() <= limits::LISTEN_BYTES_MAX {
+            self.effects.push_back(Effect::Reach { node, listen });
+        }
+    }
+
     /// When the oldest question is given up, while no leader has this node in its list.
     pub(super) fn give_up_at(&self) -> Option<Millis> {
         if matches!(self.link, Link::Registered { .. }) {

@@ -163,6 +163,7 @@ impl Member {
             ToMember::SetCapabilities { delta } => self.change_capabilities(&delta, true, now),
             ToMember::Located { node, at } => self.located(node, at),
             ToMember::Ping => self.tell(ToLeader::Pong { load: self.facts.load }),
+            ToMember::Reach { node, listen } => self.reach(node, listen),
         }
     }
 

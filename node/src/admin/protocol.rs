@@ -92,6 +92,13 @@ pub enum Request {
     UseToken {
         token: [u8; 32],
     },
+    /// Dials a node that waits for an invitation, and has it join.
+    Invite {
+        address: String,
+        code: String,
+        claims: Option<Vec<String>>,
+        timeout_ms: u64,
+    },
 }
 
 /// An image with the signature that came along.

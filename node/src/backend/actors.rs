@@ -5,6 +5,7 @@ use super::{NodeBackend, Outcome, failed, led, nodes};
 use crate::admin::protocol::{ActorItem, Reply, Request};
 use crate::driver::View;
 use crate::hosting::AskOutcome;
+use crate::link::RelayStats;
 use odeon::system::ActorStatus;
 use odeon::{ActorExitRequest, Address, PoisonMessage, Value};
 use odeon_convention::codes;
@@ -131,6 +132,8 @@ impl NodeBackend {
             ("leads", Value::from(view.led.is_some())),
             ("leader", view.leader.map_or(Value::Null, |l| Value::from(l.id.to_string()))),
             ("listen", Value::from(self.listen.clone())),
+            ("outbound_only", Value::from(self.listen.is_empty())),
+            ("relay", links.relay.map_or(Value::Null, relay_status)),
             ("transport", Value::from("quic")),
             ("uptime_s", count(self.started.elapsed().as_secs())),
             ("actors", count(self.hosting.system().count() as u64)),
@@ -143,6 +146,18 @@ impl NodeBackend {
         ];
         Value::Map(entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
     }
+}
+
+/// What this node carries between nodes that only dial.
+fn relay_status(relay: RelayStats) -> Value {
+    let count = |n: u64| Value::Integer(i64::try_from(n).unwrap_or(i64::MAX));
+    Value::Map(BTreeMap::from([
+        ("nodes".to_owned(), count(relay.nodes as u64)),
+        ("pairs".to_owned(), count(relay.pairs as u64)),
+        ("waiting_bytes".to_owned(), count(relay.waiting_bytes as u64)),
+        ("packets".to_owned(), count(relay.packets)),
+        ("dropped".to_owned(), count(relay.dropped)),
+    ]))
 }
 
 fn actor_status(item: &ActorItem) -> Value {

@@ -240,6 +240,7 @@ impl NodeBackend {
     pub(super) fn is_for_the_leader(&self, request: &Request) -> bool {
         match request {
             Request::CreateToken { .. }
+            | Request::Invite { .. }
             | Request::PushImage(_)
             | Request::UnloadImage { .. }
             | Request::SetAuthority { .. }

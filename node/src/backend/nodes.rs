@@ -5,6 +5,7 @@ use crate::admin::Caller;
 use crate::admin::protocol::{Failed, NodeItem, NodeRole, Reply, Request};
 use crate::driver::{Event, LedView, View};
 use crate::identity::{TOKEN_ADDRESSES_MAX, Token};
+use crate::link::ADDRESS_SEPARATOR;
 use crate::logs::time;
 use odeon::NodeRef;
 use odeon_capabilities::Delta;
@@ -113,7 +114,9 @@ impl NodeBackend {
                 format!("a token's time of {ttl_s} s is not between 1 s and {TOKEN_TTL_MAX_S} s"),
             ));
         }
-        let addresses = self.leaders_at().into_iter().map(|leader| leader.listen).filter(|listen| !listen.is_empty());
+        let leaders = self.leaders_at();
+        let addresses = leaders.iter().flat_map(|leader| leader.listen.split(ADDRESS_SEPARATOR));
+        let addresses = addresses.filter(|address| !address.is_empty()).map(str::to_owned);
         let token = Token::create(addresses.take(TOKEN_ADDRESSES_MAX).collect(), self.identity.ca_digest())
             .map_err(|e| failed(codes::INTERNAL, e.to_string()))?;
         let id = token.id().map_err(|e| failed(codes::INTERNAL, e.to_string()))?;

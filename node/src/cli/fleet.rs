@@ -113,7 +113,8 @@ pub(crate) async fn nodes(session: &mut Session<'_, '_>) -> Result<(), CommandEr
                     state.push_str(", draining");
                 }
                 let actors = n.actors.to_string();
-                [n.name.clone(), state, role, n.listen.clone(), actors, n.since.clone(), capabilities(n)]
+                let listen = if n.listen.is_empty() { "outbound only".to_owned() } else { n.listen.clone() };
+                [n.name.clone(), state, role, listen, actors, n.since.clone(), capabilities(n)]
             })
         }
         other => Err(unexpected(&other)),

@@ -1,18 +1,25 @@
 //! `odeon up`: what the user asks of a new node, checked as far as that can be done before it starts.
 
 use super::{CommandError, values};
+use crate::advertise::ADVERTISED_MAX;
 use clap::{Args, ValueEnum};
 use odeon::Value;
 use odeon_capabilities::{CapabilityMap, Delta};
 use odeon_convention::codes;
+use odeon_convention::limits::LISTEN_BYTES_MAX;
 use odeon_convention::record::AuthoritySetting;
 use std::fs;
 use std::io::Read;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 /// Bytes of a file of capabilities or of allowed signers.
 pub(crate) const FILE_BYTES_MAX: u64 = 1024 * 1024;
+
+/// Where a node listens unless it is told.
+const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5340);
+/// What a node that only dials dials from unless it is told.
+const ANY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
 /// The flags of `up`.
 #[derive(Debug, Clone, Args)]
@@ -20,9 +27,16 @@ pub(crate) struct UpArguments {
     /// The node's name, unique in the convention; the host's name by default
     #[arg(long, value_parser = values::node_name)]
     name: Option<String>,
-    /// Where other nodes reach this one; port 0 takes a free one
-    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:5340")]
-    listen: SocketAddr,
+    /// Where other nodes reach this one; port 0 takes a free one [default: 127.0.0.1:5340, or any port with
+    /// --outbound-only]
+    #[arg(long, value_name = "IP:PORT")]
+    listen: Option<SocketAddr>,
+    /// Where others dial this node, if not where it listens; may be given up to 4 times, the best first
+    #[arg(long, value_name = "HOST:PORT", value_parser = values::host_port, conflicts_with = "outbound_only")]
+    advertise: Vec<String>,
+    /// Lets nobody dial this node: it dials the leaders and whoever it talks to; two such nodes talk through a leader
+    #[arg(long)]
+    outbound_only: bool,
     /// The HTTP interface
     #[arg(long, value_enum, default_value_t = Http::Off)]
     http: Http,
@@ -35,6 +49,9 @@ pub(crate) struct UpArguments {
     /// Joins the convention that made this token, or the one in @FILE; a folder that belongs to one needs none
     #[arg(long, value_name = "TOKEN", env = "ODEON_JOIN", hide_env_values = true)]
     join: Option<String>,
+    /// Waits for `odeon invite` at a leader, which dials this node, instead of joining with a token
+    #[arg(long, conflicts_with_all = ["join", "outbound_only"])]
+    await_invite: bool,
     /// Sets who approves images, at the leader
     #[arg(long, value_enum)]
     authority: Option<AuthorityKind>,
@@ -59,12 +76,18 @@ pub struct UpOptions {
     pub name: Option<String>,
     /// Where it listens.
     pub listen: SocketAddr,
+    /// Where others dial it; none for where it listens.
+    pub advertise: Vec<String>,
+    /// Whether it only dials, and lets nobody in who dials it.
+    pub outbound_only: bool,
     /// Where its HTTP interface listens; none for no such interface.
     pub http: Option<SocketAddr>,
     /// What it has.
     pub capabilities: CapabilityMap,
     /// The text of a join token.
     pub join: Option<String>,
+    /// Whether it waits to be invited, in a folder that belongs to no convention.
+    pub await_invite: bool,
     /// Which authority to set; none leaves it as it is.
     pub authority: Option<AuthoritySetting>,
     /// Whether it runs images from elsewhere.
@@ -112,6 +135,7 @@ impl UpArguments {
     /// Reads the files that are named, and checks the whole.
     pub(crate) fn into_options(self, data: PathBuf, json: bool) -> Result<UpOptions, CommandError> {
         let Http::Off = self.http;
+        check_advertised(&self.advertise)?;
         let mut capabilities = CapabilityMap::new();
         let mut all = match &self.capabilities_file {
             Some(file) => capabilities_of(file)?,
@@ -133,15 +157,29 @@ impl UpArguments {
         Ok(UpOptions {
             data,
             name: self.name,
-            listen: self.listen,
+            listen: self.listen.unwrap_or(if self.outbound_only { ANY } else { LISTEN }),
+            advertise: self.advertise,
+            outbound_only: self.outbound_only,
             http: None,
             capabilities,
             join: self.join.as_deref().map(token_text).transpose()?.flatten(),
+            await_invite: self.await_invite,
             authority,
             allow_remote_images: self.allow_remote_images,
             json,
         })
     }
+}
+
+/// The leader takes so many bytes of addresses; fewer are dialled within a moment.
+fn check_advertised(addresses: &[String]) -> Result<(), CommandError> {
+    let (count, bytes) = (addresses.len(), addresses.iter().map(|a| a.len() + 1).sum::<usize>());
+    if count > ADVERTISED_MAX || bytes > LISTEN_BYTES_MAX {
+        return Err(CommandError::Usage(format!(
+            "--advertise: {count} addresses of {bytes} bytes, at most {ADVERTISED_MAX} of {LISTEN_BYTES_MAX} are allowed"
+        )));
+    }
+    Ok(())
 }
 
 /// The authority that is meant, with the keys of its file.

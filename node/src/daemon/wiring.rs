@@ -147,6 +147,11 @@ impl LinkEvents for Wiring {
         }
     }
 
+    fn wanted(&self, node: NodeRef) {
+        // It is said again while that is so.
+        let _ = self.events.try_send(Event::Locate(node.id));
+    }
+
     fn unreachable(&self, address: &str, error: &LinkError) {
         tracing::debug!(target: LOCAL_TARGET, me = %self.me, address, %error, "a node cannot be reached");
         if matches!(error, LinkError::Superseded(node) if *node == self.me) {

@@ -112,6 +112,7 @@ impl Driver {
             }
             member::Effect::ImageUnloaded { hash } => self.drop_image(hash),
             member::Effect::Located { node, at } => self.means.hosting.node_located(node, at),
+            member::Effect::Reach { node, listen } => self.means.hosting.reach(node, &listen),
             member::Effect::Joined { leader, term } => {
                 tracing::info!(%leader, term, "registered with the leader");
                 self.joined = Some(leader);

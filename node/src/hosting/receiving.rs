@@ -42,6 +42,16 @@ impl Hosting {
         }
     }
 
+    /// A node wants a link to this one and cannot dial it. The link that comes is told as any other.
+    pub(crate) fn reach(&self, node: NodeRef, address: &str) {
+        if matches!(self.nodes.read().find(&node), Some(Reach::Gone)) {
+            return;
+        }
+        if let Err(error) = self.links().dial(node, address) {
+            tracing::debug!(%node, address, %error, "a node that wants a link is not dialled");
+        }
+    }
+
     pub(super) fn locate_failed(&self, id: NodeId) {
         let asked = self.nodes.read().asked(id);
         asked.into_iter().for_each(|node| self.node_gone(node, "no such node lives"));

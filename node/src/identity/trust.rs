@@ -170,6 +170,61 @@ pub(crate) enum Expect {
     Node(Arc<Trust>, Option<NodeId>),
     /// A leader of the convention whose CA certificate has this SHA-256.
     Leader { ca_digest: [u8; 32] },
+    /// Whoever has the key whose public half has this SHA-256.
+    Key([u8; 32]),
+}
+
+/// Whether a self-issued certificate is of the key whose public half has this SHA-256.
+fn is_of_key(certificate: &CertificateDer<'_>, key: &[u8; 32]) -> Result<(), Error> {
+    let spki = self_issued_spki(certificate).ok_or(CertificateError::UnknownIssuer)?;
+    let fits = Sha256::digest(spki).as_slice() == key;
+    fits.then_some(()).ok_or(CertificateError::UnknownIssuer.into())
+}
+
+/// Accepts whoever knows the code of an invitation, and nobody else.
+#[derive(Debug)]
+pub(crate) struct InviterVerifier {
+    /// The SHA-256 of the public key that the code gives to who invites.
+    pub(crate) key: [u8; 32],
+    pub(crate) provider: Arc<CryptoProvider>,
+}
+
+impl ClientCertVerifier for InviterVerifier {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &[]
+    }
+
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        is_of_key(end_entity, &self.key).map(|()| ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _message: &[u8],
+        _certificate: &CertificateDer<'_>,
+        _signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Err(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme.into())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, certificate, signed, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        vec![SignatureScheme::ED25519]
+    }
 }
 
 /// Checks that the dialled node is the one that was meant, before this side shows who it is.
@@ -196,6 +251,7 @@ impl ServerVerifier {
                     return Err(CertificateError::InvalidPurpose.into());
                 }
             }
+            Expect::Key(key) => is_of_key(leaf, key)?,
         }
         Ok(())
     }

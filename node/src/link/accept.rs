@@ -19,9 +19,17 @@ pub(crate) fn certificate_of(connection: &Connection) -> Option<CertificateDer<'
     chain.into_iter().next()
 }
 
-/// Accepts until the endpoint is closed.
-pub(crate) async fn run(shared: Arc<Shared>) {
+/// Turns everybody away until the endpoint is closed, on a node that only dials.
+pub(crate) async fn refuse_all(shared: Arc<Shared>) {
     while let Some(incoming) = shared.endpoint.accept().await {
+        shared.refusals.note(incoming.remote_address(), Refusal::OutboundOnly, "this node only dials others");
+        incoming.refuse();
+    }
+}
+
+/// Accepts until the endpoint is closed.
+pub(crate) async fn run(shared: Arc<Shared>, endpoint: quinn::Endpoint) {
+    while let Some(incoming) = endpoint.accept().await {
         let source = incoming.remote_address();
         let place = if too_many_strays(&shared) { None } else { shared.gate.enter(source.ip()) };
         match place {

@@ -11,6 +11,7 @@ use super::shared::Shared;
 use super::vitals::{Vital, Watch};
 use super::writer::Writer;
 use super::{Caller, Peer, dial};
+use crate::purpose::RELAY;
 use odeon::NodeId;
 use odeon_convention::codes;
 use odeon_convention::types::Role;
@@ -84,7 +85,7 @@ async fn greet_now(
     let mut greeting = connection.open_uni().await.map_err(gone)?;
     send_hello(&mut greeting, &shared.hello()).await?;
     let mut acks = connection.accept_uni().await.map_err(gone)?;
-    let Hello { node, name } = receive_hello(&mut acks).await?;
+    let Hello { node, name, outbound_only } = receive_hello(&mut acks).await?;
     if node.id != id {
         return Err(Close::new(codes::IDENTITY, format!("the peer says it is {}, its certificate says {id}", node.id)));
     }
@@ -93,10 +94,14 @@ async fn greet_now(
         session.end(&Close::new(codes::SUPERSEDED, "a later start of this node is here"), &*shared.events);
     }
     let session = shared.session(node).map_err(|e| Close::new(e.code(), e.to_string()))?;
+    if outbound_only {
+        shared.meet_one_that_only_dials(&session);
+    }
     send_resume(&mut greeting, &session.resume()).await?;
     let resume = receive_resume(&mut acks).await?;
     let peer = Peer { node, role, name, address: connection.remote_address() };
-    let vital = Vital::new(shared, &session, connection, dialled_here)
+    let vitals = shared.vitals_at(connection.remote_address(), id);
+    let vital = Vital::new(vitals, shared, &session, connection, dialled_here)
         .ok_or_else(|| Close::new(codes::INTERNAL, "TLS gives no secret for signs of life"))?;
     let dialled_by_lower = dialled_here == (shared.me().id < id);
     match session.attach(connection, &vital, &peer, &resume, dialled_here, dialled_by_lower) {
@@ -106,7 +111,7 @@ async fn greet_now(
                 shared.events.drained(ticket);
             }
             let connection = connection.clone();
-            let watch = shared.vitals.watch(&vital);
+            let watch = vitals.watch(&vital);
             Ok(Carrier { session, generation, dialled_here, connection, peer, watch, greeting, acks })
         }
         Err(NotAttached::Connection(close)) => Err(close),
@@ -128,6 +133,9 @@ impl Carrier {
         let mut streams = 0;
         if peer.role == Role::Leader {
             allow_all_streams(&connection);
+            if let Some(relayed) = &shared.relayed {
+                shared.runtime.spawn(relayed.tunnel.clone().lead_through(connection.clone(), session.peer.id));
+            }
         }
         let close = {
             let mut writer = pin!(Writer::new(session.clone(), generation, connection.clone(), greeting).run());
@@ -184,8 +192,10 @@ impl Carrier {
 
 /// Hands a stream that a node opened to the driver. How many wait here is bounded by what a peer may open.
 async fn serve(shared: Arc<Shared>, peer: Peer, send: SendStream, mut receive: RecvStream) {
-    if let Some(purpose) = purpose(&mut receive).await {
-        shared.events.stream(Caller::Node(peer), purpose, send, receive);
+    match (purpose(&mut receive).await, &shared.switch) {
+        (Some(RELAY), Some(switch)) => switch.serve(peer.node.id, send, receive).await,
+        (Some(purpose), _) => shared.events.stream(Caller::Node(peer), purpose, send, receive),
+        (None, _) => {}
     }
 }
 

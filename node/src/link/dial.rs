@@ -5,18 +5,18 @@ use super::backoff::{Backoff, jittered};
 use super::connection::{NotGreeted, greet};
 use super::endpoint::{SERVER_NAME, node_client};
 use super::error::{LinkError, closed_by_peer, tls_alert};
-use super::limits::{BACKOFF_MIN, DIAL_TIMEOUT, IDLE_DIAL_TRIES};
+use super::limits::{BACKOFF_MIN, DIAL_TIMEOUT, IDLE_DIAL_TRIES, NEXT_ADDRESS_AFTER};
 use super::resolve::resolve;
-use super::session::{Attached, Session};
+use super::session::{Attached, Session, Way};
 use super::shared::Shared;
 use crate::identity::trust::verified_node;
 use odeon::NodeId;
 use odeon_convention::codes;
-use quinn::{ConnectError, ConnectionError};
+use quinn::{ConnectError, Connection, ConnectionError};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinSet};
 
 /// A connection that lived this long was no failure.
 const LIVED: Duration = Duration::from_secs(1);
@@ -66,21 +66,21 @@ async fn keep(shared: Arc<Shared>, address: String, expect: Option<NodeId>) {
 
 /// Dials the peer of a session, if it may be dialled and nobody is at it.
 pub(crate) fn ensure(shared: &Arc<Shared>, session: &Arc<Session>) {
-    if let Some(address) = session.begin_dialling() {
-        shared.runtime.spawn(pursue(shared.clone(), session.clone(), address));
+    if let Some(way) = session.begin_dialling() {
+        shared.runtime.spawn(pursue(shared.clone(), session.clone(), way));
     }
 }
 
-async fn pursue(shared: Arc<Shared>, session: Arc<Session>, mut address: String) {
+async fn pursue(shared: Arc<Shared>, session: Arc<Session>, mut way: Way) {
     loop {
-        let tried = try_until_attached(&shared, &session, &address).await;
+        let tried = try_until_attached(&shared, &session, &way).await;
         session.dialled();
         if tried.is_err() {
             return;
         }
         // It may have been attached, lost and in want again while it still counted as being dialled.
         match session.wants_connection().then(|| session.begin_dialling()).flatten() {
-            Some(again) => address = again,
+            Some(again) => way = again,
             None => return,
         }
     }
@@ -89,7 +89,7 @@ async fn pursue(shared: Arc<Shared>, session: Arc<Session>, mut address: String)
 /// The links of this node are shut down: nothing is dialled any more.
 struct ShutDown;
 
-async fn try_until_attached(shared: &Arc<Shared>, session: &Arc<Session>, address: &str) -> Result<(), ShutDown> {
+async fn try_until_attached(shared: &Arc<Shared>, session: &Arc<Session>, way: &Way) -> Result<(), ShutDown> {
     let mut backoff = Backoff::new();
     let mut tries = 0;
     while *session.watch().borrow() == Attached::No {
@@ -97,6 +97,18 @@ async fn try_until_attached(shared: &Arc<Shared>, session: &Arc<Session>, addres
             break;
         }
         tries += 1;
+        let Way::Dial(address) = way else {
+            // It was asked already, or has lost the connection and dials by itself.
+            let mut attached = session.watch();
+            let dials = attached.wait_for(|attached| *attached != Attached::No);
+            if tokio::time::timeout(backoff.next(), dials).await.is_err() {
+                if shared.table.read().is_shut_down() {
+                    return Err(ShutDown);
+                }
+                shared.events.wanted(session.peer);
+            }
+            continue;
+        };
         match dial(shared, address, Some(session.peer.id)).await {
             Ok(_) => break,
             Err(LinkError::ShutDown) => return Err(ShutDown),
@@ -109,42 +121,13 @@ async fn try_until_attached(shared: &Arc<Shared>, session: &Arc<Session>, addres
     Ok(())
 }
 
-/// Dials once at every address of a name. Gives the session that the connection carries.
+/// Dials once at every address. Gives the session that the connection carries.
 async fn dial(shared: &Arc<Shared>, address: &str, expect: Option<NodeId>) -> Result<Arc<Session>, LinkError> {
-    let unreachable = |reason: String| LinkError::Unreachable { address: address.to_owned(), reason };
-    let local = shared.endpoint.local_addr().map_err(|_| LinkError::ShutDown)?;
-    let mut last = unreachable(format!("it has no address of the kind of {local}"));
-    for remote in resolve(address).await.map_err(unreachable)? {
-        if remote.is_ipv4() == local.is_ipv4() {
-            match dial_at(shared, address, remote, expect).await {
-                Ok(session) => return Ok(session),
-                Err(e) => last = e,
-            }
-        }
-    }
-    Err(last)
-}
-
-async fn dial_at(
-    shared: &Arc<Shared>,
-    address: &str,
-    remote: SocketAddr,
-    expect: Option<NodeId>,
-) -> Result<Arc<Session>, LinkError> {
-    let unreachable = |reason: String| LinkError::Unreachable { address: address.to_owned(), reason };
-    let config = node_client(&shared.identity, expect)?;
-    let connecting = shared.endpoint.connect_with(config, remote, SERVER_NAME).map_err(|e| match e {
-        ConnectError::EndpointStopping => LinkError::ShutDown,
-        e => unreachable(e.to_string()),
-    })?;
-    let connection = match tokio::time::timeout(jittered(DIAL_TIMEOUT, 0.25), connecting).await {
-        Ok(Ok(connection)) => connection,
-        Ok(Err(e)) => return Err(failed(&e).unwrap_or_else(|| unreachable(e.to_string()))),
-        Err(_) => return Err(unreachable("no answer in time".into())),
-    };
-    let leaf = certificate_of(&connection).ok_or_else(|| unreachable("it showed no certificate".into()))?;
+    let connection = connect(shared, address, expect).await?;
+    let no_certificate = || unreachable(address, "it showed no certificate");
+    let leaf = certificate_of(&connection).ok_or_else(no_certificate)?;
     // The handshake verified this very certificate.
-    let name = verified_node(&leaf).map_err(|e| unreachable(e.to_string()))?;
+    let name = verified_node(&leaf).map_err(|e| unreachable(address, e))?;
     let carrier = greet(shared, connection, name.id, name.role, true).await.map_err(|not| match not {
         // Who is over is the one that was told so, which can be the peer as well.
         NotGreeted { close, by_peer: true } if close.code == codes::SUPERSEDED => LinkError::Superseded(shared.me()),
@@ -153,6 +136,56 @@ async fn dial_at(
     let session = carrier.session.clone();
     shared.runtime.spawn(carrier.run(shared.clone()));
     Ok(session)
+}
+
+fn unreachable(address: &str, reason: impl ToString) -> LinkError {
+    LinkError::Unreachable { address: address.to_owned(), reason: reason.to_string() }
+}
+
+/// The first connection that is to be had at any of the addresses. Each has a moment for itself, in their order, before
+/// the next is tried beside it (as in RFC 8305).
+async fn connect(shared: &Arc<Shared>, address: &str, expect: Option<NodeId>) -> Result<Connection, LinkError> {
+    let local = shared.endpoint.local_addr().map_err(|_| LinkError::ShutDown)?;
+    let mut last = unreachable(address, format!("it has no address of the kind of {local}"));
+    let can_be_dialled = |at: &SocketAddr| at.is_ipv4() == local.is_ipv4() || shared.relayed_to(*at, expect).is_some();
+    let resolved = resolve(address).await.map_err(|reason| unreachable(address, reason))?;
+    let mut remotes = resolved.into_iter().filter(can_be_dialled);
+    let mut trying = JoinSet::new();
+    loop {
+        let next = remotes.next();
+        let alone_for = if next.is_some() { NEXT_ADDRESS_AFTER } else { DIAL_TIMEOUT };
+        if let Some(remote) = next {
+            trying.spawn(connect_at(shared.clone(), address.to_owned(), remote, expect));
+        }
+        match tokio::time::timeout(alone_for, trying.join_next()).await {
+            Ok(Some(Ok(Ok(connection)))) => return Ok(connection),
+            Ok(Some(Ok(Err(LinkError::ShutDown)))) => return Err(LinkError::ShutDown),
+            Ok(Some(Ok(Err(error)))) => last = error,
+            // None of them panics, and none is cancelled while this waits for it.
+            Ok(Some(Err(error))) => last = unreachable(address, error),
+            Ok(None) => return Err(last),
+            Err(_) => {}
+        }
+    }
+}
+
+async fn connect_at(
+    shared: Arc<Shared>,
+    address: String,
+    remote: SocketAddr,
+    expect: Option<NodeId>,
+) -> Result<Connection, LinkError> {
+    let endpoint = shared.relayed_to(remote, expect).map_or(&shared.endpoint, |relayed| &relayed.endpoint);
+    let config = node_client(&shared.identity, expect)?;
+    let connecting = endpoint.connect_with(config, remote, SERVER_NAME).map_err(|e| match e {
+        ConnectError::EndpointStopping => LinkError::ShutDown,
+        e => unreachable(&address, e),
+    })?;
+    match tokio::time::timeout(jittered(DIAL_TIMEOUT, 0.25), connecting).await {
+        Ok(Ok(connection)) => Ok(connection),
+        Ok(Err(e)) => Err(failed(&e).unwrap_or_else(|| unreachable(&address, e))),
+        Err(_) => Err(unreachable(&address, format!("no answer from {remote} in time"))),
+    }
 }
 
 /// What a failed handshake says about who is there.

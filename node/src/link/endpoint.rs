@@ -16,7 +16,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
-const ALPN: &[u8] = b"odeon";
+pub(super) const ALPN: &[u8] = b"odeon";
 /// Connections that have not been looked at yet, at most, and the bytes that they may send until then.
 const INCOMING_MAX: usize = 4096;
 const INCOMING_BYTES_MAX: u64 = 32 * 1024;
@@ -28,7 +28,7 @@ fn tls(e: impl std::fmt::Display) -> LinkError {
     LinkError::Tls(e.to_string())
 }
 
-fn transport(peer_may_open: bool, dials: bool) -> Arc<TransportConfig> {
+pub(super) fn transport(peer_may_open: bool, dials: bool) -> Arc<TransportConfig> {
     let mut transport = TransportConfig::default();
     let (keep_alive, idle) =
         if peer_may_open { (KEEP_ALIVE, IDLE_TIMEOUT) } else { (TOKEN_KEEP_ALIVE, TOKEN_IDLE_TIMEOUT) };
@@ -95,7 +95,7 @@ pub(crate) fn node(
     Ok((endpoint.map_err(failed)?, vitals))
 }
 
-fn server(identity: &Identity, tokens: &Tokens) -> Result<quinn::ServerConfig, LinkError> {
+pub(super) fn server(identity: &Identity, tokens: &Tokens) -> Result<quinn::ServerConfig, LinkError> {
     let verifier = ClientVerifier { trust: identity.trust().clone(), tokens: tokens.clone() };
     let mut config = rustls::ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&TLS13])

@@ -16,6 +16,9 @@ const HELLO_PREFIX_BYTES: usize = MAGIC.len() + 2;
 pub(crate) struct Hello {
     pub(crate) node: NodeRef,
     pub(crate) name: String,
+    /// Whether it only dials; left out where it is false, so that those who do not know of it read the same as before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) outbound_only: bool,
 }
 
 /// Where the session stands on this side.
@@ -121,7 +124,7 @@ mod tests {
             at: prop::sample::Index,
             with: u8,
         ) {
-            let hello = Hello { node: NodeRef { id: NodeId([7; 16]), incarnation: Incarnation(3) }, name };
+            let hello = Hello { node: NodeRef { id: NodeId([7; 16]), incarnation: Incarnation(3) }, name, outbound_only: at.index(2) == 1 };
             let resume = Resume { session: 1, peer_session: 2, received };
             let (mut one, mut other) = (rmp_serde::to_vec_named(&hello).unwrap(), rmp_serde::to_vec_named(&resume).unwrap());
             prop_assert_eq!(decode::<Hello>(&one), Ok(hello));

@@ -46,6 +46,10 @@ pub(crate) const STRAY_CONNECTIONS_MAX: usize = 8_192;
 pub(crate) const ACCEPT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long it may take for the dialler, less a jitter of up to a quarter.
 pub(crate) const DIAL_TIMEOUT: Duration = Duration::from_secs(5);
+/// Addresses that one node is dialled at, at most.
+pub(crate) const ADDRESSES_MAX: usize = 8;
+/// How long a node is dialled at one address alone, before the next one is tried beside it.
+pub(crate) const NEXT_ADDRESS_AFTER: Duration = Duration::from_millis(300);
 /// How long [`super::Links::open`] waits for a connection.
 pub(crate) const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 /// The first and the longest pause between two tries to dial, less a jitter of up to a half.
@@ -93,6 +97,21 @@ pub(crate) const SOCKET_SEND_BYTES: usize = 8 * 1024 * 1024;
 pub(crate) const SOCKET_RECEIVE_BYTES: usize = 8 * 1024 * 1024;
 /// A leader hears from everybody at once after its restart.
 pub(crate) const SOCKET_RECEIVE_BYTES_LEADER: usize = 64 * 1024 * 1024;
+
+/// Bytes of one packet that is relayed: what two nodes that only dial say to each other.
+pub const RELAYED_PACKET_BYTES_MAX: usize = 1500;
+/// Packets that wait for one node, at its relay or before one; what comes then is dropped, and QUIC sends it again.
+pub const RELAYED_WAITING_MAX: usize = 1024;
+/// Bytes that wait at one relay at most.
+pub const RELAY_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Nodes that one relay serves.
+pub const RELAY_NODES_MAX: usize = 4096;
+/// Pairs of nodes between which one relay carries packets at the same time.
+pub const RELAY_PAIRS_MAX: usize = 8192;
+/// A pair of which nothing was carried for this long counts no more; its connection is gone long before.
+pub(crate) const RELAY_PAIR_IDLE: Duration = Duration::from_secs(30);
+/// Peers of a node that only dials of which it is known which relay leads to them.
+pub(crate) const RELAYED_PEERS_MAX: usize = 4096;
 
 /// A refusal of the same kind from the same address is logged once in this time.
 pub(crate) const REFUSAL_LOG_PAUSE: Duration = Duration::from_secs(60);

@@ -34,6 +34,8 @@ pub enum Refusal {
     Superseded,
     /// A join or an operator that the leader's record does not admit.
     NotAdmitted,
+    /// Somebody who dialled a node that only dials.
+    OutboundOnly,
 }
 
 impl Refusal {
@@ -52,6 +54,7 @@ impl Refusal {
             Self::Violation => "violation",
             Self::Superseded => "superseded",
             Self::NotAdmitted => "not_admitted",
+            Self::OutboundOnly => "outbound_only",
         }
     }
 }

@@ -23,8 +23,8 @@ pub(crate) struct Session {
     pub(crate) outgoing: Mutex<Outgoing>,
     pub(crate) incoming: Incoming,
     link: Mutex<Link>,
-    /// What the driver was last told: up or not. Held while it is told, so that it is told in order.
-    told: Mutex<bool>,
+    /// Which connection the driver was last told of as up, if any. Held while it is told, so that it is told in order.
+    told: Mutex<Option<u64>>,
     /// Whether there is a connection, for those who wait for one.
     attached: watch::Sender<Attached>,
 }
@@ -45,7 +45,18 @@ struct Link {
     address: Option<String>,
     /// Where it was seen last. A node dials from the socket that it listens on, so this will do without an address.
     seen_at: Option<SocketAddr>,
+    /// Whether it lets nobody in who dials it.
+    only_dials: bool,
     dialling: bool,
+}
+
+/// How a peer without a connection is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// By dialling it there.
+    Dial(String),
+    /// By asking it to dial.
+    Ask,
 }
 
 struct Current {
@@ -73,7 +84,7 @@ impl Session {
             outgoing: Mutex::default(),
             incoming: Incoming::default(),
             link: Mutex::default(),
-            told: Mutex::new(false),
+            told: Mutex::new(None),
             attached: watch::Sender::new(Attached::No),
         }
     }
@@ -150,17 +161,21 @@ impl Session {
         }
     }
 
-    /// Tells the driver whether the session is up, if that is news to it.
+    /// Tells the driver whether the session is up, if that is news to it. A connection that took the place of another is
+    /// news as well: the peer may have seen the end of the first before the second, and both have to begin anew then.
     pub(crate) fn tell(&self, events: &dyn LinkEvents) {
         let mut told = self.told.lock();
-        let peer = self.peer_up();
-        if peer.is_some() == *told {
+        let up = self.link.lock().current.as_ref().map(|c| (c.generation, c.peer.clone()));
+        let generation = up.as_ref().map(|(generation, _)| *generation);
+        let before = std::mem::replace(&mut *told, generation);
+        if before == generation {
             return;
         }
-        *told = peer.is_some();
-        match peer {
-            Some(peer) => events.up(peer),
-            None => events.down(self.peer),
+        if before.is_some() {
+            events.down(self.peer);
+        }
+        if let Some((_, peer)) = up {
+            events.up(peer);
         }
     }
 
@@ -221,15 +236,24 @@ impl Session {
         self.link.lock().address = Some(address.to_owned());
     }
 
-    /// Where to dial, if that is known and nobody is at it. The caller dials and then calls [`Session::dialled`].
-    pub(crate) fn begin_dialling(&self) -> Option<String> {
+    /// The peer lets nobody in who dials it.
+    pub(crate) fn set_only_dials(&self) {
+        self.link.lock().only_dials = true;
+    }
+
+    /// How to reach the peer, if that is known and nobody is at it. The caller does and then calls [`Session::dialled`].
+    pub(crate) fn begin_dialling(&self) -> Option<Way> {
         let mut link = self.link.lock();
         if link.dialling || link.current.is_some() {
             return None;
         }
-        let address = link.address.clone().or_else(|| link.seen_at.map(|at| at.to_string()))?;
+        let way = if link.only_dials {
+            Way::Ask
+        } else {
+            Way::Dial(link.address.clone().or_else(|| link.seen_at.map(|at| at.to_string()))?)
+        };
         link.dialling = true;
-        Some(address)
+        Some(way)
     }
 
     pub(crate) fn dialled(&self) {

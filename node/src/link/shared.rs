@@ -5,14 +5,16 @@ use super::gate::Gate;
 use super::greeting::Hello;
 use super::limits::{SIGNS_TOGETHER, SIGNS_WAITING_MAX, SOCKET_RECEIVE_BYTES, SOCKET_RECEIVE_BYTES_LEADER};
 use super::refusals::{Refusal, Refusals};
+use super::relay::{self, Relayed, Switch};
 use super::session::Session;
 use super::table::Table;
 use super::vitals::Vitals;
 use super::{Admission, LinkConfig, LinkEvents, endpoint};
 use crate::identity::{Identity, Tokens};
-use odeon::NodeRef;
+use odeon::{NodeId, NodeRef};
 use odeon_convention::types::Role;
 use parking_lot::{Mutex, RwLock};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -29,6 +31,10 @@ pub(crate) struct Shared {
     pub(crate) table: RwLock<Table>,
     pub(crate) gate: Gate,
     pub(crate) refusals: Arc<Refusals>,
+    /// The way to others that only dial, on a node that only dials.
+    pub(crate) relayed: Option<Relayed>,
+    /// What a node that may lead carries between those that only dial.
+    pub(crate) switch: Option<Switch>,
     tickets: AtomicU64,
     /// Signs of life that carry something, for the driver.
     signs: Mutex<Vec<(Arc<Session>, Vec<u8>)>>,
@@ -44,16 +50,20 @@ impl Shared {
         let leads = config.identity.role() == Role::Leader;
         let receive_bytes = if leads { SOCKET_RECEIVE_BYTES_LEADER } else { SOCKET_RECEIVE_BYTES };
         let door = endpoint::node(config.listen, receive_bytes, &config.identity, &config.tokens, on_garbage)?;
-        Ok(Self::over(door, config, refusals, events))
+        let relayed = config.outbound_only.then(|| Relayed::new(&config.identity, &config.tokens)).transpose()?;
+        Ok(Self::over(door, config, relayed, refusals, events))
     }
 
     pub(crate) fn over(
         (endpoint, vitals): (quinn::Endpoint, Arc<Vitals>),
         config: LinkConfig,
+        relayed: Option<Relayed>,
         refusals: Arc<Refusals>,
         events: Arc<dyn LinkEvents>,
     ) -> Arc<Self> {
         Arc::new(Self {
+            switch: (config.identity.role() == Role::Leader).then(Switch::default),
+            relayed,
             identity: config.identity,
             name: config.name,
             tokens: config.tokens,
@@ -75,7 +85,7 @@ impl Shared {
     }
 
     pub(crate) fn hello(&self) -> Hello {
-        Hello { node: self.me(), name: self.name.clone() }
+        Hello { node: self.me(), name: self.name.clone(), outbound_only: self.relayed.is_some() }
     }
 
     pub(crate) fn next_ticket(&self) -> u64 {
@@ -102,6 +112,24 @@ impl Shared {
         let signs = std::mem::take(&mut *self.signs.lock());
         let live = signs.into_iter().filter(|(session, _)| !session.incoming.lane(0).is_over());
         self.events.signs(live.map(|(session, body)| (session.peer, body)).collect());
+    }
+
+    /// What looks after the connection with a node that is seen at an address.
+    pub(crate) fn vitals_at(&self, address: SocketAddr, node: NodeId) -> &Arc<Vitals> {
+        self.relayed_to(address, Some(node)).map_or(&self.vitals, |relayed| &relayed.vitals)
+    }
+
+    /// The way through relays, when that is where an address leads.
+    pub(crate) fn relayed_to(&self, address: SocketAddr, node: Option<NodeId>) -> Option<&Relayed> {
+        self.relayed.as_ref().filter(|_| node.map(relay::address_of) == Some(address))
+    }
+
+    /// The peer only dials. So it is reached through a relay, or, if this node can be dialled, by asking it to.
+    pub(crate) fn meet_one_that_only_dials(&self, session: &Session) {
+        match self.relayed {
+            Some(_) => session.set_address(&relay::address_of(session.peer.id).to_string()),
+            None => session.set_only_dials(),
+        }
     }
 
     /// The session with a node, made if there is none.

@@ -21,7 +21,8 @@ const LONG_HEADER: u8 = 0x80;
 const INITIAL_TYPE_MASK: u8 = 0x30;
 
 pub(crate) struct Watched {
-    udp: Arc<Udp>,
+    /// A socket that can rest.
+    udp: Option<Arc<Udp>>,
     /// The same socket, or what stands before it.
     inner: Arc<dyn AsyncUdpSocket>,
     vitals: Arc<Vitals>,
@@ -43,12 +44,17 @@ impl Watched {
         on_garbage: Box<dyn Fn(SocketAddr) + Send + Sync>,
     ) -> Self {
         let ids = HashedConnectionIdGenerator::from_key(cid_key);
-        Self { inner: udp.clone(), udp, vitals, strangers: Some(Strangers { ids, on_garbage }) }
+        Self { inner: udp.clone(), udp: Some(udp), vitals, strangers: Some(Strangers { ids, on_garbage }) }
     }
 
     /// A socket that only dials: nobody else sends to it.
     pub(crate) fn dialling(udp: Arc<Udp>, inner: Arc<dyn AsyncUdpSocket>, vitals: Arc<Vitals>) -> Self {
-        Self { udp, inner, vitals, strangers: None }
+        Self { udp: Some(udp), inner, vitals, strangers: None }
+    }
+
+    /// What only looks like a socket.
+    pub(crate) fn tunnelled(inner: Arc<dyn AsyncUdpSocket>, vitals: Arc<Vitals>) -> Self {
+        Self { udp: None, inner, vitals, strangers: None }
     }
 
     /// Takes the signs of life out of datagrams that came as one, and gives how many bytes are left for QUIC.
@@ -128,9 +134,12 @@ impl AsyncUdpSocket for Watched {
                 }
             }
             let only_signs = count < room && meta.iter().take(count).all(|meta| meta.len == 0);
-            if only_signs && self.vitals.count() >= SIGNS_PAUSE_FROM {
+            if let Some(udp) = &self.udp
+                && only_signs
+                && self.vitals.count() >= SIGNS_PAUSE_FROM
+            {
                 // Where thousands of peers give signs, one would wake the task every other moment.
-                self.udp.rest(SIGNS_PAUSE);
+                udp.rest(SIGNS_PAUSE);
             }
         }
         received

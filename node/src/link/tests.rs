@@ -4,6 +4,7 @@ mod delivering;
 mod joining;
 mod living;
 mod refusing;
+mod relaying;
 
 use super::*;
 use crate::identity::{DataFolder, Token, TokenEntry, join};
@@ -25,6 +26,7 @@ struct Seen {
     lost: Vec<(NodeRef, Vec<Vec<u8>>)>,
     drained: Vec<u64>,
     unreachable: Vec<u16>,
+    wanted: Vec<NodeRef>,
     streams: Vec<(Caller, u8, SendStream, RecvStream)>,
 }
 
@@ -93,6 +95,10 @@ impl LinkEvents for Recorder {
     fn unreachable(&self, _address: &str, error: &LinkError) {
         self.note(|s| s.unreachable.push(error.code()));
     }
+
+    fn wanted(&self, node: NodeRef) {
+        self.note(|s| s.wanted.push(node));
+    }
 }
 
 /// A leader's record of its tokens, in memory.
@@ -150,6 +156,17 @@ fn start(identity: Identity, dir: Arc<TempDir>, record: Arc<Record>, counts_only
 }
 
 fn start_at(listen: SocketAddr, identity: Identity, dir: Arc<TempDir>, record: Arc<Record>, counts_only: bool) -> Node {
+    start_as(false, listen, identity, dir, record, counts_only)
+}
+
+fn start_as(
+    outbound_only: bool,
+    listen: SocketAddr,
+    identity: Identity,
+    dir: Arc<TempDir>,
+    record: Arc<Record>,
+    counts_only: bool,
+) -> Node {
     let identity = Arc::new(identity);
     let seen = Recorder::new(counts_only);
     let config = LinkConfig {
@@ -158,6 +175,7 @@ fn start_at(listen: SocketAddr, identity: Identity, dir: Arc<TempDir>, record: A
         name: format!("{:?}", identity.role()),
         tokens: record.tokens.clone(),
         admission: (identity.role() == Role::Leader).then(|| record.clone() as Arc<dyn Admission>),
+        outbound_only,
     };
     let links = Links::start(config, seen.clone()).expect("a free port");
     let listen = links.local_addr().expect("an address").to_string();
@@ -201,6 +219,18 @@ impl Node {
         let folder = DataFolder::open(dir.path()).expect("a folder");
         let joined = join(folder, &self.token(Role::Member, Some(1), 60), "m").await.expect("a good token");
         start(joined.identity, Arc::new(dir), Arc::default(), counts_only)
+    }
+
+    /// A member that only dials, with its link to this leader.
+    async fn member_that_only_dials(&self, counts_only: bool) -> (Node, Keep) {
+        let dir = tempfile::tempdir().expect("a folder");
+        let folder = DataFolder::open(dir.path()).expect("a folder");
+        let joined = join(folder, &self.token(Role::Member, Some(1), 60), "m").await.expect("a good token");
+        let listen = ([127, 0, 0, 1], 0).into();
+        let member = start_as(true, listen, joined.identity, Arc::new(dir), Arc::default(), counts_only);
+        let keep = member.links.keep(self.address(), Some(self.node().id));
+        member.up_with(self).await;
+        (member, keep)
     }
 
     /// Stops it and starts it again from its folder, once nothing of the first start is left.

@@ -34,6 +34,7 @@ pub(crate) struct Vitals {
 
 /// One connection.
 pub(crate) struct Vital {
+    vitals: Weak<Vitals>,
     owner: Weak<Shared>,
     session: Weak<Session>,
     connection: Connection,
@@ -103,16 +104,6 @@ impl Vitals {
         Ok(())
     }
 
-    /// Gives a sign on a connection. Whether those before it were answered comes back; of the last one, that may be late.
-    pub(crate) fn give(&self, vital: &Vital, body: &[u8]) -> bool {
-        let earlier = vital.given.fetch_add(1, Ordering::Relaxed);
-        vital.rested.store(0, Ordering::Relaxed);
-        if let Some(sign) = vital.mine.write(Kind::Sign, earlier + 1, body) {
-            self.send(vital.connection.remote_address(), vital.connection.local_ip(), &sign);
-        }
-        vital.answered.load(Ordering::Relaxed) + 1 >= earlier
-    }
-
     fn send(&self, destination: SocketAddr, src_ip: Option<IpAddr>, contents: &[u8]) {
         // Another one follows.
         let _ = self.socket.try_send(&Transmit { destination, ecn: None, contents, segment_size: None, src_ip });
@@ -132,7 +123,7 @@ impl Vitals {
                 vital.ask_quic();
             }
             if vital.rested.fetch_add(1, Ordering::Relaxed) + 1 >= SIGN_EVERY_LOOKS {
-                self.give(vital, &[]);
+                vital.give(&[]);
             }
         }
         if silent < ASK_QUIC_AFTER_LOOKS {
@@ -167,6 +158,7 @@ async fn look(vitals: Weak<Vitals>) {
 impl Vital {
     /// None where TLS gives no secret to make signs with.
     pub(crate) fn new(
+        vitals: &Arc<Vitals>,
         owner: &Arc<Shared>,
         session: &Arc<Session>,
         connection: &Connection,
@@ -175,6 +167,7 @@ impl Vital {
         let [dialler, other] = Seal::both(connection)?;
         let (mine, peers) = if dialled_here { (dialler, other) } else { (other, dialler) };
         Some(Arc::new(Self {
+            vitals: Arc::downgrade(vitals),
             owner: Arc::downgrade(owner),
             session: Arc::downgrade(session),
             connection: connection.clone(),
@@ -188,6 +181,16 @@ impl Vital {
             silent: AtomicU32::new(0),
             quic_heard: AtomicU64::new(0),
         }))
+    }
+
+    /// Gives a sign. Whether those before it were answered comes back; of the last one, that may be late.
+    pub(crate) fn give(&self, body: &[u8]) -> bool {
+        let earlier = self.given.fetch_add(1, Ordering::Relaxed);
+        self.rested.store(0, Ordering::Relaxed);
+        if let (Some(vitals), Some(sign)) = (self.vitals.upgrade(), self.mine.write(Kind::Sign, earlier + 1, body)) {
+            vitals.send(self.connection.remote_address(), self.connection.local_ip(), &sign);
+        }
+        self.answered.load(Ordering::Relaxed) + 1 >= earlier
     }
 
     /// Signs that were given here, and answers that came.

@@ -41,6 +41,7 @@ impl Entry {
             name: self.name.clone(),
             tokens: Tokens::default(),
             admission: None,
+            outbound_only: false,
         };
         let links = Links::dialling((self.socket, self.vitals), config, ear.clone());
         ear.attach(links.clone());

@@ -137,6 +137,7 @@ impl Seat {
             Effect::Created { .. }
             | Effect::Explained { .. }
             | Effect::Located { .. }
+            | Effect::Reach { .. }
             | Effect::CapabilitiesChanged(_)
             | Effect::Draining { .. }
             | Effect::ImageUnloaded { .. }

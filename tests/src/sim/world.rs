@@ -675,7 +675,10 @@ impl World {
                 let back = self.random.within(500, 3_000);
                 self.end_node(node, back);
             }
-            member::Effect::Explained { .. } | member::Effect::Located { .. } | member::Effect::Joined { .. } => {}
+            member::Effect::Explained { .. }
+            | member::Effect::Located { .. }
+            | member::Effect::Reach { .. }
+            | member::Effect::Joined { .. } => {}
         }
     }
 

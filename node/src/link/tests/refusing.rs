@@ -95,7 +95,7 @@ async fn a_node_cannot_say_that_it_is_another() {
     let (liar, victim) = (leader.member().await, leader.member().await);
     let (_endpoint, connection) = dial_as(&liar.identity, &leader).await;
     let mut stream = connection.open_uni().await.expect("a stream");
-    let hello = greeting::Hello { node: victim.node(), name: "victim".into() };
+    let hello = greeting::Hello { node: victim.node(), name: "victim".into(), outbound_only: false };
     greeting::send_hello(&mut stream, &hello).await.expect("the leader reads");
     assert_eq!(code_of_end(&connection).await, codes::IDENTITY);
     leader.refused(Refusal::Identity).await;
@@ -119,7 +119,7 @@ async fn another_version_is_told_so_on_both_sides() {
 async fn greeted(member: &Node, leader: &Node) -> (quinn::Endpoint, quinn::Connection, SendStream, RecvStream) {
     let (endpoint, connection) = dial_as(&member.identity, leader).await;
     let mut send = connection.open_uni().await.expect("a stream");
-    let hello = greeting::Hello { node: member.node(), name: "m".into() };
+    let hello = greeting::Hello { node: member.node(), name: "m".into(), outbound_only: false };
     greeting::send_hello(&mut send, &hello).await.expect("the leader reads");
     let mut receive = connection.accept_uni().await.expect("a stream");
     greeting::receive_hello(&mut receive).await.expect("the leader's");
@@ -159,7 +159,9 @@ async fn an_earlier_start_of_a_node_is_turned_away() {
     let (_endpoint, earlier) = dial_as(&member.identity, &leader).await;
     let mut stream = earlier.open_uni().await.expect("a stream");
     let node = NodeRef { incarnation: odeon::Incarnation(0), ..member.node() };
-    greeting::send_hello(&mut stream, &greeting::Hello { node, name: "m".into() }).await.expect("the leader reads");
+    greeting::send_hello(&mut stream, &greeting::Hello { node, name: "m".into(), outbound_only: false })
+        .await
+        .expect("the leader reads");
     assert_eq!(code_of_end(&earlier).await, codes::SUPERSEDED);
     leader.refused(Refusal::Superseded).await;
     assert!(connection.close_reason().is_none());
