@@ -15,6 +15,7 @@ mod member;
 mod phases;
 mod process;
 mod report;
+mod restart;
 mod socket;
 
 pub(crate) use phases::run;
@@ -38,4 +39,6 @@ pub(crate) struct Plan {
     pub(crate) idle: Duration,
     /// Members that fall silent at the end.
     pub(crate) kill: u32,
+    /// Whether the leader, one of its own, is killed after that and started again.
+    pub(crate) restart_leader: bool,
 }

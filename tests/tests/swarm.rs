@@ -25,7 +25,8 @@ fn report(ran: &Output) -> Value {
 #[test]
 fn fifty_members_join_a_leader_of_their_own_and_the_dead_become_known() {
     let scratch = tempfile::tempdir().unwrap();
-    let ran = swarm(&["--nodes", "50", "--idle", "2s", "--kill", "3", "--json"], scratch.path()).output().unwrap();
+    let arguments = ["--nodes", "50", "--idle", "2s", "--kill", "3", "--restart-leader", "--json"];
+    let ran = swarm(&arguments, scratch.path()).output().unwrap();
     let report = report(&ran);
     assert_eq!(
         (report["nodes"].as_u64(), report["killed"].as_u64(), report["lost"].as_u64()),
@@ -35,12 +36,14 @@ fn fifty_members_join_a_leader_of_their_own_and_the_dead_become_known() {
         assert!(report[measured].as_f64().unwrap() > 0.0, "{measured} in {report}");
     }
     assert!(report["leader_idle_cpu_percent"].as_f64().is_some(), "{report}");
-    // A member renews once a second, up to a quarter early.
+    // A member renews every two seconds, up to a quarter early.
     let words = report["idle"]["words_to_leader"].as_f64().unwrap();
     assert!((0.5..2.0).contains(&words), "{report}");
     let dead = report["dead_max_seconds"].as_f64().unwrap();
     assert!((1.0..15.0).contains(&dead), "a lease of 4 s ended after {dead} s");
     assert!(report["told_max_seconds"].as_f64().unwrap() >= dead, "{report}");
+    assert!(report["leader_ready_seconds"].as_f64().unwrap() > 0.0, "{report}");
+    assert!(report["back_seconds"].as_f64().unwrap() < 30.0, "{report}");
     let left: Vec<_> = std::fs::read_dir(scratch.path()).unwrap().map(|e| e.unwrap().path()).collect();
     assert!(left.is_empty(), "{left:?}");
 }
@@ -75,6 +78,7 @@ fn what_cannot_be_is_refused_before_anything_is_started() {
         (&["--nodes", "0"][..], 2),
         (&["--nodes", "4", "--kill", "3"], 2),
         (&["--nodes", "4", "--leader-pid", "1"], 2),
+        (&["--nodes", "4", "--restart-leader", "--join", "no token"], 2),
         (&["--nodes", "4", "--join", "no token"], 5),
     ] {
         let ran = swarm(arguments, scratch.path()).output().unwrap();

@@ -30,6 +30,9 @@ pub(super) struct SwarmFlags {
     /// How many members fall silent at the end, at most half of them; 10 where there are twice as many
     #[arg(long, value_name = "N")]
     kill: Option<u32>,
+    /// Kills the leader that was started here at the very end and starts it again, to measure how soon all are back
+    #[arg(long, conflicts_with = "join")]
+    restart_leader: bool,
 }
 
 impl SwarmFlags {
@@ -53,6 +56,7 @@ impl SwarmFlags {
             joins_at_once: usize::from(self.joins_at_once),
             idle: self.idle,
             kill,
+            restart_leader: self.restart_leader,
         })
     }
 }

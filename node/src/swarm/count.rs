@@ -3,7 +3,7 @@
 use odeon::NodeRef;
 use parking_lot::Mutex;
 use quinn::ConnectionStats;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Add, Sub};
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::time::Instant;
@@ -19,6 +19,8 @@ pub(super) struct Tally {
     lost: Mutex<(u64, Option<(u16, String)>)>,
     /// Who was told to be gone.
     gone: Mutex<BTreeMap<NodeRef, Told>>,
+    /// The last term that a member heard of, and who is registered in it.
+    term: Mutex<(u64, BTreeSet<NodeRef>)>,
 }
 
 /// How a death came round.
@@ -46,6 +48,22 @@ impl Tally {
     /// Members that were turned away for good, and why the last one was.
     pub(super) fn lost(&self) -> (u64, Option<(u16, String)>) {
         self.lost.lock().clone()
+    }
+
+    pub(super) fn is_registered(&self, node: NodeRef, in_term: u64) {
+        let mut term = self.term.lock();
+        if in_term > term.0 {
+            *term = (in_term, BTreeSet::new());
+        }
+        if in_term == term.0 {
+            term.1.insert(node);
+        }
+    }
+
+    /// The last term that a member heard of, and how many are registered in it.
+    pub(super) fn registered(&self) -> (u64, u64) {
+        let term = self.term.lock();
+        (term.0, term.1.len() as u64)
     }
 
     pub(super) fn is_gone(&self, node: NodeRef) {

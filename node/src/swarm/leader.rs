@@ -10,7 +10,7 @@ use odeon_convention::codes;
 use odeon_convention::types::Role;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -30,7 +30,7 @@ struct Own {
     folder: TempDir,
     process: Child,
     /// Kept open: a node whose output nobody holds could fail to write.
-    _output: BufReader<ChildStdout>,
+    output: BufReader<ChildStdout>,
 }
 
 impl Leader {
@@ -43,30 +43,30 @@ impl Leader {
     }
 
     async fn start() -> Result<Self, Failed> {
-        let failed = |e: std::io::Error| internal(format!("the leader cannot be started: {e}"));
-        let folder = tempfile::Builder::new().prefix("odeon-swarm-").tempdir().map_err(failed)?;
-        let data = folder.path().join("leader");
-        let log = fs::File::create(folder.path().join(LOG)).map_err(failed)?;
-        let mut process = Command::new(std::env::current_exe().map_err(failed)?)
-            .args(["up", "--json", "--name", "leader", "--listen", "127.0.0.1:0", "--http", "off", "--data"])
-            .arg(&data)
-            .env_remove("ODEON_DATA")
-            .env_remove("ODEON_JOIN")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(failed)?;
-        let output = process.stdout.take().ok_or_else(|| internal("the leader has no output".to_owned()))?;
-        let mut own = Own { folder, process, _output: BufReader::new(output) };
-        match own.until_ready(data).await {
+        let folder = tempfile::Builder::new().prefix("odeon-swarm-").tempdir().map_err(cannot_start)?;
+        let (process, output) = spawn(folder.path(), "127.0.0.1:0")?;
+        let mut own = Own { folder, process, output };
+        let token = match own.until_ready().await {
+            Ok(()) => own.token().await,
+            Err(failed) => Err(failed),
+        };
+        match token {
             Ok(token) => Ok(Self { token: Arc::new(token), pid: own.process.id(), own: Some(own) }),
             Err(Failed { code, message, .. }) => {
                 let said = own.last_words();
                 Err(Failed::new(code, format!("{message}{said}")))
             }
         }
+    }
+
+    /// Kills one of its own without a word, and starts it again from its folder where it was.
+    pub(super) async fn restart(&mut self) -> Result<(), Failed> {
+        let Some(own) = &mut self.own else { return Ok(()) };
+        own.process.kill().await.map_err(cannot_start)?;
+        let listen = self.token.addresses.first().map_or("127.0.0.1:0", String::as_str);
+        (own.process, own.output) = spawn(own.folder.path(), listen)?;
+        self.pid = own.process.id();
+        own.until_ready().await
     }
 
     /// Whether it goes with the swarm.
@@ -105,18 +105,47 @@ impl Leader {
 /// What the leader says goes into this file of the folder.
 const LOG: &str = "leader.log";
 
+fn data(folder: &Path) -> PathBuf {
+    folder.join("leader")
+}
+
+/// A leader that keeps its data in the folder, and its output.
+fn spawn(folder: &Path, listen: &str) -> Result<(Child, BufReader<ChildStdout>), Failed> {
+    let log = fs::OpenOptions::new().create(true).append(true).open(folder.join(LOG)).map_err(cannot_start)?;
+    let mut process = Command::new(std::env::current_exe().map_err(cannot_start)?)
+        .args(["up", "--json", "--name", "leader", "--listen", listen, "--http", "off", "--data"])
+        .arg(data(folder))
+        .env_remove("ODEON_DATA")
+        .env_remove("ODEON_JOIN")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(log)
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(cannot_start)?;
+    let output = process.stdout.take().ok_or_else(|| internal("the leader has no output".to_owned()))?;
+    Ok((process, BufReader::new(output)))
+}
+
+fn cannot_start(error: std::io::Error) -> Failed {
+    internal(format!("the leader cannot be started: {error}"))
+}
+
 impl Own {
-    /// Waits for the line that says so, and asks for a token.
-    async fn until_ready(&mut self, data: PathBuf) -> Result<Token, Failed> {
+    /// Waits for the line that says so.
+    async fn until_ready(&mut self) -> Result<(), Failed> {
         let mut line = String::new();
-        match timeout(LEADER_READY_MAX, self._output.read_line(&mut line)).await {
-            Ok(Ok(1..)) => {}
-            Ok(Ok(0)) => return Err(internal("the leader ended before it was ready".to_owned())),
-            Ok(Err(e)) => return Err(internal(format!("the leader's output cannot be read: {e}"))),
-            Err(_) => return Err(Failed::new(codes::TIMED_OUT, "the leader did not become ready")),
+        match timeout(LEADER_READY_MAX, self.output.read_line(&mut line)).await {
+            Ok(Ok(1..)) => Ok(()),
+            Ok(Ok(0)) => Err(internal("the leader ended before it was ready".to_owned())),
+            Ok(Err(e)) => Err(internal(format!("the leader's output cannot be read: {e}"))),
+            Err(_) => Err(Failed::new(codes::TIMED_OUT, "the leader did not become ready")),
         }
+    }
+
+    async fn token(&self) -> Result<Token, Failed> {
         let request = Request::CreateToken { role: Role::Member, ttl_s: TOKEN_TTL_S, uses: None, claims: None };
-        let mut answers = Route::Socket { data }.ask(&request).await?;
+        let mut answers = Route::Socket { data: data(self.folder.path()) }.ask(&request).await?;
         match answers.next().await? {
             Some(Reply::Token(text)) => text.parse().map_err(|e: TokenError| Failed::new(e.code(), e.to_string())),
             _ => Err(internal("the leader gave no token".to_owned())),

@@ -35,6 +35,8 @@ pub(crate) const REGISTER_WAIT_MAX: Duration = Duration::from_secs(60);
 pub(crate) const SETTLE: Duration = Duration::from_secs(5);
 /// How long the others may take to hear that a member is dead.
 pub(crate) const DEATH_WAIT_MAX: Duration = Duration::from_secs(60);
+/// How long members may take to come back to a leader that was killed and started again.
+pub(crate) const BACK_WAIT_MAX: Duration = Duration::from_secs(120);
 /// How often a state is looked at.
 pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// How long members that leave may take, for each of them and at least.

@@ -125,8 +125,9 @@ impl Seat {
                 self.machine.handle(now, Input::Launched { request, result: Err(HOSTS_NOTHING.to_owned()) });
             }
             Effect::MemberGone { node, reason: _ } => self.tally.is_gone(node),
-            Effect::Joined { leader, term: _ } => {
+            Effect::Joined { leader, term } => {
                 self.followed = Some(leader);
+                self.tally.is_registered(self.me(), term);
                 self.is_registered(Ok(()));
             }
             Effect::Rejected { code, reason } => {

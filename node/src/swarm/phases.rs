@@ -10,6 +10,7 @@ use super::limits::{
 };
 use super::process::{self, Usage};
 use super::report::{Idle, Report, rounded};
+use super::restart::restarted;
 use super::socket::Socket;
 use super::{Plan, Token};
 use crate::admin::protocol::Failed;
@@ -109,6 +110,14 @@ impl Swarm {
             tell(&format!("{} members fall silent", plan.kill));
             let fall = self.kill(plan).await?;
             report_fall(&mut report, plan.kill, &fall);
+        }
+        if plan.restart_leader {
+            tell("the leader is killed and started again");
+            let (lost, _) = self.tally.lost();
+            let living = u64::from(plan.nodes - plan.kill).saturating_sub(lost);
+            let returned = restarted(&mut self.leader, &self.tally, living).await?;
+            report.leader_ready_seconds = Some(rounded(returned.ready.as_secs_f64(), 2));
+            report.back_seconds = Some(rounded(returned.back.as_secs_f64(), 2));
         }
         self.leader.must_live()?;
         report.lost = self.tally.lost().0;

@@ -35,6 +35,9 @@ pub(crate) struct Report {
     pub(crate) dead_max_seconds: Option<f64>,
     /// The same until the last of the others was told.
     pub(crate) told_max_seconds: Option<f64>,
+    /// From the kill of the leader until it was ready again, and from then until all members were registered with it.
+    pub(crate) leader_ready_seconds: Option<f64>,
+    pub(crate) back_seconds: Option<f64>,
     /// Members that the leader did not keep: 0, or the leader had more than it can carry.
     pub(crate) lost: u64,
 }
@@ -86,6 +89,10 @@ impl Report {
         if self.killed > 0 {
             line("dead after", format!("{}, at most {}", s(self.dead_median_seconds), s(self.dead_max_seconds)));
             line("known to all after", format!("at most {}", s(self.told_max_seconds)));
+        }
+        if self.back_seconds.is_some() {
+            line("leader ready again after a kill", s(self.leader_ready_seconds));
+            line("all members back after", s(self.back_seconds));
         }
         line("lost", self.lost.to_string());
         text.truncate(text.trim_end().len());
