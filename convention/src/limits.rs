@@ -8,6 +8,8 @@ pub const LEASE_MS: Millis = 4_000;
 pub const RENEW_EVERY_MS: Millis = 2_000;
 /// How long a member keeps what needs the leader while it has no link to one.
 pub const LEADER_ABSENT_MS: Millis = 30_000;
+/// How long after its start a leader at most waits for members that have not come back, while others still do.
+pub const RETURN_MS: Millis = 120_000;
 /// How often a leader looks at the time, to notice when its own process was held up.
 pub const TICK_EVERY_MS: Millis = 500;
 /// A timer that comes later than this was held up by its own process: nobody is declared dead for that.

@@ -31,6 +31,7 @@ use odeon_convention::record::AuthoritySetting;
 use odeon_convention::types::{Load, NativeActor, NodeFacts, Role};
 use std::io::Write;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
@@ -72,6 +73,7 @@ pub(crate) fn run(options: UpOptions, registry: Registry) -> Result<(), Failed> 
                 End::StartAgain(reason) => {
                     tracing::warn!(reason, "the convention took this node for gone: it starts again");
                     until_free(options.listen).await;
+                    until_unlocked(&options.data).await;
                 }
             }
         }
@@ -90,6 +92,17 @@ async fn until_free(listen: SocketAddr) {
     };
     // Whoever has it by then is told to the operator by the next start.
     let _ = tokio::time::timeout(PORT_MAX, free).await;
+}
+
+/// Returns once the folder is free as well: a task of the start before may be about to let go of it.
+async fn until_unlocked(data: &Path) {
+    let unlocked = async {
+        while DataFolder::open(data).is_err() {
+            tokio::time::sleep(PORT_LOOK).await;
+        }
+    };
+    // As above.
+    let _ = tokio::time::timeout(PORT_MAX, unlocked).await;
 }
 
 /// One start of the node, to its end. Whether it is to say that it is ready; once said, it is not said again.

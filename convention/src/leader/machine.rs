@@ -56,6 +56,9 @@ pub struct Leader {
     pub(super) leases: Leases,
     /// Members of the ledger that have not spoken since this leader started: they may host what it is asked for.
     pub(super) awaited: BTreeSet<NodeId>,
+    /// When it started, and when one of those came back last.
+    pub(super) started: Millis,
+    pub(super) returned: Millis,
     pub(super) creations: Creations,
     pub(super) checks: Checks,
     pub(super) verdicts: Verdicts,
@@ -79,6 +82,8 @@ impl Leader {
             leaders_told: Vec::new(),
             peers: Peers::default(),
             awaited: BTreeSet::new(),
+            started: 0,
+            returned: 0,
             creations: Creations::default(),
             checks: Checks::default(),
             verdicts: Verdicts::default(),
@@ -129,6 +134,7 @@ impl Leader {
             self.persist(Record::NodeAdmitted { node: self.me.id, role: Role::Leader, claims: None });
         }
         let known: Vec<NodeRef> = self.facts.registered.values().map(|r| r.node).collect();
+        self.started = now;
         for node in known {
             self.peers.live.insert(node.id, Peer::new(node, MemberState::Suspect, now));
             self.leases.renew(node.id, now);

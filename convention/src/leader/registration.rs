@@ -107,7 +107,9 @@ impl Leader {
         self.resend_placements(from, now);
         self.settle_changes(from);
         self.resend_changes(from);
-        self.awaited.remove(&from.id);
+        if self.awaited.remove(&from.id) {
+            self.returned = now;
+        }
         self.resume_held(now);
     }
 
@@ -266,8 +268,16 @@ impl Leader {
                 self.send(peer.node, ToMember::Ping);
             }
         }
+        let (return_by, until) = (self.returned + self.config.lease_ms, self.started + limits::RETURN_MS);
+        let mut expired = silent.expired;
+        if now < return_by.min(until) {
+            // They all have to dial a leader that was started again, and as long as some arrive others are on their way.
+            for id in expired.extract_if(.., |id| self.awaited.contains(id)) {
+                self.leases.renew(id, self.returned);
+            }
+        }
         let expired: Vec<NodeRef> =
-            silent.expired.iter().filter_map(|id| self.peers.live.get(id)).map(|peer| peer.node).collect();
+            expired.iter().filter_map(|id| self.peers.live.get(id)).map(|peer| peer.node).collect();
         for together in expired.chunks(limits::GONE_TOLD_TOGETHER_MAX) {
             self.gone(together, Ending::LeaseRanOut, now);
         }

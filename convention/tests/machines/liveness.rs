@@ -85,6 +85,21 @@ fn a_leader_that_slept_declares_nobody_dead() {
 }
 
 #[test]
+fn while_members_come_back_to_a_leader_that_started_again_the_others_are_waited_for() {
+    let mut scene = Scene::of(3).crash();
+    let gone = |scene: &Scene| scene.ledger.iter().filter(|r| matches!(r, Record::NodeGone { .. })).count();
+    scene.pass(3_000, &[]);
+    scene.join(node(1), facts(1, &[]));
+    scene.pass(3_000, &[node(1)]);
+    assert_eq!(gone(&scene), 0, "one came back within the lease: the others are on their way");
+    scene.join(node(2), facts(2, &[]));
+    scene.pass(3_900, &[node(1), node(2)]);
+    assert_eq!(gone(&scene), 0);
+    scene.pass(600, &[node(1), node(2)]);
+    assert_eq!(gone(&scene), 1, "nobody came for as long as a lease");
+}
+
+#[test]
 fn who_leaves_is_shown_as_left() {
     let mut scene = Scene::of(2);
     assert_eq!(scene.say(node(1), ToLeader::Leave), [gone(2, 1, "it left")]);
