@@ -28,6 +28,7 @@ fn tls(e: impl std::fmt::Display) -> LinkError {
     LinkError::Tls(e.to_string())
 }
 
+/// A peer that may not open streams bears a token, and is watched by QUIC. The dialler alone keeps alive.
 pub(super) fn transport(peer_may_open: bool, dials: bool) -> Arc<TransportConfig> {
     let mut transport = TransportConfig::default();
     let (keep_alive, idle) =

@@ -85,7 +85,6 @@ impl Watched {
 
 impl Strangers {
     /// Whether a datagram starts like one of a peer: an opening of a supported version, or an id that we gave out.
-    /// The bit that other protocols hold fixed says nothing: peers change it at will (RFC 9287).
     fn is_plausible(&self, datagram: &[u8]) -> bool {
         let Some(first) = datagram.first() else { return false };
         if first & LONG_HEADER != 0 {
@@ -184,8 +183,9 @@ impl AsyncUdpSocket for Closed {
     }
 }
 
+/// Of what takes whatever comes at any time.
 #[derive(Debug)]
-struct Writable;
+pub(crate) struct Writable;
 
 impl UdpPoller for Writable {
     fn poll_writable(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {

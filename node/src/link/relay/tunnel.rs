@@ -5,6 +5,7 @@
 use super::packet::Packet;
 use super::{address_of, node_at};
 use crate::link::limits::{RELAYED_PACKET_BYTES_MAX, RELAYED_PEERS_MAX, RELAYED_WAITING_MAX};
+use crate::link::socket::Writable;
 use crate::purpose::RELAY;
 use hashbrown::HashMap;
 use odeon::NodeId;
@@ -133,19 +134,9 @@ impl fmt::Debug for Tunnel {
     }
 }
 
-/// It takes whatever comes at any time.
-#[derive(Debug)]
-struct Always;
-
-impl UdpPoller for Always {
-    fn poll_writable(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-}
-
 impl AsyncUdpSocket for Tunnel {
     fn create_io_poller(self: Arc<Self>) -> Pin<Box<dyn UdpPoller>> {
-        Box::pin(Always)
+        Box::pin(Writable)
     }
 
     fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
