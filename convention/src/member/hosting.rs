@@ -60,6 +60,9 @@ impl Member {
     }
 
     /// The leader asks this node to host. However often it asks, the request is hosted once.
+    ///
+    /// It asks again after every registration. What it asked before it took in the one that is under way is not
+    /// answered: with two answers to one question it could have gone on to another node after the first.
     pub(super) fn place(
         &mut self,
         request: RequestId,
@@ -67,6 +70,9 @@ impl Member {
         image: Option<Box<ImageInfo>>,
         sources: Vec<NodeRef>,
     ) {
+        if !matches!(self.link, Link::Registered { .. }) {
+            return;
+        }
         if let Some(address) = self.placements.address(request) {
             return self.tell(ToLeader::Placed { request, outcome: PlaceOutcome::Placed { address } });
         }

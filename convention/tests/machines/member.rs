@@ -236,6 +236,16 @@ fn a_word_of_an_earlier_leader_counts_for_nothing() {
 }
 
 #[test]
+fn what_is_asked_before_the_registration_is_answered_is_asked_again() {
+    let mut node = Node::joined();
+    node.reconnect(LEADER);
+    assert_eq!(node.place(1, spec()), [], "the leader did not know of this link when it asked");
+    node.hear(welcome(2));
+    let effects = node.place(1, spec());
+    assert!(matches!(effects.as_slice(), [Effect::Check { .. }]), "{effects:?}");
+}
+
+#[test]
 fn an_image_is_fetched_once_checked_and_held_until_it_is_unloaded() {
     let mut node = Node::joined();
     let db = Delta([("db".to_owned(), Some(true.into()))].into());
