@@ -11,6 +11,6 @@ FROM scratch
 COPY --from=build /odeon/target/image/odeon /odeon
 ENV ODEON_DATA=/var/lib/odeon
 VOLUME /var/lib/odeon
-EXPOSE 5340/udp
+EXPOSE 5340/udp 5340/tcp
 ENTRYPOINT ["/odeon"]
 CMD ["up", "--listen", "0.0.0.0:5340"]

@@ -154,6 +154,7 @@ async fn run_once(
             tokens: tokens.clone(),
             admission: gate.clone().map(|gate| gate as Arc<dyn crate::link::Admission>),
             outbound_only: options.outbound_only,
+            tcp_only: options.tcp_only,
         },
         wiring.clone(),
     )
@@ -285,7 +286,7 @@ async fn identify(options: &UpOptions, folder: DataFolder, name: &str) -> Result
     }
     match token {
         Some(token) => {
-            let joined = identity::join(folder, &token, name).await;
+            let joined = identity::join(folder, &token, name, options.tcp_only).await;
             Ok(joined.map_err(|e| of_data(e.code(), &e))?.identity)
         }
         None if options.outbound_only => {

@@ -6,8 +6,10 @@
 mod accept;
 mod admit;
 mod backoff;
+mod connect;
 mod connection;
 mod dial;
+mod door;
 mod endpoint;
 mod error;
 mod frame;
@@ -26,6 +28,7 @@ mod shared;
 mod sign;
 mod socket;
 mod table;
+mod tcp;
 pub(crate) mod token_link;
 mod udp;
 mod vitals;
@@ -35,6 +38,7 @@ mod writer;
 mod tests;
 
 pub use dial::Keep;
+pub use door::Transport;
 pub(crate) use endpoint::{can_listen, dialler_through};
 pub use error::LinkError;
 pub use frame::Decoder;
@@ -45,6 +49,7 @@ pub use token_link::{TokenLink, connect_operator};
 pub(crate) use vitals::Vitals;
 
 use crate::identity::{Identity, Tokens};
+use door::Door;
 use error::{CLOSE_DONE, Close};
 use limits::{CONTROL_FRAME_BYTES_MAX, FRAME_BYTES_MAX, LANES, OPEN_TIMEOUT};
 use odeon::{NodeId, NodeRef};
@@ -61,6 +66,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
+use tcp::Tcp;
 
 /// A node at the other end of a link.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +79,8 @@ pub struct Peer {
     pub name: String,
     /// Where it was seen.
     pub address: SocketAddr,
+    /// What carries the connection.
+    pub transport: Transport,
 }
 
 /// Who opened a stream.
@@ -150,7 +158,7 @@ pub trait Admission: Send + Sync + 'static {
 
 /// How the links of a node are set up.
 pub struct LinkConfig {
-    /// The one UDP socket; port 0 takes a free one.
+    /// The one UDP socket, and TCP at the same port; port 0 takes a free one.
     pub listen: SocketAddr,
     /// Who this node is, as of this start.
     pub identity: Arc<Identity>,
@@ -162,6 +170,8 @@ pub struct LinkConfig {
     pub admission: Option<Arc<dyn Admission>>,
     /// Whether this node only dials: nobody who dials it is let in.
     pub outbound_only: bool,
+    /// Whether it dials over TCP only, instead of where UDP gets no answer.
+    pub tcp_only: bool,
 }
 
 /// What became of a frame.
@@ -187,6 +197,8 @@ pub struct LinkStats {
     pub sessions: usize,
     /// Those that have a connection.
     pub connected: usize,
+    /// Of these, those over TCP, where UDP did not get through.
+    pub over_tcp: usize,
     /// Handshakes under way with those who dialled.
     pub handshakes: usize,
     /// Bytes of frames that are not acknowledged, with their overhead.
@@ -211,15 +223,19 @@ impl Links {
     /// # Errors
     /// When the address cannot be had.
     pub fn start(config: LinkConfig, events: Arc<dyn LinkEvents>) -> Result<Self, LinkError> {
-        let shared = Shared::new(config, events)?;
+        let (shared, listener) = Shared::new(config, events)?;
         match &shared.relayed {
             Some(relayed) => {
                 shared.runtime.spawn(accept::refuse_all(shared.clone()));
-                shared.runtime.spawn(accept::run(shared.clone(), relayed.endpoint.clone()));
+                shared.runtime.spawn(accept::run(shared.clone(), relayed.door.clone()));
             }
             None => {
-                shared.runtime.spawn(accept::run(shared.clone(), shared.endpoint.clone()));
+                shared.runtime.spawn(accept::run(shared.clone(), shared.door.clone()));
             }
+        }
+        if let (Some(tcp), Some(listener)) = (&shared.tcp, listener) {
+            Tcp::accept(&shared, tcp, listener)?;
+            shared.runtime.spawn(accept::run(shared.clone(), tcp.door.clone()));
         }
         Ok(Self(shared))
     }
@@ -227,11 +243,12 @@ impl Links {
     /// Links that dial and cannot be dialled, from a socket that others use as well: whoever owns it closes it, in
     /// place of [`Links::shutdown`]. Where to listen in `config` is not looked at.
     pub(crate) fn dialling(
-        from: (quinn::Endpoint, Arc<Vitals>),
+        (endpoint, vitals): (quinn::Endpoint, Arc<Vitals>),
         config: LinkConfig,
         events: Arc<dyn LinkEvents>,
     ) -> Self {
-        Self(Shared::over(from, config, None, Arc::default(), events))
+        let door = Door { endpoint, vitals, transport: Transport::Quic };
+        Self(Shared::over(door, config, (None, None), Arc::default(), events))
     }
 
     /// Where it listens.
@@ -239,7 +256,7 @@ impl Links {
     /// # Errors
     /// When the socket is gone.
     pub fn local_addr(&self) -> Result<SocketAddr, LinkError> {
-        self.0.endpoint.local_addr().map_err(|_| LinkError::ShutDown)
+        self.0.door.endpoint.local_addr().map_err(|_| LinkError::ShutDown)
     }
 
     /// Keeps a link to whoever answers at `address` (`host:port`), or to `expect` there, until the result is dropped.
@@ -373,9 +390,11 @@ impl Links {
     /// What was counted.
     pub fn stats(&self) -> LinkStats {
         let sessions = self.0.table.read().all();
+        let peers: Vec<Peer> = sessions.iter().filter_map(|session| session.peer_up()).collect();
         LinkStats {
             sessions: sessions.len(),
-            connected: sessions.iter().filter(|s| s.peer_up().is_some()).count(),
+            connected: peers.len(),
+            over_tcp: peers.iter().filter(|peer| peer.transport == Transport::Tcp).count(),
             handshakes: self.0.gate.open(),
             held_bytes: sessions.iter().map(|s| s.outgoing.lock().held_bytes()).sum(),
             refused: self.0.refusals.counts(),
@@ -415,14 +434,18 @@ impl Links {
         };
         // What is not delivered by then is not worth the wait: the process goes.
         let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, delivered).await;
-        if let Some(relayed) = &self.0.relayed {
-            relayed.endpoint.close(u32::from(CLOSE_DONE).into(), b"the node shuts down");
-            // What it says goes through the other one.
-            let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, relayed.endpoint.wait_idle()).await;
+        let tcp = self.0.tcp.as_ref();
+        // What a relay carries goes through the other two.
+        let doors =
+            [self.0.relayed.as_ref().map(|relayed| &relayed.door), tcp.map(|tcp| &tcp.door), Some(&self.0.door)];
+        for door in doors.into_iter().flatten() {
+            door.endpoint.close(u32::from(CLOSE_DONE).into(), b"the node shuts down");
+            let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, door.endpoint.wait_idle()).await;
+            endpoint::let_go_of_socket(&door.endpoint);
         }
-        self.0.endpoint.close(u32::from(CLOSE_DONE).into(), b"the node shuts down");
-        let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, self.0.endpoint.wait_idle()).await;
-        endpoint::let_go_of_socket(&self.0.endpoint);
+        if let Some(tcp) = tcp {
+            tcp.shut_down();
+        }
     }
 }
 

@@ -56,6 +56,20 @@ impl Hosts {
         self.blackhole("del", a, b)
     }
 
+    /// From now on no UDP reaches a host, as behind a firewall that lets only TCP through.
+    pub fn block_udp(&self, number: u8) -> Result<()> {
+        let name = &self.names[usize::from(number)];
+        // Before the table of the host's own addresses, which comes first otherwise.
+        ip(&["-n", name, "rule", "add", "pref", "1", "lookup", "local"])?;
+        ip(&["-n", name, "rule", "del", "pref", "0"])?;
+        ip(&["-n", name, "rule", "add", "pref", "0", "ipproto", "udp", "iif", "eth0", "blackhole"])
+    }
+
+    /// Lets UDP through again.
+    pub fn let_udp_through(&self, number: u8) -> Result<()> {
+        ip(&["-n", &self.names[usize::from(number)], "rule", "del", "pref", "0"])
+    }
+
     fn blackhole(&self, verb: &str, a: u8, b: u8) -> Result<()> {
         for (from, to) in [(a, b), (b, a)] {
             let to = format!("{}/32", Self::address(to));

@@ -37,6 +37,28 @@ fn the_main_job_runs_across_hosts_with_their_own_addresses() {
     .unwrap();
 }
 
+#[test]
+fn where_no_udp_gets_through_the_main_job_runs_over_tcp_and_udp_is_taken_when_it_is_back() {
+    let hosts = Hosts::new(3).unwrap();
+    hosts.block_udp(1).unwrap();
+    let mut cluster = Cluster::led_by(on(&hosts, 0, &["--authority", "accept-all"])).unwrap();
+    cluster.member("shut", on(&hosts, 1, &["--capability", "shut=true"])).unwrap();
+    cluster.member("open", on(&hosts, 2, &[])).unwrap();
+    let transport = |cluster: &Cluster, name: &str| cluster.node(name).json(&["status"])["transport"].clone();
+    assert_eq!((transport(&cluster, "shut"), transport(&cluster, "open")), ("tcp".into(), "quic".into()));
+    let image = format!("{}/../examples/hello/hello.zip", env!("CARGO_MANIFEST_DIR"));
+    cluster.leader().run(&["image", "push", &image]).ok();
+    // The leader places it over the link of the node, and the other node dials that node where UDP gets no answer.
+    let (address, node) = cluster.node("open").create(&["hello", "Hello", "--where", "shut"]);
+    assert_eq!(node, "shut");
+    assert_eq!(cluster.node("open").ask(&address, "are you there?"), "Hello, world!");
+    assert_eq!(cluster.node("open").json(&["status"])["links_over_tcp"], 1);
+    hosts.let_udp_through(1).unwrap();
+    cluster.node_mut("shut").kill();
+    cluster.node_mut("shut").restart().unwrap();
+    assert_eq!(transport(&cluster, "shut"), "quic");
+}
+
 const COUNT: i64 = 100_000;
 const CUTS: i64 = 10;
 /// Every other cut lasts until the connection itself has died; the links notice after 6 s.

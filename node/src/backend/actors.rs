@@ -5,7 +5,7 @@ use super::{NodeBackend, Outcome, failed, led, nodes};
 use crate::admin::protocol::{ActorItem, Reply, Request};
 use crate::driver::View;
 use crate::hosting::AskOutcome;
-use crate::link::RelayStats;
+use crate::link::{LinkStats, RelayStats, Transport};
 use odeon::system::ActorStatus;
 use odeon::{ActorExitRequest, Address, PoisonMessage, Value};
 use odeon_convention::codes;
@@ -134,18 +134,24 @@ impl NodeBackend {
             ("listen", Value::from(self.listen.clone())),
             ("outbound_only", Value::from(self.listen.is_empty())),
             ("relay", links.relay.map_or(Value::Null, relay_status)),
-            ("transport", Value::from("quic")),
+            ("transport", Value::from(transport(&links).to_string())),
             ("uptime_s", count(self.started.elapsed().as_secs())),
             ("actors", count(self.hosting.system().count() as u64)),
             ("dead_letters", count(dead_letters)),
             ("bad_frames", count(bad_frames)),
             ("draining", Value::from(view.draining.is_some())),
             ("links", count(links.connected as u64)),
+            ("links_over_tcp", count(links.over_tcp as u64)),
             ("handshakes", count(links.handshakes as u64)),
             ("refused", Value::Map(refused.collect())),
         ];
         Value::Map(entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
     }
+}
+
+/// What carries the links of a node, as far as that is the same for all.
+fn transport(links: &LinkStats) -> Transport {
+    if links.connected > 0 && links.over_tcp == links.connected { Transport::Tcp } else { Transport::Quic }
 }
 
 /// What this node carries between nodes that only dial.

@@ -61,9 +61,8 @@ pub(crate) struct UpArguments {
     /// Whether this node runs images that were loaded elsewhere
     #[arg(long, value_enum, default_value_t = AllowRemoteImages::Yes)]
     allow_remote_images: AllowRemoteImages,
-    /// What links run over
+    /// What this node dials over
     #[arg(long, value_enum, default_value_t = Transport::Quic)]
-    #[allow(dead_code, reason = "there is one transport, so nothing depends on its name")]
     transport: Transport,
 }
 
@@ -80,6 +79,8 @@ pub struct UpOptions {
     pub advertise: Vec<String>,
     /// Whether it only dials, and lets nobody in who dials it.
     pub outbound_only: bool,
+    /// Whether it dials over TCP only.
+    pub tcp_only: bool,
     /// Where its HTTP interface listens; none for no such interface.
     pub http: Option<SocketAddr>,
     /// What it has.
@@ -127,8 +128,10 @@ enum Http {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Transport {
-    /// QUIC, over UDP
+    /// QUIC over UDP, and over TCP with TLS where UDP gets no answer
     Quic,
+    /// QUIC over TCP with TLS only
+    Tcp,
 }
 
 impl UpArguments {
@@ -160,6 +163,7 @@ impl UpArguments {
             listen: self.listen.unwrap_or(if self.outbound_only { ANY } else { LISTEN }),
             advertise: self.advertise,
             outbound_only: self.outbound_only,
+            tcp_only: self.transport == Transport::Tcp,
             http: None,
             capabilities,
             join: self.join.as_deref().map(token_text).transpose()?.flatten(),

@@ -5,7 +5,7 @@ use super::folder::{Leaders, Stored};
 use super::join_wire::{self, Admitted, CaKey, JOIN_PURPOSE, JOIN_VERSION, JoinReply, JoinRequest};
 use super::keys::NodeKey;
 use super::{DataFolder, Identity, IdentityError, JoinError, Token, Trust};
-use crate::link::token_link::TokenLink;
+use crate::link::token_link::{Through, TokenLink};
 use odeon_convention::types::Role;
 use odeon_convention::wire::LeaderAt;
 use rustls::pki_types::UnixTime;
@@ -28,11 +28,11 @@ pub struct Joined {
 /// Joins the convention that the token is of: makes a key, has it certified, and stores the identity.
 ///
 /// It can be tried again after any error but a refusal. The key of an unfinished try is used again, so that a
-/// leader sees the same node, not one more.
+/// leader sees the same node, not one more. With `tcp_only` UDP is not tried.
 ///
 /// # Errors
 /// When no leader of that convention answers, or it refuses, or the folder cannot be written.
-pub async fn join(folder: DataFolder, token: &Token, name: &str) -> Result<Joined, JoinError> {
+pub async fn join(folder: DataFolder, token: &Token, name: &str, tcp_only: bool) -> Result<Joined, JoinError> {
     folder.refuse_if_taken()?;
     let key = match folder.unfinished_key()? {
         Some(pem) => NodeKey::from_pem(&pem, folder.path())?,
@@ -42,7 +42,7 @@ pub async fn join(folder: DataFolder, token: &Token, name: &str) -> Result<Joine
             key
         }
     };
-    let admitted = ask(token, &key, name, None).await?;
+    let admitted = ask(token, &key, name, if tcp_only { Through::OwnTcp } else { Through::Own }).await?;
     check(&admitted, token, &key)?;
     let Admitted { certificate, ca, ca_key, leaders } = admitted;
     folder.store(&Stored {
@@ -61,7 +61,7 @@ pub async fn join(folder: DataFolder, token: &Token, name: &str) -> Result<Joine
 /// When no leader of that convention answers, or it refuses, or the token is not a member's.
 pub(crate) async fn join_in_memory(token: &Token, name: &str, from: &quinn::Endpoint) -> Result<Joined, JoinError> {
     let key = NodeKey::create()?;
-    let admitted = ask(token, &key, name, Some(from)).await?;
+    let admitted = ask(token, &key, name, Through::Shared(from)).await?;
     let trust = check(&admitted, token, &key)?;
     if admitted.ca_key.is_some() {
         return Err(JoinError::Answer("the token is a leader's, and a leader needs a folder".into()));
@@ -71,10 +71,10 @@ pub(crate) async fn join_in_memory(token: &Token, name: &str, from: &quinn::Endp
     Ok(Joined { identity, leaders })
 }
 
-async fn ask(token: &Token, key: &NodeKey, name: &str, from: Option<&quinn::Endpoint>) -> Result<Admitted, JoinError> {
+async fn ask(token: &Token, key: &NodeKey, name: &str, through: Through<'_>) -> Result<Admitted, JoinError> {
     let csr = rcgen::CertificateParams::default().serialize_request(key.pair()).map_err(IdentityError::from)?;
     let request = JoinRequest { version: JOIN_VERSION, csr: csr.der().to_vec(), name: name.to_owned() };
-    let link = TokenLink::connect(token, from).await?;
+    let link = TokenLink::connect(token, through).await?;
     let exchange = tokio::time::timeout(Duration::from_secs(JOIN_TIMEOUT_S), exchange(&link, &request)).await;
     let reply = match exchange {
         Ok(Ok(reply)) => reply,

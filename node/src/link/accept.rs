@@ -2,6 +2,7 @@
 
 use super::admit;
 use super::connection::greet;
+use super::door::Door;
 use super::error::{of_alert, tls_alert};
 use super::gate::Place;
 use super::limits::{ACCEPT_TIMEOUT, STRAY_CONNECTIONS_MAX};
@@ -21,37 +22,38 @@ pub(crate) fn certificate_of(connection: &Connection) -> Option<CertificateDer<'
 
 /// Turns everybody away until the endpoint is closed, on a node that only dials.
 pub(crate) async fn refuse_all(shared: Arc<Shared>) {
-    while let Some(incoming) = shared.endpoint.accept().await {
+    while let Some(incoming) = shared.door.endpoint.accept().await {
         shared.refusals.note(incoming.remote_address(), Refusal::OutboundOnly, "this node only dials others");
         incoming.refuse();
     }
 }
 
-/// Accepts until the endpoint is closed.
-pub(crate) async fn run(shared: Arc<Shared>, endpoint: quinn::Endpoint) {
-    while let Some(incoming) = endpoint.accept().await {
-        let source = incoming.remote_address();
-        let place = if too_many_strays(&shared) { None } else { shared.gate.enter(source.ip()) };
+/// Accepts until the door is closed.
+pub(crate) async fn run(shared: Arc<Shared>, door: Arc<Door>) {
+    while let Some(incoming) = door.endpoint.accept().await {
+        let source = door.seen_at(incoming.remote_address());
+        let place = if too_many_strays(&shared, &door) { None } else { shared.gate.enter(source.ip()) };
         match place {
             Some(place) => {
-                shared.runtime.spawn(receive(shared.clone(), incoming, place));
+                shared.runtime.spawn(receive(shared.clone(), door.clone(), incoming, place));
             }
             None => {
                 shared.refusals.note(source, Refusal::TooManyHandshakes, "more handshakes at once than are allowed");
-                incoming.refuse();
+                // It sends its first flight again after a while, which costs both less than another dial.
+                incoming.ignore();
             }
         }
     }
 }
 
 /// QUIC keeps a connection that its first datagram already closes, without a word, until it is idle for too long.
-fn too_many_strays(shared: &Shared) -> bool {
-    let accounted_for = shared.vitals.count() + shared.gate.open();
-    shared.endpoint.open_connections() > accounted_for + STRAY_CONNECTIONS_MAX
+fn too_many_strays(shared: &Shared, door: &Door) -> bool {
+    let accounted_for = door.vitals.count() + shared.gate.open();
+    door.endpoint.open_connections() > accounted_for + STRAY_CONNECTIONS_MAX
 }
 
-async fn receive(shared: Arc<Shared>, incoming: Incoming, place: Place) {
-    let source = incoming.remote_address();
+async fn receive(shared: Arc<Shared>, door: Arc<Door>, incoming: Incoming, place: Place) {
+    let source = door.seen_at(incoming.remote_address());
     let handshake = async { incoming.accept()?.await };
     let connection = match tokio::time::timeout(ACCEPT_TIMEOUT, handshake).await {
         Ok(Ok(connection)) => connection,
@@ -66,7 +68,7 @@ async fn receive(shared: Arc<Shared>, incoming: Incoming, place: Place) {
         .and_then(|leaf| verified_client(&shared.tokens, &leaf, UnixTime::now()));
     match credential {
         Ok(Credential::Node { id, role }) => {
-            let greeted = greet(&shared, connection, id, role, false).await;
+            let greeted = greet(&shared, &door, connection, id, role, false).await;
             drop(place);
             if let Ok(carrier) = greeted {
                 // In a task of its own, which has no room for a handshake any more.

@@ -1,5 +1,6 @@
 //! One connection between two nodes, from its greeting to its end.
 
+use super::door::Door;
 use super::endpoint::allow_all_streams;
 use super::error::{CLOSE_DONE, Close};
 use super::greeting::{Hello, receive_hello, receive_resume, send_hello, send_resume};
@@ -41,12 +42,14 @@ pub(crate) struct NotGreeted {
 /// Greets a peer whose certificate was verified. On refusal the connection is closed, and it is counted.
 pub(crate) async fn greet(
     shared: &Arc<Shared>,
+    door: &Door,
     connection: Connection,
     id: NodeId,
     role: Role,
     dialled_here: bool,
 ) -> Result<Carrier, NotGreeted> {
-    let greeted = tokio::time::timeout(ACCEPT_TIMEOUT, greet_now(shared, &connection, id, role, dialled_here)).await;
+    let greeting = greet_now(shared, door, &connection, id, role, dialled_here);
+    let greeted = tokio::time::timeout(ACCEPT_TIMEOUT, greeting).await;
     let close = match greeted {
         Ok(Ok(carrier)) => return Ok(carrier),
         Ok(Err(close)) => close,
@@ -65,7 +68,7 @@ pub(crate) async fn greet(
         _ => None,
     };
     if let Some(refusal) = refusal {
-        shared.refusals.note(connection.remote_address(), refusal, &close.reason);
+        shared.refusals.note(door.seen_at(connection.remote_address()), refusal, &close.reason);
     }
     close.apply(&connection);
     Err(NotGreeted { close, by_peer })
@@ -73,6 +76,7 @@ pub(crate) async fn greet(
 
 async fn greet_now(
     shared: &Arc<Shared>,
+    door: &Door,
     connection: &Connection,
     id: NodeId,
     role: Role,
@@ -99,9 +103,8 @@ async fn greet_now(
     }
     send_resume(&mut greeting, &session.resume()).await?;
     let resume = receive_resume(&mut acks).await?;
-    let peer = Peer { node, role, name, address: connection.remote_address() };
-    let vitals = shared.vitals_at(connection.remote_address(), id);
-    let vital = Vital::new(vitals, shared, &session, connection, dialled_here)
+    let peer = Peer { node, role, name, address: door.seen_at(connection.remote_address()), transport: door.transport };
+    let vital = Vital::new(&door.vitals, shared, &session, connection, dialled_here)
         .ok_or_else(|| Close::new(codes::INTERNAL, "TLS gives no secret for signs of life"))?;
     let dialled_by_lower = dialled_here == (shared.me().id < id);
     match session.attach(connection, &vital, &peer, &resume, dialled_here, dialled_by_lower) {
@@ -111,7 +114,7 @@ async fn greet_now(
                 shared.events.drained(ticket);
             }
             let connection = connection.clone();
-            let watch = vitals.watch(&vital);
+            let watch = door.vitals.watch(&vital);
             Ok(Carrier { session, generation, dialled_here, connection, peer, watch, greeting, acks })
         }
         Err(NotAttached::Connection(close)) => Err(close),

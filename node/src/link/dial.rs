@@ -2,8 +2,10 @@
 
 use super::accept::certificate_of;
 use super::backoff::{Backoff, jittered};
+use super::connect::{self, NotConnected};
 use super::connection::{NotGreeted, greet};
-use super::endpoint::{SERVER_NAME, node_client};
+use super::door::{Door, Transport};
+use super::endpoint::node_client;
 use super::error::{LinkError, closed_by_peer, tls_alert};
 use super::limits::{BACKOFF_MIN, DIAL_TIMEOUT, IDLE_DIAL_TRIES, NEXT_ADDRESS_AFTER};
 use super::resolve::resolve;
@@ -12,7 +14,7 @@ use super::shared::Shared;
 use crate::identity::trust::verified_node;
 use odeon::NodeId;
 use odeon_convention::codes;
-use quinn::{ConnectError, Connection, ConnectionError};
+use quinn::{Connection, ConnectionError};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -123,12 +125,12 @@ async fn try_until_attached(shared: &Arc<Shared>, session: &Arc<Session>, way: &
 
 /// Dials once at every address. Gives the session that the connection carries.
 async fn dial(shared: &Arc<Shared>, address: &str, expect: Option<NodeId>) -> Result<Arc<Session>, LinkError> {
-    let connection = connect(shared, address, expect).await?;
+    let (door, connection) = connect(shared, address, expect).await?;
     let no_certificate = || unreachable(address, "it showed no certificate");
     let leaf = certificate_of(&connection).ok_or_else(no_certificate)?;
     // The handshake verified this very certificate.
     let name = verified_node(&leaf).map_err(|e| unreachable(address, e))?;
-    let carrier = greet(shared, connection, name.id, name.role, true).await.map_err(|not| match not {
+    let carrier = greet(shared, &door, connection, name.id, name.role, true).await.map_err(|not| match not {
         // Who is over is the one that was told so, which can be the peer as well.
         NotGreeted { close, by_peer: true } if close.code == codes::SUPERSEDED => LinkError::Superseded(shared.me()),
         NotGreeted { close, .. } => LinkError::Refused { code: close.code, reason: close.reason },
@@ -144,8 +146,12 @@ fn unreachable(address: &str, reason: impl ToString) -> LinkError {
 
 /// The first connection that is to be had at any of the addresses. Each has a moment for itself, in their order, before
 /// the next is tried beside it (as in RFC 8305).
-async fn connect(shared: &Arc<Shared>, address: &str, expect: Option<NodeId>) -> Result<Connection, LinkError> {
-    let local = shared.endpoint.local_addr().map_err(|_| LinkError::ShutDown)?;
+async fn connect(
+    shared: &Arc<Shared>,
+    address: &str,
+    expect: Option<NodeId>,
+) -> Result<(Arc<Door>, Connection), LinkError> {
+    let local = shared.door.endpoint.local_addr().map_err(|_| LinkError::ShutDown)?;
     let mut last = unreachable(address, format!("it has no address of the kind of {local}"));
     let can_be_dialled = |at: &SocketAddr| at.is_ipv4() == local.is_ipv4() || shared.relayed_to(*at, expect).is_some();
     let resolved = resolve(address).await.map_err(|reason| unreachable(address, reason))?;
@@ -174,24 +180,39 @@ async fn connect_at(
     address: String,
     remote: SocketAddr,
     expect: Option<NodeId>,
-) -> Result<Connection, LinkError> {
-    let endpoint = shared.relayed_to(remote, expect).map_or(&shared.endpoint, |relayed| &relayed.endpoint);
-    let config = node_client(&shared.identity, expect)?;
-    let connecting = endpoint.connect_with(config, remote, SERVER_NAME).map_err(|e| match e {
-        ConnectError::EndpointStopping => LinkError::ShutDown,
-        e => unreachable(&address, e),
-    })?;
-    match tokio::time::timeout(jittered(DIAL_TIMEOUT, 0.25), connecting).await {
-        Ok(Ok(connection)) => Ok(connection),
-        Ok(Err(e)) => Err(failed(&e).unwrap_or_else(|| unreachable(&address, e))),
-        Err(_) => Err(unreachable(&address, format!("no answer from {remote} in time"))),
-    }
+) -> Result<(Arc<Door>, Connection), LinkError> {
+    let client = node_client(&shared.identity, expect)?;
+    let within = jittered(DIAL_TIMEOUT, 0.25);
+    let tcp = shared.tcp.as_deref();
+    let connected = match (shared.relayed_to(remote, expect), tcp) {
+        (Some(relayed), _) => {
+            let endpoint = &relayed.door.endpoint;
+            let connected = connect::handshake(endpoint, &client, Transport::Relay, remote, within).await;
+            connected.map(|connection| (relayed.door.clone(), connection))
+        }
+        (None, Some(tcp)) if shared.tcp_only => {
+            let connected = connect::through_tcp(tcp, &client, remote).await;
+            connected.map(|connection| (tcp.door.clone(), connection))
+        }
+        (None, tcp) => {
+            let beside = tcp.map(|tcp| (tcp, &shared.habits));
+            let connected = connect::connect(&shared.door.endpoint, beside, &client, remote, within).await;
+            connected.map(|(connection, over)| {
+                let tcp = tcp.filter(|_| over == Transport::Tcp);
+                (tcp.map_or_else(|| shared.door.clone(), |tcp| tcp.door.clone()), connection)
+            })
+        }
+    };
+    connected.map_err(|not| match not {
+        NotConnected::ShutDown => LinkError::ShutDown,
+        NotConnected::Failed(e) => failed(&e).unwrap_or_else(|| unreachable(&address, e)),
+        NotConnected::Unreachable(reason) => unreachable(&address, reason),
+    })
 }
 
 /// What a failed handshake says about who is there.
 fn failed(error: &ConnectionError) -> Option<LinkError> {
     match error {
-        ConnectionError::LocallyClosed => Some(LinkError::ShutDown),
         ConnectionError::TransportError(e) => {
             let reason = format!("it is not the node that is meant: {}", e.reason);
             tls_alert(u64::from(e.code)).map(|_| LinkError::Refused { code: codes::IDENTITY, reason })

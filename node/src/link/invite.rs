@@ -4,6 +4,7 @@
 //! over is an ordinary token of one use, so how a node becomes a member stays in one place.
 
 use super::backoff::Backoff;
+use super::door::Transport;
 use super::endpoint::{SERVER_NAME, client, dialler, let_go_of_socket, transport};
 use super::error::{CLOSE_DONE, Close, LinkError, closed_by_peer, tls_alert};
 use super::limits::{ACCEPT_TIMEOUT, DIAL_TIMEOUT};
@@ -114,7 +115,7 @@ fn server(code: &InviteCode) -> Result<quinn::ServerConfig, InviteError> {
     config.send_tls13_tickets = 0;
     let crypto = QuicServerConfig::try_from(config).map_err(|e| tls(&e))?;
     let mut config = quinn::ServerConfig::with_crypto(Arc::new(crypto));
-    config.transport_config(transport(true, false));
+    config.transport_config(transport(true, false, Transport::Quic));
     Ok(config)
 }
 
@@ -147,7 +148,8 @@ async fn dial_once(address: &str, code: &InviteCode) -> Result<Waiting, InviteEr
     let (own, other) = (code.inviting_key()?, code.waiting_key()?);
     for remote in resolve(address).await.map_err(unreachable)? {
         let endpoint = dialler(remote)?;
-        let config = client(Expect::Key(other.id()), vec![own.certificate()?], own.private_key(), false)?;
+        let config = client(Expect::Key(other.id()), vec![own.certificate()?], own.private_key(), false)?
+            .quic(Transport::Quic)?;
         let connecting = endpoint.connect_with(config, remote, SERVER_NAME).map_err(|e| unreachable(e.to_string()))?;
         match tokio::time::timeout(DIAL_TIMEOUT, connecting).await {
             Ok(Ok(connection)) => return Ok(Waiting { endpoint, connection, address: address.to_owned() }),

@@ -113,6 +113,22 @@ pub(crate) const RELAY_PAIR_IDLE: Duration = Duration::from_secs(30);
 /// Peers of a node that only dials of which it is known which relay leads to them.
 pub(crate) const RELAYED_PEERS_MAX: usize = 4096;
 
+/// Bytes of one packet that a TCP connection carries.
+pub const TCP_PACKET_BYTES_MAX: usize = 16_000;
+/// Packets that wait to be written to one TCP connection; what comes then is dropped, and QUIC sends it again. As many
+/// wait for QUIC, of all connections together; TCP waits for those that follow.
+pub const TCP_WAITING_MAX: usize = 128;
+/// TCP connections that carry QUIC at most.
+pub const TCP_PIPES_MAX: usize = 16_384;
+/// A TCP connection on which nothing has come for this long is over: there would have been signs of life.
+pub(crate) const TCP_SILENT_MAX: Duration = Duration::from_secs(15);
+/// How long an address that was never reached is dialled over UDP alone, before it is dialled over TCP as well.
+pub(crate) const TCP_AFTER: Duration = Duration::from_secs(3);
+/// Tries over UDP alone without an answer, after which an address that was reached so before counts as any other.
+pub(crate) const UDP_SILENT_TRIES: u32 = 3;
+/// Addresses of which it is known which way led to them.
+pub(crate) const HABITS_MAX: usize = 4096;
+
 /// A refusal of the same kind from the same address is logged once in this time.
 pub(crate) const REFUSAL_LOG_PAUSE: Duration = Duration::from_secs(60);
 /// Addresses whose refusals are told apart at most.

@@ -14,6 +14,7 @@ pub(crate) use switch::Switch;
 pub(crate) use tunnel::Tunnel;
 
 use super::LinkError;
+use super::door::{Door, Transport};
 use super::endpoint::server;
 use super::socket::Watched;
 use super::vitals::Vitals;
@@ -41,10 +42,8 @@ fn node_at(address: SocketAddr) -> Option<NodeId> {
 
 /// What a node that only dials reaches others of its kind with.
 pub(crate) struct Relayed {
-    pub(crate) endpoint: quinn::Endpoint,
+    pub(crate) door: Arc<Door>,
     pub(crate) tunnel: Arc<Tunnel>,
-    /// Of what goes through the tunnel.
-    pub(crate) vitals: Arc<Vitals>,
 }
 
 impl Relayed {
@@ -54,10 +53,11 @@ impl Relayed {
         let socket = Arc::new(Watched::tunnelled(tunnel.clone(), vitals.clone()));
         let mut config = EndpointConfig::default();
         config.grease_quic_bit(false);
-        let server = server(identity, tokens)?;
+        let server = server(identity, tokens, Transport::Relay)?;
         let runtime = Arc::new(TokioRuntime);
         let endpoint = quinn::Endpoint::new_with_abstract_socket(config, Some(server), socket, runtime)
             .map_err(|e| LinkError::Listen { address: address_of(identity.node().id), reason: e.to_string() })?;
-        Ok(Self { endpoint, tunnel, vitals })
+        let door = Arc::new(Door { endpoint, vitals, transport: Transport::Relay });
+        Ok(Self { door, tunnel })
     }
 }

@@ -1,5 +1,6 @@
 //! One session: everything between this start of this node and one start of another, over however many connections.
 
+use super::door::Transport;
 use super::error::{CLOSE_AFRESH, CLOSE_DUPLICATE, Close};
 use super::greeting::Resume;
 use super::incoming::Incoming;
@@ -43,7 +44,8 @@ struct Link {
     current: Option<Current>,
     /// Where the peer can be dialled, as the driver says.
     address: Option<String>,
-    /// Where it was seen last. A node dials from the socket that it listens on, so this will do without an address.
+    /// Where it was seen last, if not over TCP. A node dials from the socket that it listens on, so this will do without
+    /// an address.
     seen_at: Option<SocketAddr>,
     /// Whether it lets nobody in who dials it.
     only_dials: bool,
@@ -130,7 +132,9 @@ impl Session {
         let generation = outgoing.generation;
         drop(outgoing);
         link.peer_number = resume.session;
-        link.seen_at = Some(peer.address);
+        if peer.transport != Transport::Tcp {
+            link.seen_at = Some(peer.address);
+        }
         let current = Current {
             connection: connection.clone(),
             vital: vital.clone(),

@@ -1,5 +1,7 @@
 //! What every task of the links shares.
 
+use super::connect::Habits;
+use super::door::{Door, Transport};
 use super::error::LinkError;
 use super::gate::Gate;
 use super::greeting::Hello;
@@ -8,13 +10,13 @@ use super::refusals::{Refusal, Refusals};
 use super::relay::{self, Relayed, Switch};
 use super::session::Session;
 use super::table::Table;
-use super::vitals::Vitals;
+use super::tcp::Tcp;
 use super::{Admission, LinkConfig, LinkEvents, endpoint};
 use crate::identity::{Identity, Tokens};
 use odeon::{NodeId, NodeRef};
 use odeon_convention::types::Role;
 use parking_lot::{Mutex, RwLock};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -24,9 +26,12 @@ pub(crate) struct Shared {
     pub(crate) tokens: Tokens,
     pub(crate) admission: Option<Arc<dyn Admission>>,
     pub(crate) events: Arc<dyn LinkEvents>,
-    pub(crate) endpoint: quinn::Endpoint,
-    /// Of its socket.
-    pub(crate) vitals: Arc<Vitals>,
+    pub(crate) door: Arc<Door>,
+    /// The way over TCP; none where the socket is shared.
+    pub(crate) tcp: Option<Arc<Tcp>>,
+    /// Whether UDP is not even tried.
+    pub(crate) tcp_only: bool,
+    pub(crate) habits: Habits,
     pub(crate) runtime: tokio::runtime::Handle,
     pub(crate) table: RwLock<Table>,
     pub(crate) gate: Gate,
@@ -41,7 +46,11 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(config: LinkConfig, events: Arc<dyn LinkEvents>) -> Result<Arc<Self>, LinkError> {
+    /// With the TCP socket that others dial, on a node that others dial.
+    pub(crate) fn new(
+        config: LinkConfig,
+        events: Arc<dyn LinkEvents>,
+    ) -> Result<(Arc<Self>, Option<TcpListener>), LinkError> {
         let refusals = Arc::new(Refusals::default());
         let noted = refusals.clone();
         let on_garbage = Box::new(move |source| {
@@ -49,15 +58,21 @@ impl Shared {
         });
         let leads = config.identity.role() == Role::Leader;
         let receive_bytes = if leads { SOCKET_RECEIVE_BYTES_LEADER } else { SOCKET_RECEIVE_BYTES };
-        let door = endpoint::node(config.listen, receive_bytes, &config.identity, &config.tokens, on_garbage)?;
+        let (socket, listener) = match config.outbound_only {
+            true => (endpoint::socket(config.listen, receive_bytes)?, None),
+            false => endpoint::sockets(config.listen, receive_bytes).map(|(udp, tcp)| (udp, Some(tcp)))?,
+        };
+        let (endpoint, vitals) = endpoint::node(socket, &config.identity, &config.tokens, on_garbage)?;
+        let door = Door { endpoint, vitals, transport: Transport::Quic };
         let relayed = config.outbound_only.then(|| Relayed::new(&config.identity, &config.tokens)).transpose()?;
-        Ok(Self::over(door, config, relayed, refusals, events))
+        let tcp = Some(Arc::new(Tcp::of_node(&config.identity, &config.tokens)?));
+        Ok((Self::over(door, config, (tcp, relayed), refusals, events), listener))
     }
 
     pub(crate) fn over(
-        (endpoint, vitals): (quinn::Endpoint, Arc<Vitals>),
+        door: Door,
         config: LinkConfig,
-        relayed: Option<Relayed>,
+        (tcp, relayed): (Option<Arc<Tcp>>, Option<Relayed>),
         refusals: Arc<Refusals>,
         events: Arc<dyn LinkEvents>,
     ) -> Arc<Self> {
@@ -69,8 +84,10 @@ impl Shared {
             tokens: config.tokens,
             admission: config.admission,
             events,
-            endpoint,
-            vitals,
+            door: Arc::new(door),
+            tcp,
+            tcp_only: config.tcp_only,
+            habits: Habits::default(),
             runtime: tokio::runtime::Handle::current(),
             table: RwLock::default(),
             gate: Gate::default(),
@@ -112,11 +129,6 @@ impl Shared {
         let signs = std::mem::take(&mut *self.signs.lock());
         let live = signs.into_iter().filter(|(session, _)| !session.incoming.lane(0).is_over());
         self.events.signs(live.map(|(session, body)| (session.peer, body)).collect());
-    }
-
-    /// What looks after the connection with a node that is seen at an address.
-    pub(crate) fn vitals_at(&self, address: SocketAddr, node: NodeId) -> &Arc<Vitals> {
-        self.relayed_to(address, Some(node)).map_or(&self.vitals, |relayed| &relayed.vitals)
     }
 
     /// The way through relays, when that is where an address leads.

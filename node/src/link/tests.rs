@@ -5,6 +5,7 @@ mod joining;
 mod living;
 mod refusing;
 mod relaying;
+mod tcp;
 
 use super::*;
 use crate::identity::{DataFolder, Token, TokenEntry, join};
@@ -167,16 +168,33 @@ fn start_as(
     record: Arc<Record>,
     counts_only: bool,
 ) -> Node {
+    let change = |config: &mut LinkConfig| (config.outbound_only, config.listen) = (outbound_only, listen);
+    start_by(identity, dir, record, counts_only, change)
+}
+
+fn start_with(identity: Identity, dir: Arc<TempDir>, change: impl FnOnce(&mut LinkConfig)) -> Node {
+    start_by(identity, dir, Arc::default(), false, change)
+}
+
+fn start_by(
+    identity: Identity,
+    dir: Arc<TempDir>,
+    record: Arc<Record>,
+    counts_only: bool,
+    change: impl FnOnce(&mut LinkConfig),
+) -> Node {
     let identity = Arc::new(identity);
     let seen = Recorder::new(counts_only);
-    let config = LinkConfig {
-        listen,
+    let mut config = LinkConfig {
+        listen: ([127, 0, 0, 1], 0).into(),
         identity: identity.clone(),
         name: format!("{:?}", identity.role()),
         tokens: record.tokens.clone(),
         admission: (identity.role() == Role::Leader).then(|| record.clone() as Arc<dyn Admission>),
-        outbound_only,
+        outbound_only: false,
+        tcp_only: false,
     };
+    change(&mut config);
     let links = Links::start(config, seen.clone()).expect("a free port");
     let listen = links.local_addr().expect("an address").to_string();
     *record.leaders.lock() = vec![LeaderAt { node: identity.node().id, listen }];
@@ -217,7 +235,7 @@ impl Node {
     async fn member_that(&self, counts_only: bool) -> Node {
         let dir = tempfile::tempdir().expect("a folder");
         let folder = DataFolder::open(dir.path()).expect("a folder");
-        let joined = join(folder, &self.token(Role::Member, Some(1), 60), "m").await.expect("a good token");
+        let joined = join(folder, &self.token(Role::Member, Some(1), 60), "m", false).await.expect("a good token");
         start(joined.identity, Arc::new(dir), Arc::default(), counts_only)
     }
 
@@ -225,7 +243,7 @@ impl Node {
     async fn member_that_only_dials(&self, counts_only: bool) -> (Node, Keep) {
         let dir = tempfile::tempdir().expect("a folder");
         let folder = DataFolder::open(dir.path()).expect("a folder");
-        let joined = join(folder, &self.token(Role::Member, Some(1), 60), "m").await.expect("a good token");
+        let joined = join(folder, &self.token(Role::Member, Some(1), 60), "m", false).await.expect("a good token");
         let listen = ([127, 0, 0, 1], 0).into();
         let member = start_as(true, listen, joined.identity, Arc::new(dir), Arc::default(), counts_only);
         let keep = member.links.keep(self.address(), Some(self.node().id));

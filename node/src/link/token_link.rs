@@ -1,9 +1,12 @@
 //! A connection that a token authenticates: a joiner's, or an operator's.
 
-use super::endpoint::{SERVER_NAME, dialler, token_client};
+use super::connect::{self, Habits, NotConnected};
+use super::door::Transport;
+use super::endpoint::{dialler, token_client};
 use super::error::{CLOSE_DONE, Close, closed_by_peer};
 use super::limits::DIAL_TIMEOUT;
 use super::resolve::resolve;
+use super::tcp::Tcp;
 use crate::identity::{IdentityError, JoinError, Token, TokenKey};
 use odeon_convention::codes;
 use quinn::{Connection, ConnectionError, Endpoint, RecvStream, SendStream};
@@ -12,16 +15,33 @@ use std::net::SocketAddr;
 /// A connection to a leader that a token authenticates. Dropping it closes it.
 #[derive(Debug)]
 pub struct TokenLink {
-    /// Its own socket; none where it is shared.
-    endpoint: Option<Endpoint>,
+    /// Its own sockets; none where they are shared.
+    own: Option<Own>,
     connection: Connection,
     address: String,
 }
 
+/// What the bearer of a token dials through.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Through<'a> {
+    /// A socket that others use as well.
+    Shared(&'a Endpoint),
+    /// Sockets of its own: UDP, and TCP where that gets no answer.
+    Own,
+    /// TCP of its own.
+    OwnTcp,
+}
+
+#[derive(Debug)]
+struct Own {
+    udp: Endpoint,
+    tcp: Tcp,
+    over: Transport,
+}
+
 impl TokenLink {
     /// Dials the leaders of the token, one after the other: one of them may not know the token yet, or any more.
-    /// From a socket that others use as well, or one of its own.
-    pub(crate) async fn connect(token: &Token, from: Option<&Endpoint>) -> Result<Self, JoinError> {
+    pub(crate) async fn connect(token: &Token, through: Through<'_>) -> Result<Self, JoinError> {
         let key = TokenKey::from_secret(&token.secret)?;
         let (mut reasons, mut refused) = (Vec::new(), None);
         for address in &token.addresses {
@@ -33,7 +53,7 @@ impl TokenLink {
                 }
             };
             for remote in remotes {
-                match Self::dial(token, &key, address, remote, from).await {
+                match Self::dial(token, &key, address, remote, through).await {
                     Ok(link) => return Ok(link),
                     Err(JoinError::Unreachable { reason, .. }) => reasons.push(reason),
                     Err(e) => refused = Some(e),
@@ -51,21 +71,40 @@ impl TokenLink {
         key: &TokenKey,
         address: &str,
         remote: SocketAddr,
-        from: Option<&Endpoint>,
+        through: Through<'_>,
     ) -> Result<Self, JoinError> {
         let unreachable = |reason: String| JoinError::Unreachable { addresses: address.to_owned(), reason };
-        let own = match from {
-            Some(_) => None,
-            None => Some(dialler(remote).map_err(|e| unreachable(e.to_string()))?),
-        };
-        let Some(endpoint) = from.or(own.as_ref()) else { return Err(unreachable("no socket".into())) };
         let tls = |e: super::LinkError| IdentityError::Certificate(e.to_string());
-        let config = token_client(token.ca_digest, key.certificate()?, key.private_key()).map_err(tls)?;
-        let connecting = endpoint.connect_with(config, remote, SERVER_NAME).map_err(|e| unreachable(e.to_string()))?;
-        match tokio::time::timeout(DIAL_TIMEOUT, connecting).await {
-            Ok(Ok(connection)) => Ok(Self { endpoint: own, connection, address: address.to_owned() }),
-            Ok(Err(e)) => Err(failure(address, &e).unwrap_or_else(|| unreachable(e.to_string()))),
-            Err(_) => Err(unreachable(format!("no answer from {remote} within {} s", DIAL_TIMEOUT.as_secs()))),
+        let client = token_client(token.ca_digest, key.certificate()?, key.private_key()).map_err(tls)?;
+        let mut own = match through {
+            Through::Shared(_) => None,
+            Through::Own | Through::OwnTcp => {
+                let udp = dialler(remote).map_err(|e| unreachable(e.to_string()))?;
+                let tcp = Tcp::dialling().map_err(|e| unreachable(e.to_string()))?;
+                Some(Own { udp, tcp, over: Transport::Quic })
+            }
+        };
+        let connected = match (through, &mut own) {
+            (Through::Shared(udp), _) => connect::handshake(udp, &client, Transport::Quic, remote, DIAL_TIMEOUT).await,
+            (Through::OwnTcp, Some(own)) => {
+                own.over = Transport::Tcp;
+                connect::through_tcp(&own.tcp, &client, remote).await
+            }
+            (_, Some(own)) => {
+                let beside = Some((&own.tcp, &Habits::default()));
+                let connected = connect::connect(&own.udp, beside, &client, remote, DIAL_TIMEOUT).await;
+                connected.map(|(connection, over)| {
+                    own.over = over;
+                    connection
+                })
+            }
+            (_, None) => Err(NotConnected::ShutDown),
+        };
+        match connected {
+            Ok(connection) => Ok(Self { own, connection, address: address.to_owned() }),
+            Err(NotConnected::Failed(e)) => Err(failure(address, &e).unwrap_or_else(|| unreachable(e.to_string()))),
+            Err(NotConnected::Unreachable(reason)) => Err(unreachable(reason)),
+            Err(NotConnected::ShutDown) => Err(unreachable("the socket is closed".to_owned())),
         }
     }
 
@@ -102,7 +141,8 @@ impl TokenLink {
     /// socket lives on and tells it by itself.
     pub async fn close(&self) {
         Close::new(CLOSE_DONE, "done").apply(&self.connection);
-        if let Some(endpoint) = &self.endpoint {
+        if let Some(own) = &self.own {
+            let endpoint = if own.over == Transport::Tcp { &own.tcp.door.endpoint } else { &own.udp };
             endpoint.wait_idle().await;
         }
     }
@@ -138,8 +178,8 @@ fn failure(address: &str, error: &ConnectionError) -> Option<JoinError> {
 pub async fn connect_operator(address: Option<&str>, token: &Token) -> Result<TokenLink, JoinError> {
     match address {
         Some(address) => {
-            TokenLink::connect(&Token { addresses: vec![address.to_owned()], ..token.clone() }, None).await
+            TokenLink::connect(&Token { addresses: vec![address.to_owned()], ..token.clone() }, Through::Own).await
         }
-        None => TokenLink::connect(token, None).await,
+        None => TokenLink::connect(token, Through::Own).await,
     }
 }

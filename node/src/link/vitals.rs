@@ -104,6 +104,14 @@ impl Vitals {
         Ok(())
     }
 
+    /// Ends the connections with an address to which nothing leads any more.
+    pub(crate) fn cut_off(&self, address: SocketAddr) {
+        let all: Vec<Arc<Vital>> = self.all.read().values().cloned().collect();
+        for vital in all.iter().filter(|vital| vital.connection.remote_address() == address) {
+            Close::new(CLOSE_DONE, "the way to the peer is gone").apply(&vital.connection);
+        }
+    }
+
     fn send(&self, destination: SocketAddr, src_ip: Option<IpAddr>, contents: &[u8]) {
         // Another one follows.
         let _ = self.socket.try_send(&Transmit { destination, ecn: None, contents, segment_size: None, src_ip });

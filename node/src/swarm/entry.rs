@@ -42,6 +42,7 @@ impl Entry {
             tokens: Tokens::default(),
             admission: None,
             outbound_only: false,
+            tcp_only: false,
         };
         let links = Links::dialling((self.socket, self.vitals), config, ear.clone());
         ear.attach(links.clone());

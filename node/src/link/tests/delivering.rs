@@ -28,7 +28,7 @@ fn connection_of(node: &Node, peer: &Node) -> Option<usize> {
 
 /// Waits until the two have one connection, the same on both sides, and names it.
 async fn settled(a: &Node, b: &Node) -> [Option<usize>; 2] {
-    let one = |node: &Node| node.links.0.endpoint.open_connections() == 1;
+    let one = |node: &Node| node.links.0.door.endpoint.open_connections() == 1;
     let wait = async {
         loop {
             let both = [connection_of(a, b), connection_of(b, a)];
@@ -154,7 +154,7 @@ async fn two_nodes_that_dial_each_other_at_once_end_with_one_connection() {
         a.seen.until("the other's frame", |s| s.messages.len() == 1).await;
         b.seen.until("the other's frame", |s| s.messages.len() == 1).await;
         let one = async {
-            while a.links.0.endpoint.open_connections() != 1 || b.links.0.endpoint.open_connections() != 1 {
+            while a.links.0.door.endpoint.open_connections() != 1 || b.links.0.door.endpoint.open_connections() != 1 {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };

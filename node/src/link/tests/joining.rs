@@ -17,7 +17,7 @@ async fn refusal_of(link: &TokenLink) -> JoinError {
 async fn try_join(token: &Token) -> JoinError {
     let dir = tempfile::tempdir().expect("a folder");
     let folder = DataFolder::open(dir.path()).expect("a folder");
-    let error = join(folder.clone(), token, "m").await.expect_err("a bad token");
+    let error = join(folder.clone(), token, "m", false).await.expect_err("a bad token");
     assert!(!folder.has_identity(), "a refused join leaves no identity");
     error
 }
@@ -52,7 +52,7 @@ async fn unknown_expired_and_used_up_tokens_are_told_so_and_counted() {
     assert_eq!(try_join(&leader.token(Role::Member, None, -1)).await.code(), codes::TOKEN_EXPIRED);
     let once = leader.token(Role::Member, Some(1), 60);
     let dir = tempfile::tempdir().expect("a folder");
-    join(DataFolder::open(dir.path()).expect("a folder"), &once, "m").await.expect("its first use");
+    join(DataFolder::open(dir.path()).expect("a folder"), &once, "m", false).await.expect("its first use");
     assert_eq!(try_join(&once).await.code(), codes::TOKEN_USED_UP);
     for refusal in [Refusal::UnknownCertificate, Refusal::Expired, Refusal::TokenUsedUp] {
         assert_eq!(leader.links.stats().refused.get(&refusal), Some(&1), "{refusal:?}");
@@ -67,7 +67,10 @@ async fn of_many_who_use_a_one_time_token_at_once_one_gets_in() {
         let token = token.clone();
         tokio::spawn(async move {
             let dir = tempfile::tempdir().expect("a folder");
-            join(DataFolder::open(dir.path()).expect("a folder"), &token, "m").await.map(|_| ()).map_err(|e| e.code())
+            join(DataFolder::open(dir.path()).expect("a folder"), &token, "m", false)
+                .await
+                .map(|_| ())
+                .map_err(|e| e.code())
         })
     });
     let mut results = Vec::new();

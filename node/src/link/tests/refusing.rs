@@ -12,7 +12,8 @@ async fn still_works(leader: &Node) {
 
 /// A bare connection that the certificate of `identity` authenticates.
 async fn dial_as(identity: &Identity, to: &Node) -> (quinn::Endpoint, quinn::Connection) {
-    let config = endpoint::node_client(identity, Some(to.node().id)).expect("TLS");
+    let client = endpoint::node_client(identity, Some(to.node().id)).expect("TLS");
+    let config = client.quic(Transport::Quic).expect("TLS");
     let remote = to.links.local_addr().expect("an address");
     let endpoint = endpoint::dialler(remote).expect("a port");
     let connection = endpoint.connect_with(config, remote, endpoint::SERVER_NAME).expect("a try").await;
@@ -64,6 +65,7 @@ async fn a_certificate_of_another_convention_is_turned_away() {
         stranger.identity.private_key(),
         false,
     );
+    let config = config.and_then(|client| client.quic(Transport::Quic));
     let remote = leader.links.local_addr().expect("an address");
     let dialler = endpoint::dialler(remote).expect("a port");
     let connecting = dialler.connect_with(config.expect("TLS"), remote, endpoint::SERVER_NAME).expect("a try");
@@ -183,7 +185,7 @@ async fn a_connection_that_its_first_datagram_closes_does_not_keep_the_port_afte
     leader.refused(Refusal::HandshakeFailed).await;
     // QUIC has no timer for it but that of a connection that is idle. Should it end by itself one day, this is not needed.
     tokio::time::sleep(Duration::from_secs(1)).await;
-    assert_eq!(leader.links.0.endpoint.open_connections(), 1);
+    assert_eq!(leader.links.0.door.endpoint.open_connections(), 1);
     leader.links.shutdown().await;
     drop(leader);
     endpoint::can_listen(to).expect("the port is free");
