@@ -44,7 +44,7 @@ pub(crate) struct Silent {
 impl Leases {
     pub(crate) fn new(lease_ms: Millis, renew_every_ms: Millis) -> Self {
         let grace_ms = lease_ms.min(renew_every_ms.saturating_mul(2));
-        let ask_after_ms = lease_ms.min(renew_every_ms.saturating_add(renew_every_ms / 4));
+        let ask_after_ms = lease_ms.min(renew_every_ms.saturating_add(renew_every_ms / 8));
         Self { lease_ms, ask_after_ms, grace_ms, tick_at: 0, queue: BTreeSet::new(), held: BTreeMap::new() }
     }
 
@@ -153,11 +153,11 @@ mod tests {
         let mut asked = Vec::new();
         while let Some(at) = leases.next().filter(|at| *at < 6_000) {
             asked.extend(leases.silent(at).late.into_iter().map(|id| (at, id)));
-            if at == 1_250 {
+            if at == 1_125 {
                 leases.renew(B, 2_000);
             }
         }
-        assert_eq!(asked, [(1_250, A), (1_250, B), (3_250, B)]);
+        assert_eq!(asked, [(1_125, A), (1_125, B), (3_125, B)]);
     }
 
     #[test]

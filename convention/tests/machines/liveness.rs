@@ -29,7 +29,7 @@ fn a_silent_member_is_gone_when_its_lease_is_over_and_everyone_hears_of_it_once(
 fn a_member_whose_renewals_are_lost_is_asked_and_lives_by_its_answer() {
     let mut scene = Scene::of(2);
     for _ in 0..5 {
-        assert_eq!(scene.pass(3_000, &[node(2)]), [send(node(1), ToMember::Ping)]);
+        assert_eq!(scene.pass(3_500, &[node(2)]), [send(node(1), ToMember::Ping)]);
         assert_eq!(scene.say(node(1), ToLeader::Pong { load: Load::default() }), []);
     }
 }

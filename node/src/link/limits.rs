@@ -58,10 +58,14 @@ pub(crate) const BACKOFF_MAX: Duration = Duration::from_secs(3);
 /// Tries of a member-to-member dial while there is nothing to deliver.
 pub(crate) const IDLE_DIAL_TRIES: u32 = 6;
 
-/// Connections are looked at once a second. After so many looks without a sign a dialler gives one.
-pub(crate) const SIGN_EVERY_LOOKS: u32 = 3;
-/// A connection that was silent for more looks than this is gone.
-pub(crate) const SILENT_LOOKS_MAX: u32 = 6;
+/// Connections are looked at once a second. After so many looks without a sign a dialler gives one: a member's renewals,
+/// which are more frequent, are signs too.
+pub(crate) const SIGN_EVERY_LOOKS: u32 = 4;
+/// One in so many signs wants an answer, as long as there are answers.
+pub(crate) const SIGNS_AN_ANSWER: u64 = 2;
+/// A connection that was silent for more looks than this is gone. An answer is due every eight at the latest; one that is
+/// lost is noticed by then, and QUIC heard in its place.
+pub(crate) const SILENT_LOOKS_MAX: u32 = 9;
 /// How long signs that carry something wait for others, to be given to the driver together.
 pub(crate) const SIGNS_TOGETHER: Duration = Duration::from_millis(50);
 /// How long a socket of so many connections or more receives nothing after only signs came: what QUIC gets next may be

@@ -5,6 +5,7 @@ use ring::hmac;
 /// Bytes that a sign may carry for the driver.
 pub(crate) const BODY_BYTES_MAX: usize = 64;
 /// Their first byte tells a sign and its answer from QUIC, of which no datagram begins with less than 64 (RFC 9443).
+const WORD: u8 = 0x0c;
 const SIGN: u8 = 0x0d;
 const ANSWER: u8 = 0x0e;
 const HEADER_BYTES: usize = 1 + 8 + 8;
@@ -16,6 +17,9 @@ const SECRET_LABEL: &[u8] = b"EXPORTER-odeon-signs";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
+    /// A sign that wants no answer.
+    Word,
+    /// One that wants an answer.
     Sign,
     /// It has the number of the sign that it answers.
     Answer,
@@ -42,12 +46,13 @@ pub(crate) struct Seal {
 
 /// Whether a datagram is not one of QUIC.
 pub(crate) fn is_beside_quic(datagram: &[u8]) -> bool {
-    matches!(datagram.first(), Some(&(SIGN | ANSWER)))
+    matches!(datagram.first(), Some(&(WORD | SIGN | ANSWER)))
 }
 
 impl<'a> Sign<'a> {
     pub(crate) fn parse(datagram: &'a [u8]) -> Option<Self> {
         let kind = match *datagram.first()? {
+            WORD => Kind::Word,
             SIGN => Kind::Sign,
             ANSWER => Kind::Answer,
             _ => return None,
@@ -83,7 +88,11 @@ impl Seal {
             return None;
         }
         let mut datagram = Vec::with_capacity(HEADER_BYTES + body.len() + TAG_BYTES);
-        datagram.push(if kind == Kind::Sign { SIGN } else { ANSWER });
+        datagram.push(match kind {
+            Kind::Word => WORD,
+            Kind::Sign => SIGN,
+            Kind::Answer => ANSWER,
+        });
         datagram.extend_from_slice(&self.id.to_be_bytes());
         datagram.extend_from_slice(&number.to_be_bytes());
         datagram.extend_from_slice(body);
@@ -112,11 +121,10 @@ mod tests {
         fn a_sign_is_read_as_it_was_written_and_no_changed_byte_passes(
             body in prop::collection::vec(any::<u8>(), 0..=BODY_BYTES_MAX),
             number: u64,
-            answer: bool,
+            kind in prop::sample::select(vec![Kind::Word, Kind::Sign, Kind::Answer]),
             at: prop::sample::Index,
             with in 1..=255_u8,
         ) {
-            let kind = if answer { Kind::Answer } else { Kind::Sign };
             let mut datagram = seal(1).write(kind, number, &body).expect("a body that fits");
             let sign = Sign::parse(&datagram).expect("a sign");
             prop_assert_eq!((sign.kind, sign.id, sign.number, sign.body), (kind, seal(1).id, number, &body[..]));

@@ -4,7 +4,7 @@
 //! look a second at all connections of a socket stands for the timers of each.
 
 use super::error::{CLOSE_DONE, Close};
-use super::limits::{SIGN_EVERY_LOOKS, SILENT_LOOKS_MAX};
+use super::limits::{SIGN_EVERY_LOOKS, SIGNS_AN_ANSWER, SILENT_LOOKS_MAX};
 use super::session::Session;
 use super::shared::Shared;
 use super::sign::{Kind, Seal, Sign};
@@ -21,7 +21,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// After so many silent looks a dialler has QUIC ask, lest its peer has forgotten the connection.
 const ASK_PEER_AFTER_LOOKS: u32 = 2;
 /// After so many silent looks QUIC is asked whether it heard something: signs may be filtered where QUIC is not.
-const ASK_QUIC_AFTER_LOOKS: u32 = 3;
+const ASK_QUIC_AFTER_LOOKS: u32 = 4;
 /// The body of an answer to a sign that came from elsewhere than QUIC knows.
 const MOVED: &[u8] = &[1];
 
@@ -41,8 +41,10 @@ pub(crate) struct Vital {
     dialled_here: bool,
     mine: Seal,
     peers: Seal,
-    /// Signs that were given, and the last one that was answered.
+    /// Signs that were given, the last one that wants an answer, the one before that, and the last that was answered.
     given: AtomicU64,
+    asked: AtomicU64,
+    asked_before: AtomicU64,
     answered: AtomicU64,
     /// The last sign that was taken.
     taken: AtomicU64,
@@ -95,7 +97,7 @@ impl Vitals {
         }
         match sign.kind {
             Kind::Answer => vital.take_answer(&sign),
-            Kind::Sign => {
+            Kind::Word | Kind::Sign => {
                 if let Some(answer) = vital.take_sign(&sign, from) {
                     self.send(from, to, &answer);
                 }
@@ -183,6 +185,8 @@ impl Vital {
             mine,
             peers,
             given: AtomicU64::new(0),
+            asked: AtomicU64::new(0),
+            asked_before: AtomicU64::new(0),
             answered: AtomicU64::new(0),
             taken: AtomicU64::new(0),
             rested: AtomicU32::new(0),
@@ -191,14 +195,22 @@ impl Vital {
         }))
     }
 
-    /// Gives a sign. Whether those before it were answered comes back; of the last one, that may be late.
+    /// Gives a sign. Whether those that want an answer have one comes back; that of the last may be late.
     pub(crate) fn give(&self, body: &[u8]) -> bool {
-        let earlier = self.given.fetch_add(1, Ordering::Relaxed);
+        let number = self.given.fetch_add(1, Ordering::Relaxed) + 1;
         self.rested.store(0, Ordering::Relaxed);
-        if let (Some(vitals), Some(sign)) = (self.vitals.upgrade(), self.mine.write(Kind::Sign, earlier + 1, body)) {
+        let answered_in_time = self.answered.load(Ordering::Relaxed) >= self.asked_before.load(Ordering::Relaxed);
+        let asked = self.asked.load(Ordering::Relaxed);
+        let asks = asked == 0 || self.is_unanswered() || number >= asked + SIGNS_AN_ANSWER;
+        let kind = if asks { Kind::Sign } else { Kind::Word };
+        if kind == Kind::Sign {
+            self.asked_before.store(asked, Ordering::Relaxed);
+            self.asked.store(number, Ordering::Relaxed);
+        }
+        if let (Some(vitals), Some(sign)) = (self.vitals.upgrade(), self.mine.write(kind, number, body)) {
             vitals.send(self.connection.remote_address(), self.connection.local_ip(), &sign);
         }
-        self.answered.load(Ordering::Relaxed) + 1 >= earlier
+        answered_in_time
     }
 
     /// Signs that were given here, and answers that came.
@@ -213,7 +225,7 @@ impl Vital {
     }
 
     fn is_unanswered(&self) -> bool {
-        self.answered.load(Ordering::Relaxed) < self.given.load(Ordering::Relaxed)
+        self.answered.load(Ordering::Relaxed) < self.asked.load(Ordering::Relaxed)
     }
 
     /// Has QUIC send something that a peer acknowledges, or that one which has forgotten the connection resets.
@@ -223,7 +235,7 @@ impl Vital {
     }
 
     fn take_answer(&self, sign: &Sign<'_>) {
-        if sign.number > self.given.load(Ordering::Relaxed) {
+        if sign.number > self.asked.load(Ordering::Relaxed) {
             return;
         }
         if self.answered.fetch_max(sign.number, Ordering::Relaxed) < sign.number {
@@ -234,7 +246,7 @@ impl Vital {
         }
     }
 
-    /// The answer; none to a sign that was taken before, or that a later one has overtaken.
+    /// The answer, to one that wants it; none to a sign that was taken before, or that a later one has overtaken.
     fn take_sign(&self, sign: &Sign<'_>, from: SocketAddr) -> Option<Vec<u8>> {
         if self.taken.fetch_max(sign.number, Ordering::Relaxed) >= sign.number {
             return None;
@@ -244,6 +256,9 @@ impl Vital {
             && let (Some(owner), Some(session)) = (self.owner.upgrade(), self.session.upgrade())
         {
             owner.take_sign(session, sign.body);
+        }
+        if sign.kind == Kind::Word {
+            return None;
         }
         let moved = !self.dialled_here && from != self.connection.remote_address();
         self.mine.write(Kind::Answer, sign.number, if moved { MOVED } else { &[] })

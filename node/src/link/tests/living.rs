@@ -118,17 +118,21 @@ async fn a_peer_from_which_nothing_comes_any_more_is_gone_on_both_sides() {
 async fn where_only_quic_gets_through_links_live_and_signs_arrive() {
     let (leader, member, network, _keep) = apart().await;
     network.let_through(QUIC_ONLY);
-    // Of the first ones nobody can know yet.
-    for _ in 0..2 {
-        member.links.send_sign(leader.node(), b"lost".to_vec()).expect("a connection");
+    // Of the first ones nobody can know yet: one in two wants an answer, and that may be late.
+    let mut lost = 0;
+    while leader.seen.seen.lock().control.is_empty() {
+        member.links.send_sign(leader.node(), b"early".to_vec()).expect("a connection");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        lost += 1;
     }
+    assert!((3..=4).contains(&lost), "number {lost} arrived");
     for n in 0..10 {
         member.links.send_sign(leader.node(), vec![n]).expect("a connection");
         leader.seen.until("the sign", |s| s.control.last() == Some(&vec![n])).await;
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
     assert!(leader.seen.seen.lock().down.is_empty() && member.seen.seen.lock().down.is_empty());
-    assert!(!leader.seen.seen.lock().control.contains(&b"lost".to_vec()));
+    assert_eq!(leader.seen.seen.lock().control.len(), 11);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
