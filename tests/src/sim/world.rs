@@ -675,7 +675,9 @@ impl World {
                 let back = self.random.within(500, 3_000);
                 self.end_node(node, back);
             }
-            member::Effect::Explained { .. }
+            member::Effect::News { .. }
+            | member::Effect::WatchRefused { .. }
+            | member::Effect::Explained { .. }
             | member::Effect::Located { .. }
             | member::Effect::Reach { .. }
             | member::Effect::Joined { .. } => {}
