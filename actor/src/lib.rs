@@ -128,3 +128,8 @@ pub use odeon_macros::require_capability;
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+/// So does that in the page about watching.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/notifications.md")]
+struct Notifications;

@@ -47,6 +47,8 @@ fn native_and_wasm_actors_are_told_of_each_join_change_loss_and_image_once_also_
     assert_eq!(node, "home");
     let (imaged, node) = cluster.node("home").create(&["test-guest", "Watcher", "--on", "home"]);
     assert_eq!(node, "home");
+    let (at_leader, _) = cluster.leader().create(&["Watcher"]);
+    cluster.leader().ask(&at_leader, "watch");
     let watchers = [linked, imaged];
     for watcher in &watchers {
         assert_eq!(texts(&cluster.node("home").json(&["ask", watcher, "watch"])), Vec::<String>::new());
@@ -68,6 +70,12 @@ fn native_and_wasm_actors_are_told_of_each_join_change_loss_and_image_once_also_
     cluster.node_mut("far").restart().unwrap();
     until_told(cluster.node("home"), &watchers, "joined far#2: nursery");
 
+    // Of actors at the leader itself the same is true.
+    for what in ["joined home#1", "joined far#1", "changed far#1", "available hello", "lost far#1", "joined far#2"] {
+        until_told(cluster.leader(), std::slice::from_ref(&at_leader), what);
+    }
+    let all = told(cluster.leader(), &at_leader, "");
+    assert_eq!(all.len(), 8, "with joined leader#1 and available test-guest, each once: {all:#?}");
     cluster.node_mut("leader").kill();
     cluster.node_mut("leader").restart().unwrap();
     for name in ["home", "far"] {
@@ -99,18 +107,18 @@ fn native_and_wasm_actors_are_told_of_each_join_change_loss_and_image_once_also_
     }
 
     // One that begins later is told what is there now, and nothing of what was.
-    let (later, _) = cluster.node("home").create(&["Watcher"]);
-    cluster.node("home").ask(&later, "watch");
+    let later = [cluster.node("home").create(&["Watcher"]).0];
+    cluster.node("home").ask(&later[0], "watch");
     for what in ["joined leader#2: ", "joined home#1: ", "joined far#2: nursery", "available test-guest 1.0.0: "] {
-        until_told(cluster.node("home"), &[later.clone()], what);
+        until_told(cluster.node("home"), &later, what);
     }
-    assert_eq!(told(cluster.node("home"), &later, "").len(), 4);
+    assert_eq!(told(cluster.node("home"), &later[0], "").len(), 4);
 
     // One that has ended it is told nothing more, while the others are.
-    cluster.node("home").ask(&later, "unwatch");
+    cluster.node("home").ask(&later[0], "unwatch");
     cluster.node("far").run(&["capability", "set", "gpu=3"]).ok();
     until_told(cluster.node("home"), &watchers, "changed far#2: gpu=Some(Integer(3))");
-    assert_eq!(told(cluster.node("home"), &later, "").len(), 4);
+    assert_eq!(told(cluster.node("home"), &later[0], "").len(), 4);
     assert_eq!(cluster.node_mut("far").terminate().unwrap(), 0);
     until_told(cluster.node("home"), &watchers, "lost far#2: it left");
     for watcher in &watchers {
