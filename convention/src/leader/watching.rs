@@ -165,7 +165,7 @@ impl Leader {
         let mut last_image = None;
         match next {
             Next::Member(mut last) => {
-                for (id, registration) in after_of(&self.facts.registered, last).filter(|_| wants.members) {
+                for (id, registration) in after_of(&self.facts.registered, last).take_while(|_| wants.members) {
                     if told.add(Item::Member(member_entry(registration))).is_some() {
                         return (told, Some(Next::Member(last)));
                     }
