@@ -3,7 +3,7 @@
 use crate::definition::Definition;
 use crate::host::{CreateRequest, Host, Level};
 use crate::message::AnyMessage;
-use crate::{ActorType, Address, Message};
+use crate::{ActorType, Address, Message, Topic};
 use odeon_capabilities::{CapabilityMap, Requirements, Value};
 use std::sync::Arc;
 use std::time::Duration;
@@ -95,6 +95,47 @@ impl Context {
     /// Removes a capability of the node that hosts this actor.
     pub fn remove_capability(&self, key: impl Into<String>) {
         self.host.update_capability(key.into(), None);
+    }
+
+    /// Asks to be told of a topic: of what is there now, then of every change once, until [`Context::unwatch`] or the
+    /// actor's exit. The messages come from the actor's own address. Asked again, nothing is different.
+    ///
+    /// A system on its own (the bases `simple` and `threads`) is in no convention: nothing ever comes, and that is no
+    /// error.
+    ///
+    /// ```
+    /// use odeon::{Context, MemberJoined, MemberLost, Topic, actor};
+    ///
+    /// #[derive(Default)]
+    /// struct Census {
+    ///     there: Vec<String>,
+    /// }
+    ///
+    /// #[actor]
+    /// impl Census {
+    ///     #[handler]
+    ///     fn begin(&mut self, _: &String, cx: &mut Context) {
+    ///         cx.watch(Topic::Members);
+    ///     }
+    ///
+    ///     #[handler]
+    ///     fn joined(&mut self, member: &MemberJoined, _: &mut Context) {
+    ///         self.there.push(member.name.clone());
+    ///     }
+    ///
+    ///     #[handler]
+    ///     fn lost(&mut self, member: &MemberLost, _: &mut Context) {
+    ///         self.there.retain(|name| *name != member.name);
+    ///     }
+    /// }
+    /// ```
+    pub fn watch(&self, topic: Topic) {
+        self.host.watch(topic, true);
+    }
+
+    /// Asks not to be told of a topic any more. What is in the mailbox already still comes.
+    pub fn unwatch(&self, topic: Topic) {
+        self.host.watch(topic, false);
     }
 
     /// Logs a line that carries this actor's address; warnings and errors reach the leader.

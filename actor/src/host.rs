@@ -1,8 +1,8 @@
 //! The seam between an actor and whatever runs it: a base in this process, or the node outside a wasm instance.
 
-use crate::Address;
 use crate::definition::Definition;
 use crate::message::AnyMessage;
+use crate::{Address, Topic};
 use odeon_capabilities::{CapabilityMap, Requirements, Value};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -30,6 +30,8 @@ pub trait Host: Send + Sync {
     fn capabilities(&self) -> Arc<CapabilityMap>;
     /// Changes (or with `None` removes) a capability of the node that hosts the actor.
     fn update_capability(&self, key: String, value: Option<Value>);
+    /// Begins or ends to tell the actor of a topic.
+    fn watch(&self, topic: Topic, on: bool);
     /// Logs a line in the actor's name.
     fn log(&self, level: Level, message: &str);
 }

@@ -23,6 +23,7 @@ mod failure;
 pub mod guest;
 pub mod host;
 mod message;
+mod notification;
 #[cfg(all(feature = "system", not(target_family = "wasm")))]
 pub mod system;
 mod system_message;
@@ -34,6 +35,7 @@ pub use definition::{Definition, Registry};
 pub use failure::Failure;
 pub use host::Level;
 pub use message::{AnyMessage, EncodeError, Encoded, Message, UNTYPED};
+pub use notification::{ImageAvailable, ImageUnavailable, MemberChanged, MemberJoined, MemberLost, Topic};
 pub use odeon_capabilities::{CapabilityMap, Requirements, Value};
 pub use system_message::{ActorExitRequest, ChildActorExited, PoisonMessage, WakeupMessage};
 
@@ -126,3 +128,8 @@ pub use odeon_macros::require_capability;
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+/// So does that in the page about watching.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/notifications.md")]
+struct Notifications;

@@ -1,6 +1,7 @@
 //! The messages that an actor system itself sends. Every actor is free to ignore any of them.
 
 use crate::message::Encoded;
+use crate::notification::{ImageAvailable, ImageUnavailable, MemberChanged, MemberJoined, MemberLost};
 use crate::{Address, Message};
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +14,7 @@ macro_rules! system_messages {
 }
 
 system_messages!(ActorExitRequest, ChildActorExited, PoisonMessage, WakeupMessage);
+system_messages!(MemberJoined, MemberLost, MemberChanged, ImageAvailable, ImageUnavailable);
 
 /// Asks an actor to exit: it is handed this message, and destroyed once its handler returns, however it returns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,7 +5,7 @@
 use odeon::host::{CreateRequest, Host, Level};
 use odeon::{
     Actor, ActorType, Address, AnyMessage, CapabilityMap, CapabilityView, Context, Failure, Incarnation, Message,
-    NodeId, NodeRef, Requirements, Value, actor,
+    NodeId, NodeRef, Requirements, Topic, Value, actor,
 };
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -100,6 +100,7 @@ impl Host for NoHost {
         Arc::default()
     }
     fn update_capability(&self, _: String, _: Option<Value>) {}
+    fn watch(&self, _: Topic, _: bool) {}
     fn log(&self, _: Level, _: &str) {}
 }
 

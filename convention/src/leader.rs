@@ -16,6 +16,7 @@ mod reads;
 mod registration;
 mod survey;
 mod tokens;
+mod watching;
 
 pub use facts::{Facts, FactsError};
 pub use machine::{Leader, LeaderConfig};

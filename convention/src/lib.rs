@@ -16,4 +16,5 @@ pub mod placement;
 mod random;
 pub mod record;
 pub mod types;
+pub mod watching;
 pub mod wire;

@@ -73,6 +73,15 @@ pub const SOURCES_MAX: usize = 4;
 /// Changes of members' capabilities that operators wait for at once.
 pub const CHANGES_WAITING_MAX: usize = 1_024;
 
+/// Members or images that a watching member is told of in one word.
+pub const WATCHED_TOGETHER_MAX: usize = 256;
+/// Bytes of what it is told of in one word, if that is more than one member.
+pub const WATCHED_BYTES_MAX: usize = 512 * 1024;
+/// Members of which a watching member keeps a copy; of more its actors are not told.
+pub const WATCHED_MEMBERS_MAX: usize = 65_536;
+/// Topics that the actors of one node watch at once, each counted for each actor.
+pub const WATCHERS_MAX: usize = 4_096;
+
 /// Answers of actors' own checks that are remembered.
 pub const MEMO_ENTRIES_MAX: usize = 65_536;
 /// Bytes of the keys and values that these answers depend on; many times the largest capability map.

@@ -8,12 +8,14 @@ mod hosting;
 mod link;
 mod machine;
 mod state;
+mod watching;
 
 pub use machine::{Member, MemberConfig};
 
 use crate::types::{CheckOutcome, CreateOutcome, CreateSpec, Explanation, ImageInfo, Load, RequestId, SourceHash};
+use crate::watching::News;
 use crate::wire::{LeaderAt, ToLeader, ToMember};
-use odeon::{Address, NodeId, NodeRef};
+use odeon::{Address, NodeId, NodeRef, Topic};
 use odeon_capabilities::Delta;
 use serde::{Deserialize, Serialize};
 
@@ -88,6 +90,15 @@ pub enum Input {
         address: Address,
         /// Its global name.
         global_name: Option<String>,
+    },
+    /// An actor here asks to be told of a topic, or not any more. Its exit ends that as well.
+    Watch {
+        /// Who.
+        by: Address,
+        /// Of what.
+        topic: Topic,
+        /// Whether it is to be told.
+        on: bool,
     },
     /// How much this node has to do.
     LoadChanged {
@@ -177,6 +188,20 @@ pub enum Effect {
     ImageUnloaded {
         /// Which.
         hash: SourceHash,
+    },
+    /// Tell actors here something that they watch.
+    News {
+        /// Whom.
+        to: Vec<Address>,
+        /// What, in this order.
+        news: Vec<News>,
+    },
+    /// An actor here cannot be told: too many are.
+    WatchRefused {
+        /// Who.
+        by: Address,
+        /// For people to read.
+        reason: String,
     },
     /// Where a node can be dialled; none when no such node lives.
     Located {

@@ -3,6 +3,7 @@
 
 use crate::limits;
 use crate::types::{CreateOutcome, CreateSpec, Explanation, ImageInfo, Load, NodeFacts, RequestId, SourceHash};
+use crate::watching::Watched;
 use odeon::{Address, NodeId, NodeRef};
 use odeon_capabilities::Delta;
 use serde::de::DeserializeOwned;
@@ -106,6 +107,21 @@ pub enum ToLeader {
     Pong {
         /// How much the member has to do.
         load: Load,
+    },
+    /// Actors here want to know who is in the convention and which images there are: a listing, page by page, and
+    /// every change from now on. Takes the place of what was watched before.
+    Watch {
+        /// Counted up by the member.
+        watch: u64,
+        /// Whether it wants to know of members.
+        members: bool,
+        /// Whether it wants to know of images. With neither it is told no more.
+        images: bool,
+    },
+    /// The next page of the listing.
+    WatchNext {
+        /// What is watched.
+        watch: u64,
     },
 }
 
@@ -212,6 +228,8 @@ pub enum ToMember {
         /// Where it can be dialled.
         listen: String,
     },
+    /// A part of what the member watches.
+    Watched(Box<Watched>),
 }
 
 /// How a placement on one member ended.

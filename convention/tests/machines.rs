@@ -28,5 +28,7 @@ mod reaching;
 mod registering;
 #[path = "machines/restart.rs"]
 mod restart;
+#[path = "machines/watching.rs"]
+mod watching;
 #[path = "machines/wire.rs"]
 mod wire;

@@ -274,6 +274,12 @@ impl Driver {
 
     fn take_kept(&mut self) {
         let kept = self.means.hosting.take_kept();
+        for (by, topic, on) in kept.watches.into_words() {
+            // The exit of one that is gone may have been told already.
+            if !on || self.means.hosting.system().status(by).is_some() {
+                self.take_part(member::Input::Watch { by, topic, on });
+            }
+        }
         for (address, global_name) in kept.exits {
             self.take_part(member::Input::Exited { address, global_name });
         }

@@ -13,6 +13,7 @@ mod outside;
 mod receiving;
 mod routes;
 mod sending;
+mod watching;
 
 pub(crate) use asking::AskOutcome;
 pub(crate) use checks::Checks;
@@ -33,6 +34,7 @@ use routes::{Located, Nodes, Promise, Promises, Waiting};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use tokio::sync::{Notify, mpsc};
+use watching::Watches;
 
 /// Tickets of this module have their highest bit set, those of links have not.
 const OWN_TICKET: u64 = 1 << 63;
@@ -40,13 +42,15 @@ const OWN_TICKET: u64 = 1 << 63;
 /// What waits for a reply to an ask: the reply, or the fact that nobody is there.
 type AskEnd = tokio::sync::oneshot::Sender<AskOutcome>;
 
-/// What the driver must learn however busy it is: bounded by the number of actors and of capability keys.
+/// What the driver must learn however busy it is: bounded by the number of actors, of topics and of capability keys.
 #[derive(Default)]
 pub(crate) struct Kept {
     /// Actors that are gone, with their global names.
     pub(crate) exits: Vec<(Address, Option<String>)>,
     /// What actors changed of the node's capabilities, the last word on each key.
     pub(crate) capabilities: Delta,
+    /// What actors want to be told of, or not any more.
+    pub(crate) watches: Watches,
 }
 
 /// What actors of this node can reach.

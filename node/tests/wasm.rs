@@ -6,7 +6,7 @@ mod engine;
 #[path = "wasm/recorder.rs"]
 mod recorder;
 
-use odeon::{ActorExitRequest, AnyMessage, Definition, Encoded, Level, Requirements, Value};
+use odeon::{ActorExitRequest, AnyMessage, Definition, Encoded, Level, Requirements, Topic, Value};
 use odeon_node::wasm::{WasmError, WasmLimits, WasmRuntime};
 use recorder::{Recorder, View, actor_of};
 use std::fs;
@@ -95,6 +95,7 @@ fn everything_that_a_context_offers_reaches_the_host() {
     let payload = wakeups[1].1.as_ref().unwrap();
     assert_eq!((wakeups[1].0, payload.get::<String>().unwrap().as_str()), (Duration::from_secs(1), "payload"));
     assert_eq!(recorder.updates(), [("busy".into(), Some(Value::from(true))), ("idle".into(), None)]);
+    assert_eq!(recorder.watched(), [(Topic::Members, true), (Topic::Images, false)]);
     assert_eq!(recorder.exits(), 1);
 }
 
@@ -282,7 +283,7 @@ fn compiled_code_is_taken_from_the_cache_in_a_folder_of_ours_alone() {
     assert_eq!(fresh(&HELLO).unwrap().len(), 3);
     assert_eq!(fs::metadata(&file).unwrap().modified().unwrap(), first, "it was compiled again");
     // The same name with other code never yields the first code's actors.
-    assert_eq!(fresh(&ROGUES).unwrap().len(), 8);
+    assert_eq!(fresh(&ROGUES).unwrap().len(), 9);
     assert_eq!(fresh(&HELLO).unwrap().len(), 3);
     let runtime = WasmRuntime::new(&code, limits()).unwrap();
     runtime.forget(HASH);

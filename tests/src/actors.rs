@@ -1,5 +1,10 @@
 //! Actors that the tests of real nodes link in: they show what happened to them when they are asked.
 
+#[path = "../guest/src/watcher.rs"]
+mod watcher;
+
+pub use watcher::Watcher;
+
 use odeon::{
     Address, CapabilityView, ChildActorExited, Context, Failure, Message, Registry, Requirements, Value, WakeupMessage,
     actor,
@@ -18,6 +23,7 @@ pub fn registry() -> Registry {
         .with::<Digger>()
         .with::<PanickingCheck>()
         .with::<EndlessCheck>()
+        .with::<Watcher>()
 }
 
 /// Makes a [`Keeper`] create a child.

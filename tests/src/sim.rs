@@ -63,6 +63,8 @@ pub struct Report {
     pub lost: u64,
     pub delayed: u64,
     pub declared_gone: u64,
+    /// Times that an actor was told something that it watches.
+    pub news: u64,
     /// A digest of everything that was seen, in order: equal for equal seeds.
     pub digest: u64,
 }

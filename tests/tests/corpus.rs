@@ -6,7 +6,7 @@
 mod targets;
 
 use odeon_capabilities::Expression;
-use odeon_convention::wire::{ToLeader, Word, decode};
+use odeon_convention::wire::{ToLeader, ToMember, Word, decode};
 use odeon_sourceauth::{AllowedSigners, Image, Manifest, Signature};
 use std::path::PathBuf;
 
@@ -42,10 +42,11 @@ fn the_seeds_get_past_the_first_look_of_what_they_are_for() {
         Signature::parse(signature).unwrap();
         assert_eq!(AllowedSigners::parse(signers).unwrap().signers().len(), 2, "{seed}");
     }
-    for seed in ["create", "placed", "register", "renew"] {
+    for seed in ["create", "placed", "register", "renew", "watch"] {
         decode::<ToLeader>(&bytes("wire", seed)).unwrap();
     }
-    for seed in ["word-create", "word-placed", "word-register", "word-renew"] {
+    decode::<ToMember>(&bytes("wire", "watched")).unwrap();
+    for seed in ["word-create", "word-placed", "word-register", "word-renew", "word-watch", "word-watched"] {
         decode::<Word>(&bytes("wire", seed)).unwrap();
     }
     for seed in ["any-key", "comparisons", "lists-and-maps"] {

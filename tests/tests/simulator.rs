@@ -97,6 +97,7 @@ fn tame(report: &Report) -> Option<&'static str> {
         ("lost messages", report.lost > 100),
         ("delayed messages", report.delayed > 100),
         ("declarations of death", report.declared_gone > 0),
+        ("news for those who watch", report.news > 500),
     ];
     happened.into_iter().find(|(_, it_did)| !it_did).map(|(what, _)| what)
 }
@@ -125,7 +126,8 @@ fn notices(broken: Broken, expected: &[&str]) {
 
 #[test]
 fn answering_before_a_record_is_durable_is_noticed() {
-    notices(Broken::AnswerBeforeCommit, &["answers are durable", "gone is true and told once"]);
+    let durable = ["answers are durable", "gone is true and told once", "news is told once and true"];
+    notices(Broken::AnswerBeforeCommit, &durable);
 }
 
 #[test]
@@ -151,4 +153,14 @@ fn hosting_what_a_check_refuses_is_noticed() {
 #[test]
 fn losing_answers_is_noticed() {
     notices(Broken::LoseAnswers, &["progress once the faults stop"]);
+}
+
+#[test]
+fn telling_twice_what_an_actor_watches_is_noticed() {
+    notices(Broken::TellNewsTwice, &["news is told once and true"]);
+}
+
+#[test]
+fn losing_what_an_actor_watches_is_noticed() {
+    notices(Broken::LoseNews, &["news is told once and true"]);
 }

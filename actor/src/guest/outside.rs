@@ -2,7 +2,7 @@
 
 use super::bindings::odeon::actor::{host, types};
 use crate::host::{CreateRequest, Host, Level};
-use crate::{Address, AnyMessage, CapabilityMap, Encoded, Value};
+use crate::{Address, AnyMessage, CapabilityMap, Encoded, Topic, Value};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,6 +49,15 @@ impl Host for Outside {
             Ok(value) => host::update_capability(&key, value.as_deref()),
             Err(error) => super::fail(format!("a capability that cannot be encoded: {error}")),
         }
+    }
+
+    fn watch(&self, topic: Topic, on: bool) {
+        let topic = match topic {
+            Topic::Members => types::Topic::Members,
+            Topic::Capabilities => types::Topic::Capabilities,
+            Topic::Images => types::Topic::Images,
+        };
+        host::watch(topic, on);
     }
 
     fn log(&self, level: Level, message: &str) {

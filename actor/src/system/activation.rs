@@ -6,9 +6,23 @@ use super::family::End;
 use super::mailbox::{ActorState, Mail};
 use crate::host::{Host, Level};
 use crate::message::Encoded;
-use crate::{ActorExitRequest, AnyMessage, Context, Failure, Message, PoisonMessage};
+use crate::{
+    ActorExitRequest, AnyMessage, ChildActorExited, Context, Failure, ImageAvailable, ImageUnavailable, MemberChanged,
+    MemberJoined, MemberLost, Message, PoisonMessage,
+};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+
+/// What the system itself tells: nobody needs to hear that an actor failed on it.
+const UNANSWERED: [&str; 7] = [
+    PoisonMessage::NAME,
+    ChildActorExited::NAME,
+    MemberJoined::NAME,
+    MemberLost::NAME,
+    MemberChanged::NAME,
+    ImageAvailable::NAME,
+    ImageUnavailable::NAME,
+];
 
 impl Cell {
     /// Handles up to `messages_max` messages. Says whether the actor wants another turn.
@@ -107,10 +121,10 @@ impl Cell {
         }
     }
 
-    /// Tells the sender that its message failed twice. A poison message that fails ends there, and of a child
-    /// that is gone nobody needs to hear.
+    /// Tells the sender that its message failed twice. A poison message that fails ends there, as does whatever
+    /// else the system itself tells.
     fn poison(&self, mail: &Mail, failure: &Failure) {
-        if [PoisonMessage::NAME, crate::ChildActorExited::NAME].contains(&mail.message.name()) {
+        if UNANSWERED.contains(&mail.message.name()) {
             return;
         }
         let mut details = failure.to_string();

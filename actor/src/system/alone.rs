@@ -6,7 +6,7 @@ use super::caught::caught;
 use super::outside::{Envelope, Exit, Outside, Pressure, Resolution};
 use crate::definition::{Definition, Registry};
 use crate::host::{CreateRequest, Level};
-use crate::{Address, CapabilityMap, CapabilityView, Requirements, Value};
+use crate::{Address, CapabilityMap, CapabilityView, Requirements, Topic, Value};
 use odeon_capabilities::{Delta, MapError};
 use parking_lot::RwLock;
 use std::sync::Arc;
@@ -150,6 +150,9 @@ impl Outside for Alone {
             self.log(by, "capability", None, Level::Warn, &format!("not changed: {error}"));
         }
     }
+
+    /// It is in no convention: nobody joins or leaves, and no image comes or goes.
+    fn watch(&self, _: Address, _: Topic, _: bool) {}
 
     fn log(&self, by: Address, actor: &str, _: Option<&str>, level: Level, message: &str) {
         if level >= self.log_level {

@@ -10,7 +10,7 @@ use super::outside::{Envelope, Exit, Pressure};
 use super::pressure::Pressed;
 use crate::definition::Definition;
 use crate::host::{CreateRequest, Host, Level};
-use crate::{Actor, Address, AnyMessage, CapabilityMap, Failure, Value};
+use crate::{Actor, Address, AnyMessage, CapabilityMap, Failure, Topic, Value};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -165,6 +165,10 @@ impl Host for Cell {
 
     fn update_capability(&self, key: String, value: Option<Value>) {
         self.core.outside.update_capability(self.address, key, value);
+    }
+
+    fn watch(&self, topic: Topic, on: bool) {
+        self.core.outside.watch(self.address, topic, on);
     }
 
     fn log(&self, level: Level, message: &str) {

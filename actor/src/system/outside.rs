@@ -3,7 +3,7 @@
 use crate::definition::Definition;
 use crate::host::{CreateRequest, Level};
 use crate::message::AnyMessage;
-use crate::{Address, CapabilityMap, Value};
+use crate::{Address, CapabilityMap, Topic, Value};
 use std::sync::Arc;
 
 /// A message on its way.
@@ -80,6 +80,8 @@ pub trait Outside: Send + Sync + 'static {
     fn capabilities(&self) -> Arc<CapabilityMap>;
     /// An actor of this system changes a capability of the node.
     fn update_capability(&self, by: Address, key: String, value: Option<Value>);
+    /// An actor of this system asks to be told of a topic, or not any more. Its exit ends that as well.
+    fn watch(&self, by: Address, topic: Topic, on: bool);
     /// An actor of this system logs a line. `image` is its image.
     fn log(&self, by: Address, actor: &str, image: Option<&str>, level: Level, message: &str);
 }

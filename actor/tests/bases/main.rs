@@ -11,3 +11,4 @@ mod program;
 mod rig;
 mod stress;
 mod wakeups;
+mod watching;

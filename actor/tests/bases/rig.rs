@@ -4,7 +4,7 @@ use odeon::host::{CreateRequest, Level};
 use odeon::system::{Envelope, Exit, Outside, Pressure, Resolution, Spawn, System};
 use odeon::{
     Actor, Address, AnyMessage, CapabilityMap, Context, Definition, Failure, Incarnation, Message, NodeId, NodeRef,
-    Value,
+    Topic, Value,
 };
 use std::collections::BTreeMap;
 use std::ops::Deref;
@@ -62,6 +62,7 @@ pub(crate) struct Notes {
     pub(crate) sent: Mutex<Vec<Envelope>>,
     pub(crate) dead: Mutex<Vec<Envelope>>,
     pub(crate) exits: Mutex<Vec<Exit>>,
+    pub(crate) watched: Mutex<Vec<(Address, Topic, bool)>>,
     pub(crate) logs: Mutex<Vec<(Level, String)>>,
     /// The ticket that whoever sends to the outside gets; none while it is 0.
     pub(crate) ticket: AtomicU64,
@@ -103,6 +104,10 @@ impl Outside for Notes {
     }
 
     fn update_capability(&self, _: Address, _: String, _: Option<Value>) {}
+
+    fn watch(&self, by: Address, topic: Topic, on: bool) {
+        self.watched.lock().unwrap().push((by, topic, on));
+    }
 
     fn log(&self, _: Address, _: &str, _: Option<&str>, level: Level, message: &str) {
         self.logs.lock().unwrap().push((level, message.to_owned()));

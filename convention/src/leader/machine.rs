@@ -7,6 +7,7 @@ use super::memo::Verdicts;
 use super::outbox::Outbox;
 use super::peers::{Peer, Peers};
 use super::survey::Checks;
+use super::watching::Watchers;
 use super::{Answer, Effect, Input, MemberState, Operation};
 use crate::limits;
 use crate::liveness::Leases;
@@ -64,6 +65,7 @@ pub struct Leader {
     pub(super) verdicts: Verdicts,
     pub(super) selector: Selector,
     pub(super) changes: Changes,
+    pub(super) watchers: Watchers,
     pub(super) dropped: u64,
 }
 
@@ -89,6 +91,7 @@ impl Leader {
             verdicts: Verdicts::default(),
             selector: Selector::new(limits::SELECTIONS_MAX),
             changes: Changes::default(),
+            watchers: Watchers::default(),
             dropped: 0,
         }
     }
@@ -111,6 +114,7 @@ impl Leader {
     }
 
     fn apply(&mut self, record: Record) {
+        self.watchers.note(&record);
         let about = match &record {
             Record::NodeRegistered { node, .. } | Record::NodeGone { node, .. } => Some(node.id),
             _ => None,
@@ -150,10 +154,16 @@ impl Leader {
             Input::Group { leaders } => self.regroup(leaders),
             Input::Received { from, message } => self.received(from, message, now),
             Input::Operation { ticket, operation } => self.operate(ticket, operation, now),
-            Input::Committed { index } => self.outbox.commit(index),
+            Input::Committed { index } => self.committed(index),
             Input::Checked { ticket, outcome } => self.checked(ticket, outcome, now),
             Input::Timer => self.expire(now),
         }
+    }
+
+    /// Words that waited for these records leave, and those follow who watch what they changed.
+    fn committed(&mut self, index: u64) {
+        self.outbox.commit(index);
+        self.tell_watchers();
     }
 
     /// The next thing to do.
@@ -194,6 +204,8 @@ impl Leader {
             ToLeader::Leave => self.left(from, now),
             ToLeader::GroupFreed { group, request } => self.group_freed(from, &group, request),
             ToLeader::Draining { draining } => self.draining_changed(from, draining, now),
+            ToLeader::Watch { watch, members, images } => self.watch(from, watch, members, images),
+            ToLeader::WatchNext { watch } => self.watch_next(from, watch),
         }
     }
 

@@ -99,6 +99,7 @@ impl Leader {
         let groups = facts.hosted.iter().filter_map(|h| h.distinct.clone().map(|group| (group, h.request)));
         peer.groups = groups.collect();
         self.leases.renew(from.id, now);
+        self.watchers.forget(from.id);
         self.peers.returned(from.id);
         self.enter(from, MemberState::Alive, "it registered", now);
         self.tell_leaders();
@@ -313,6 +314,7 @@ impl Leader {
         self.persist(Record::NodeGone { node, left: ending == Ending::Left });
         let linked = self.peers.live.remove(&node.id).is_some_and(|p| p.connected);
         self.leases.forget(node.id);
+        self.watchers.forget(node.id);
         self.awaited.remove(&node.id);
         if linked && ending != Ending::Left {
             self.outbox.after_facts(Effect::Close { node, reason: reason.to_owned() });

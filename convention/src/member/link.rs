@@ -155,7 +155,11 @@ impl Member {
     }
 
     pub(super) fn member_gone(&mut self, node: NodeRef, reason: String) {
-        if node != self.me && self.gone.learn(node) {
+        if node == self.me {
+            return;
+        }
+        self.watched_gone(node, &reason);
+        if self.gone.learn(node) {
             self.effects.push_back(Effect::MemberGone { node, reason });
         }
     }

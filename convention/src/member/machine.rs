@@ -1,6 +1,7 @@
 //! The member itself: its state, its verbs, and the match over what can happen to it.
 
 use super::state::{Ask, Gone, Images, Job, Link, Placements};
+use super::watching::Watching;
 use super::{Effect, Input};
 use crate::limits;
 use crate::random::Random;
@@ -58,6 +59,7 @@ pub struct Member {
     pub(super) placements: Placements,
     pub(super) gone: Gone,
     pub(super) images: Images,
+    pub(super) watching: Watching,
 }
 
 impl Member {
@@ -87,6 +89,7 @@ impl Member {
             placements: Placements::default(),
             gone: Gone::default(),
             images,
+            watching: Watching::default(),
         }
     }
 
@@ -124,7 +127,11 @@ impl Member {
             Input::ImageLost { hash } => self.image_lost(hash),
             Input::Launched { request, result } => self.launched(request, result, now),
             Input::ChangeCapabilities { delta } => self.change_capabilities(&delta, false, now),
-            Input::Exited { address, global_name } => self.exited(address, global_name),
+            Input::Exited { address, global_name } => {
+                self.watcher_gone(address);
+                self.exited(address, global_name);
+            }
+            Input::Watch { by, topic, on } => self.watch(by, topic, on),
             Input::LoadChanged { load } => self.facts.load = load,
             Input::Locate { node } => self.locate(node, now),
             Input::Drain { draining } => self.drain(draining, now),
@@ -147,6 +154,7 @@ impl Member {
                     self.member_gone(node, "it is gone, as the leader knows".to_owned());
                 }
                 self.ask_all(now);
+                self.watch_anew();
             }
             ToMember::RegistrationRefused { code, reason } => self.refused(from, code, reason, now),
             ToMember::RegisterAgain => self.register_again(now),
@@ -164,6 +172,7 @@ impl Member {
             ToMember::Located { node, at } => self.located(node, at),
             ToMember::Ping => self.tell(ToLeader::Pong { load: self.facts.load }),
             ToMember::Reach { node, listen } => self.reach(node, listen),
+            ToMember::Watched(told) => self.watched(from, *told),
         }
     }
 

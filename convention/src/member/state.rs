@@ -250,6 +250,10 @@ impl Gone {
         }
         true
     }
+
+    pub(super) fn knows(&self, node: NodeRef) -> bool {
+        self.highest.get(&node.id).is_some_and(|known| *known >= node.incarnation)
+    }
 }
 
 /// What is known of images.

@@ -133,7 +133,10 @@ impl Scene {
     }
 
     pub(crate) fn admit(&mut self, node: NodeRef, claims: Option<&[&str]>) {
-        let fact = token(node.id.0[0], None, claims);
+        self.admit_with(token(node.id.0[0], None, claims), node);
+    }
+
+    pub(crate) fn admit_with(&mut self, fact: TokenFact, node: NodeRef) {
         let id = fact.id;
         self.operate(Operation::CreateToken(fact));
         self.operate(Operation::Admit { token: id, node: node.id, now_unix_s: 1 });

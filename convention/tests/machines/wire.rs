@@ -3,6 +3,7 @@
 use crate::scene::{address, facts, image, named, node, request};
 use odeon_convention::limits;
 use odeon_convention::types::{CreateSpec, Hosted, Load, NodeFacts};
+use odeon_convention::watching::{ImageEntry, MemberEntry, Part, Watched};
 use odeon_convention::wire::{CodecError, PlaceOutcome, ToLeader, ToMember, decode, encode};
 use proptest::prelude::*;
 
@@ -33,12 +34,41 @@ fn some_message() -> impl Strategy<Value = ToLeader> {
         }),
         (any::<u8>(), ".{0,20}").prop_map(|(n, group)| ToLeader::GroupFreed { group, request: request(n, 1) }),
         any::<bool>().prop_map(|draining| ToLeader::Draining { draining }),
+        (any::<u64>(), any::<bool>(), any::<bool>()).prop_map(|(watch, members, images)| ToLeader::Watch {
+            watch,
+            members,
+            images
+        }),
+        any::<u64>().prop_map(|watch| ToLeader::WatchNext { watch }),
         ".{0,40}"
             .prop_map(|reason| ToLeader::Placed { request: request(1, 2), outcome: PlaceOutcome::Refused { reason } }),
     ]
 }
 
+fn some_watched() -> impl Strategy<Value = ToMember> {
+    let part = prop_oneof![Just(Part::Page), Just(Part::LastPage), Just(Part::Change)];
+    (any::<u64>(), any::<u64>(), part, any::<u8>(), ".{0,20}").prop_map(|(watch, number, part, n, text)| {
+        let facts = facts(n, &[("db", true.into()), ("zone", text.as_str().into())]);
+        let NodeFacts { name, listen, capabilities, .. } = facts;
+        let members = vec![MemberEntry { node: node(n), name, listen, capabilities }];
+        let hash = image(n, "1").hash;
+        let images = vec![ImageEntry { hash, name: text, version: "1.0.0".to_owned() }];
+        ToMember::Watched(Box::new(Watched { watch, number, part, members, images, unavailable: vec![hash] }))
+    })
+}
+
 proptest! {
+    #[test]
+    fn what_a_watching_member_is_told_is_read_back_and_a_damaged_one_harms_nobody(
+        message in some_watched(), at: usize, with: u8,
+    ) {
+        let mut bytes = encode(&message).unwrap();
+        prop_assert_eq!(decode::<ToMember>(&bytes), Ok(message));
+        let at = at % bytes.len();
+        bytes[at] ^= with;
+        let _ = decode::<ToMember>(&bytes);
+    }
+
     #[test]
     fn a_message_is_read_back_as_it_was(message in some_message()) {
         let bytes = encode(&message).unwrap();

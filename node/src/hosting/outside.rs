@@ -8,7 +8,7 @@ use super::{AskOutcome, Hosting};
 use crate::driver::Event;
 use odeon::host::{CreateRequest, Level};
 use odeon::system::{Envelope, Exit, Outside, Pressure, Resolution};
-use odeon::{Address, CapabilityMap, Value};
+use odeon::{Address, CapabilityMap, Topic, Value};
 use odeon_capabilities::{Matcher, limits};
 use odeon_convention::types::{CheckVerdict, CreateSpec, Placement, SourceHash};
 use std::sync::atomic::Ordering;
@@ -54,6 +54,12 @@ impl Outside for Outpost {
     fn update_capability(&self, by: Address, key: String, value: Option<Value>) {
         if let Some(hosting) = self.0.upgrade() {
             hosting.update_capability(by, key, value);
+        }
+    }
+
+    fn watch(&self, by: Address, topic: Topic, on: bool) {
+        if let Some(hosting) = self.0.upgrade() {
+            hosting.watch(by, topic, on);
         }
     }
 

@@ -142,6 +142,8 @@ impl Seat {
             | Effect::CapabilitiesChanged(_)
             | Effect::Draining { .. }
             | Effect::ImageUnloaded { .. }
+            | Effect::News { .. }
+            | Effect::WatchRefused { .. }
             | Effect::Left => {}
         }
     }

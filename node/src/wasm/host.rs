@@ -3,7 +3,7 @@
 use super::bindings::odeon::actor::{host, types};
 use super::guest::{Breach, Guest, Phase, reason, size};
 use super::limits::{DEPTH_MAX, MESSAGE_NAME_BYTES_MAX};
-use odeon::{ADDRESS_BYTES, Address, AnyMessage, Encoded, Level};
+use odeon::{ADDRESS_BYTES, Address, AnyMessage, Encoded, Level, Topic};
 use odeon_capabilities::limits::KEY_BYTES_MAX;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -60,6 +60,17 @@ impl host::Host for Guest {
         check_key(&key)?;
         let value = value.map(|value| decode(&value, "a capability")).transpose()?;
         self.host("update-capability")?.update_capability(key, value);
+        Ok(())
+    }
+
+    fn watch(&mut self, topic: types::Topic, on: bool) -> Result<()> {
+        self.spend(0)?;
+        let topic = match topic {
+            types::Topic::Members => Topic::Members,
+            types::Topic::Capabilities => Topic::Capabilities,
+            types::Topic::Images => Topic::Images,
+        };
+        self.host("watch")?.watch(topic, on);
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use odeon::host::{CreateRequest, Host};
 use odeon::{
     Actor, Address, AnyMessage, CapabilityMap, CapabilityView, Context, Failure, Incarnation, Level, NodeId, NodeRef,
-    Value,
+    Topic, Value,
 };
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -22,6 +22,7 @@ struct Records {
     created: Vec<CreateRequest>,
     wakeups: Vec<(Duration, Option<AnyMessage>)>,
     updates: Vec<(String, Option<Value>)>,
+    watched: Vec<(Topic, bool)>,
     lines: Vec<(Level, String)>,
     exits: usize,
     capabilities: CapabilityMap,
@@ -66,6 +67,10 @@ impl Recorder {
         self.0.lock().unwrap().updates.clone()
     }
 
+    pub(crate) fn watched(&self) -> Vec<(Topic, bool)> {
+        self.0.lock().unwrap().watched.clone()
+    }
+
     pub(crate) fn lines(&self) -> Vec<(Level, String)> {
         self.0.lock().unwrap().lines.clone()
     }
@@ -104,6 +109,10 @@ impl Host for Recorder {
 
     fn update_capability(&self, key: String, value: Option<Value>) {
         self.0.lock().unwrap().updates.push((key, value));
+    }
+
+    fn watch(&self, topic: Topic, on: bool) {
+        self.0.lock().unwrap().watched.push((topic, on));
     }
 
     fn log(&self, level: Level, message: &str) {

@@ -3,10 +3,12 @@
 mod checks;
 mod constructors;
 mod rogue;
+mod watcher;
 
 pub use checks::{CheckAllocates, CheckLoops, CheckPanics, CheckReads};
 pub use constructors::{ConstructorFails, ConstructorLoops, ConstructorPanics};
 pub use rogue::{Many, Rogue};
+pub use watcher::Watcher;
 
 odeon::export!(
     Rogue,
@@ -17,6 +19,7 @@ odeon::export!(
     ConstructorPanics,
     ConstructorLoops,
     ConstructorFails,
+    Watcher,
 );
 
 /// Never returns, and cannot be proved not to.

@@ -1,6 +1,6 @@
 //! An actor that does what it is told, good or bad.
 
-use odeon::{ActorExitRequest, Context, Failure, Level, Message, Requirements, actor};
+use odeon::{ActorExitRequest, Context, Failure, Level, Message, Requirements, Topic, actor};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime};
@@ -85,6 +85,8 @@ fn everything(cx: &Context) {
     cx.wakeup_after_with(Duration::from_secs(1), "payload".to_owned());
     cx.update_capability("busy", true);
     cx.remove_capability("idle");
+    cx.watch(Topic::Members);
+    cx.unwatch(Topic::Images);
     cx.reply(cx.capabilities().value("zone").cloned().unwrap_or_default());
     cx.exit();
 }

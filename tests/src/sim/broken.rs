@@ -17,4 +17,8 @@ pub enum Broken {
     AcceptEverything,
     /// Answers to creations are lost on links that work.
     LoseAnswers,
+    /// Actors are told twice what they watch.
+    TellNewsTwice,
+    /// Some of what actors watch is never told to them.
+    LoseNews,
 }

@@ -7,11 +7,14 @@ mod groups;
 mod names;
 mod once;
 mod progress;
+mod told;
 
-use odeon::{Address, NodeRef};
+use odeon::{Address, NodeRef, Topic};
+use odeon_capabilities::CapabilityMap;
 use odeon_convention::leader::{Answer, Operation};
 use odeon_convention::record::Record;
-use odeon_convention::types::{CreateOutcome, CreateSpec, RequestId};
+use odeon_convention::types::{CreateOutcome, CreateSpec, RequestId, SourceHash};
+use odeon_convention::watching::News;
 
 pub(super) use progress::{Ending, settled};
 
@@ -68,6 +71,22 @@ pub enum Seen {
     Welcomed {
         node: NodeRef,
     },
+    /// An actor asks to be told of a topic, or not any more.
+    Watches {
+        by: Address,
+        topic: Topic,
+        on: bool,
+    },
+    /// An actor is told something that it watches.
+    ToldNews {
+        to: Address,
+        news: News,
+    },
+    /// The end of the run: what the leader shows.
+    Settled {
+        members: Vec<(NodeRef, CapabilityMap)>,
+        images: Vec<SourceHash>,
+    },
     /// A record is durable.
     Durable {
         record: Record,
@@ -96,5 +115,6 @@ pub fn checkers(lease_ms: u64) -> Vec<Box<dyn Checker>> {
         Box::new(durable::AnswersAreDurable::default()),
         Box::new(gone::GoneIsTrueAndToldOnce::new(lease_ms)),
         Box::new(accepted::HostAccepts),
+        Box::new(told::NewsIsToldOnce::default()),
     ]
 }

@@ -1,14 +1,18 @@
 //! What the actors and people of the convention do all day.
 
 use super::truth;
+use super::watch::Seen;
 use super::world::{Event, World};
-use odeon::{Address, NodeRef};
+use odeon::{Address, NodeRef, Topic};
 use odeon_capabilities::{CapabilityMap, Delta, Requirements, Value};
 use odeon_convention::member;
 use odeon_convention::types::{CreateSpec, Placement};
 
 const NAMES: [&str; 12] =
     ["clock", "mail", "ledger", "door", "index", "cache", "queue", "judge", "clerk", "guard", "smith", "baker"];
+
+/// Of so many nodes one has actors that watch.
+const WATCHING_ONE_IN: usize = 4;
 
 impl World {
     /// One thing that somebody does, and when the next one comes.
@@ -17,7 +21,8 @@ impl World {
             return;
         }
         match self.random.below(100) {
-            0..=59 => self.create_somewhere(),
+            0..=51 => self.create_somewhere(),
+            52..=59 => self.watch_somewhere(),
             60..=74 => self.exit_somewhere(),
             75..=85 => self.change_somewhere(),
             86 => self.drain_somewhere(),
@@ -107,18 +112,31 @@ impl World {
         self.tell_member(node, me, member::Input::Create { ticket, spec: Box::new(spec) });
     }
 
+    fn some_actor(&mut self, node: usize, me: NodeRef) -> Option<Address> {
+        let draw = self.random.next() as usize;
+        let actors = &self.running(node, me)?.actors;
+        actors.keys().nth(draw % actors.len().max(1)).copied()
+    }
+
+    /// An actor begins to watch, or ends it. Only some nodes have such actors, as it is in a fleet.
+    fn watch_somewhere(&mut self) {
+        let (topics, on) = ([Topic::Members, Topic::Capabilities, Topic::Images], self.random.chance(80));
+        let topic = *self.random.pick(&topics);
+        let node = self.random.below(self.nodes.len());
+        let node = node - node % WATCHING_ONE_IN;
+        let Some(me) = self.nodes[node].running.as_ref().map(|p| p.me) else { return };
+        let Some(by) = self.some_actor(node, me) else { return };
+        self.saw(&Seen::Watches { by, topic, on });
+        self.tell_member(node, me, member::Input::Watch { by, topic, on });
+    }
+
     fn exit_somewhere(&mut self) {
         let Some((node, me)) = self.some_process() else { return };
-        let draw = self.random.next() as usize;
+        let Some(address) = self.some_actor(node, me) else { return };
         let Some(process) = self.running(node, me) else { return };
-        let addresses: Vec<Address> = process.actors.keys().copied().collect();
-        if addresses.is_empty() {
-            return;
-        }
-        let address = addresses[draw % addresses.len()];
         let Some(actor) = process.actors.remove(&address) else { return };
         debug_assert_eq!(address.node(), me, "{:?}", actor.request);
-        self.saw(&super::watch::Seen::ActorEnded { host: me, address });
+        self.saw(&Seen::ActorEnded { host: me, address });
         self.tell_member(node, me, member::Input::Exited { address, global_name: actor.name });
     }
 

@@ -10,12 +10,13 @@ use super::random::Random;
 use super::truth;
 use super::watch::{self, Checker, Ending, Seen};
 use super::{Options, Report};
-use odeon::{Incarnation, NodeId, NodeRef};
+use odeon::{Address, Incarnation, NodeId, NodeRef};
 use odeon_capabilities::{CapabilityMap, Reads};
 use odeon_convention::leader::{self, ImageState, Leader, LeaderConfig};
 use odeon_convention::member;
 use odeon_convention::record::Record;
 use odeon_convention::types::{CheckOutcome, CheckVerdict, CreateOutcome, RequestId, Role, SourceHash};
+use odeon_convention::watching::News;
 use odeon_convention::wire::{self, ToLeader, ToMember};
 use odeon_convention::{codes, limits};
 use std::cmp::Reverse;
@@ -171,9 +172,24 @@ impl World {
                 return Err(broke);
             }
         }
+        self.settle();
+        if let Some(broke) = self.broke {
+            return Err(broke);
+        }
         self.report.alive_at_end = self.settled().map_err(|(checker, what)| (self.now, checker, what))?;
         self.report.digest = self.digest.finish();
         Ok(self.report)
+    }
+
+    /// The checkers see what is left when all is quiet.
+    fn settle(&mut self) {
+        let Some(leader) = &self.leader else { return };
+        let mut members = leader.members(self.leader_now());
+        members.retain(|m| matches!(m.state, leader::MemberState::Alive | leader::MemberState::Suspect));
+        let members = members.into_iter().map(|m| (m.node, m.capabilities)).collect();
+        let approved = leader.images().into_iter().filter(|v| v.state == ImageState::Approved);
+        let images = approved.map(|v| v.image.hash).collect();
+        self.saw(&Seen::Settled { members, images });
     }
 
     /// How many nodes are alive, once it is sure that all is well with all of them.
@@ -675,10 +691,30 @@ impl World {
                 let back = self.random.within(500, 3_000);
                 self.end_node(node, back);
             }
+            member::Effect::News { to, news } => self.tell_news(&to, news),
+            member::Effect::WatchRefused { by, reason } => {
+                self.broke.get_or_insert((self.now, "nobody is refused to watch", format!("{by}: {reason}")));
+            }
             member::Effect::Explained { .. }
             | member::Effect::Located { .. }
             | member::Effect::Reach { .. }
             | member::Effect::Joined { .. } => {}
+        }
+    }
+
+    fn tell_news(&mut self, to: &[Address], news: Vec<News>) {
+        for news in news {
+            for to in to.iter().copied() {
+                if self.options.broken == Broken::LoseNews && self.random.chance(2) {
+                    continue;
+                }
+                self.report.news += 1;
+                let told = Seen::ToldNews { to, news: news.clone() };
+                self.saw(&told);
+                if self.options.broken == Broken::TellNewsTwice {
+                    self.saw(&told);
+                }
+            }
         }
     }
 
