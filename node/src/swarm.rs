@@ -35,6 +35,8 @@ pub(crate) struct Plan {
     pub(crate) leader_pid: Option<u32>,
     /// Members that join at the same time.
     pub(crate) joins_at_once: usize,
+    /// How much longer a round trip takes than it does.
+    pub(crate) round_trip: Duration,
     /// How long nothing happens, for the measurement of that.
     pub(crate) idle: Duration,
     /// Members that fall silent at the end.

@@ -22,8 +22,11 @@ pub(super) struct SwarmFlags {
     leader_pid: Option<u32>,
     /// How many members join at the same time
     #[arg(long, value_name = "N", default_value_t = limits::JOINS_AT_ONCE,
-        value_parser = clap::value_parser!(u16).range(1..=i64::from(limits::JOINS_AT_ONCE_MAX)))]
-    joins_at_once: u16,
+        value_parser = clap::value_parser!(u32).range(1..=i64::from(limits::NODES_MAX)))]
+    joins_at_once: u32,
+    /// How much longer a round trip between members and leader takes than it does
+    #[arg(long, value_name = "DURATION", value_parser = values::duration)]
+    round_trip: Option<Duration>,
     /// How long nothing happens, to measure what that costs
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = values::duration)]
     idle: Duration,
@@ -45,6 +48,11 @@ impl SwarmFlags {
         if self.idle > limits::IDLE_MAX {
             return Err(CommandError::Usage(format!("--idle is longer than {} h", limits::IDLE_MAX.as_secs() / 3600)));
         }
+        let round_trip = self.round_trip.unwrap_or_default();
+        if round_trip > limits::ROUND_TRIP_MAX {
+            let message = format!("--round-trip is longer than {} s", limits::ROUND_TRIP_MAX.as_secs());
+            return Err(CommandError::Usage(message));
+        }
         let join = match self.join.as_deref().map(token_text).transpose()?.flatten() {
             Some(text) => Some(text.parse().map_err(|e: TokenError| CommandError::coded(e.code(), e.to_string()))?),
             None => None,
@@ -53,7 +61,8 @@ impl SwarmFlags {
             nodes: self.nodes,
             join,
             leader_pid: self.leader_pid,
-            joins_at_once: usize::from(self.joins_at_once),
+            joins_at_once: self.joins_at_once as usize,
+            round_trip,
             idle: self.idle,
             kill,
             restart_leader: self.restart_leader,

@@ -1,14 +1,15 @@
 //! Every bound of a swarm, in one place.
 
-use crate::link::limits::HANDSHAKES_PER_SOURCE_MAX;
 use std::time::Duration;
 
 /// Members at most: what one leader has sessions for, less those of others.
 pub(crate) const NODES_MAX: u32 = 60_000;
-/// Members that may join at the same time: all come from one address, and a leader has that many in its doorway.
-pub(crate) const JOINS_AT_ONCE_MAX: u16 = HANDSHAKES_PER_SOURCE_MAX as u16 - 12;
+/// The longest round trip that can be put between members and leader.
+pub(crate) const ROUND_TRIP_MAX: Duration = Duration::from_secs(5);
+/// Datagrams on their way at once, of one socket.
+pub(crate) const ON_ITS_WAY_MAX: usize = 65_536;
 /// How many do without a word: measured as a little faster than twice and half as many (docs/scale.md).
-pub(crate) const JOINS_AT_ONCE: u16 = 128;
+pub(crate) const JOINS_AT_ONCE: u32 = 128;
 /// The longest time without work.
 pub(crate) const IDLE_MAX: Duration = Duration::from_secs(24 * 3600);
 /// Members that fall silent without a word on how many, where there are twice as many.

@@ -1,5 +1,7 @@
-//! A socket that many members share, and that can fall silent as the network of a dead host does.
+//! A socket that many members share, that can seem to be far away, and that can fall silent as the network of a dead
+//! host does.
 
+use super::limits::ON_ITS_WAY_MAX;
 use crate::link::{LinkError, Vitals, dialler_through};
 use quinn::udp::{RecvMeta, Transmit};
 use quinn::{AsyncUdpSocket, Endpoint, UdpPoller};
@@ -10,6 +12,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 /// An endpoint that only dials, and its switch.
 pub(super) struct Socket {
@@ -19,11 +24,15 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    /// A socket that can reach this address. To be called within a tokio runtime.
-    pub(super) fn towards(address: SocketAddr) -> Result<Self, LinkError> {
+    /// A socket that can reach this address, with a round trip that takes so much longer than it does. To be called within
+    /// a tokio runtime.
+    pub(super) fn towards(address: SocketAddr, round_trip: Duration) -> Result<Self, LinkError> {
         let silent = Arc::<AtomicBool>::default();
         let switch = silent.clone();
-        let (endpoint, vitals) = dialler_through(address, |inner| Arc::new(Switched { inner, silent: switch }))?;
+        let (endpoint, vitals) = dialler_through(address, |inner| {
+            let far = (!round_trip.is_zero()).then(|| far(inner.clone(), round_trip));
+            Arc::new(Switched { inner, silent: switch, far })
+        })?;
         Ok(Self { endpoint, vitals, silent })
     }
 
@@ -36,6 +45,34 @@ impl Socket {
 struct Switched {
     inner: Arc<dyn AsyncUdpSocket>,
     silent: Arc<AtomicBool>,
+    /// The way out, where it takes a while.
+    far: Option<mpsc::Sender<OnItsWay>>,
+}
+
+struct OnItsWay {
+    sent: Instant,
+    destination: SocketAddr,
+    contents: Vec<u8>,
+    segment_size: Option<usize>,
+}
+
+/// A way on which everything takes as long. All of a round trip is on the way out: the other side cannot tell.
+fn far(socket: Arc<dyn AsyncUdpSocket>, round_trip: Duration) -> mpsc::Sender<OnItsWay> {
+    let (way, mut coming) = mpsc::channel::<OnItsWay>(ON_ITS_WAY_MAX);
+    tokio::spawn(async move {
+        while let Some(OnItsWay { sent, destination, contents, segment_size }) = coming.recv().await {
+            tokio::time::sleep_until(sent + round_trip).await;
+            // As on any way, what finds no room is lost.
+            let _ = socket.try_send(&Transmit {
+                destination,
+                ecn: None,
+                contents: &contents,
+                segment_size,
+                src_ip: None,
+            });
+        }
+    });
+    way
 }
 
 impl Switched {
@@ -56,7 +93,13 @@ impl AsyncUdpSocket for Switched {
     }
 
     fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
-        if self.is_silent() { Ok(()) } else { self.inner.try_send(transmit) }
+        if self.is_silent() {
+            return Ok(());
+        }
+        let Some(far) = &self.far else { return self.inner.try_send(transmit) };
+        let Transmit { destination, contents, segment_size, .. } = *transmit;
+        let _ = far.try_send(OnItsWay { sent: Instant::now(), destination, contents: contents.to_vec(), segment_size });
+        Ok(())
     }
 
     fn poll_recv(
