@@ -26,9 +26,7 @@ impl Leader {
             return Answer::Refused { code: codes::IMAGE_UNKNOWN, reason };
         }
         self.persist(Record::ImageUnloaded { hash });
-        for peer in self.peers.live.values_mut() {
-            peer.images.remove(&hash);
-        }
+        self.peers.unload(hash);
         self.broadcast(&ToMember::ImageUnloaded { hash });
         self.outbox.after_facts(Effect::DropImage { hash });
         Answer::Done

@@ -29,6 +29,11 @@ impl Default for Verdicts {
 }
 
 impl Verdicts {
+    /// The answer that holds for a map, with the time at which it was given.
+    pub(crate) fn given(&self, key: &CheckKey, map: &CapabilityMap) -> Option<(Millis, CheckVerdict)> {
+        self.0.find(key, map).cloned()
+    }
+
     /// A check that could not be finished may do better another time: such an answer counts only when it was given
     /// at `failures_since` or later.
     pub(crate) fn of(&self, key: &CheckKey, map: &CapabilityMap, failures_since: Millis) -> Option<&CheckVerdict> {

@@ -1,10 +1,13 @@
 //! What a leader knows of its members that need not outlive it: links, states, load, what is on its way to them.
 
+use super::natives::{Linked, LinkedLists};
 use super::{MemberState, MemberView};
 use crate::limits;
 use crate::types::{Millis, NativeActor, RequestId, SourceHash};
 use odeon::{NodeId, NodeRef};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Deref;
+use std::sync::Arc;
 
 /// A live member.
 #[derive(Debug)]
@@ -17,7 +20,7 @@ pub(crate) struct Peer {
     /// Whether it has told everything about itself on this link, and it was accepted.
     pub(crate) current: bool,
     pub(crate) capabilities_version: u64,
-    pub(crate) natives: Vec<NativeActor>,
+    linked: Arc<Linked>,
     pub(crate) images: BTreeSet<SourceHash>,
     pub(crate) actors: u32,
     /// Placements that it was given and has not answered.
@@ -29,7 +32,7 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    pub(crate) fn new(node: NodeRef, state: MemberState, now: Millis) -> Self {
+    fn new(node: NodeRef, state: MemberState, linked: Arc<Linked>, now: Millis) -> Self {
         Self {
             node,
             state,
@@ -37,7 +40,7 @@ impl Peer {
             connected: false,
             current: false,
             capabilities_version: 0,
-            natives: Vec::new(),
+            linked,
             images: BTreeSet::new(),
             actors: 0,
             placing: 0,
@@ -67,8 +70,19 @@ impl Peer {
         }
     }
 
-    pub(crate) fn native(&self, actor: &str) -> Option<&NativeActor> {
-        self.natives.iter().find(|n| n.name == actor)
+    /// What is linked into it.
+    pub(crate) fn linked(&self) -> &Arc<Linked> {
+        &self.linked
+    }
+
+    /// Actors that live there, with those that are on their way.
+    pub(crate) fn load(&self) -> u32 {
+        self.actors.saturating_add(self.placing)
+    }
+
+    /// Whether it can be asked now; another one is asked only when none of these is left.
+    pub(crate) fn reachable(&self) -> bool {
+        self.current && self.state == MemberState::Alive
     }
 }
 
@@ -93,18 +107,95 @@ impl MemberState {
 /// The live members, and the last of those that are gone.
 #[derive(Debug, Default)]
 pub(crate) struct Peers {
-    pub(crate) live: BTreeMap<NodeId, Peer>,
+    pub(crate) live: Live,
+    linked: LinkedLists,
     departed: VecDeque<(Millis, MemberView)>,
 }
 
+/// The live members by id. Who may have changed is noted, so that what is derived from them can follow.
+#[derive(Debug, Default)]
+pub(crate) struct Live {
+    by_id: BTreeMap<NodeId, Peer>,
+    touched: Vec<NodeId>,
+}
+
+impl Deref for Live {
+    type Target = BTreeMap<NodeId, Peer>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.by_id
+    }
+}
+
+impl Live {
+    fn touch(&mut self, id: NodeId) {
+        if self.touched.last() != Some(&id) {
+            self.touched.push(id);
+        }
+    }
+}
+
 impl Peers {
+    /// A member lives from now on.
+    pub(crate) fn begin(&mut self, node: NodeRef, state: MemberState, now: Millis) {
+        let linked = self.linked.take(Vec::new());
+        self.live.touch(node.id);
+        if let Some(before) = self.live.by_id.insert(node.id, Peer::new(node, state, linked, now)) {
+            self.linked.give_back(&before.linked);
+        }
+    }
+
+    /// It does not live any more.
+    pub(crate) fn end(&mut self, id: NodeId) -> Option<Peer> {
+        let peer = self.live.by_id.remove(&id)?;
+        self.linked.give_back(&peer.linked);
+        self.live.touch(id);
+        Some(peer)
+    }
+
+    /// What is linked into a member.
+    pub(crate) fn link_in(&mut self, node: NodeRef, natives: Vec<NativeActor>) {
+        let linked = self.linked.take(natives);
+        let before = match self.of_mut(node) {
+            Some(peer) => std::mem::replace(&mut peer.linked, linked),
+            None => linked,
+        };
+        self.linked.give_back(&before);
+    }
+
+    /// Whether an actor type is linked into some live member.
+    pub(crate) fn link_in_some(&self, actor: &str) -> bool {
+        self.linked.know(actor)
+    }
+
+    /// No member holds the image any more.
+    pub(crate) fn unload(&mut self, hash: SourceHash) {
+        self.live.by_id.values_mut().for_each(|peer| {
+            peer.images.remove(&hash);
+        });
+    }
+
+    /// Notes that something about a member may be different that is not kept here.
+    pub(crate) fn touch(&mut self, id: NodeId) {
+        self.live.touch(id);
+    }
+
+    /// Who may have changed since this was asked last; one may be named twice.
+    pub(crate) fn take_touched(&mut self) -> Vec<NodeId> {
+        std::mem::take(&mut self.live.touched)
+    }
+
     /// The peer of exactly this start.
     pub(crate) fn of(&self, node: NodeRef) -> Option<&Peer> {
         self.live.get(&node.id).filter(|p| p.node == node)
     }
 
     pub(crate) fn of_mut(&mut self, node: NodeRef) -> Option<&mut Peer> {
-        self.live.get_mut(&node.id).filter(|p| p.node == node)
+        let peer = self.live.by_id.get_mut(&node.id).filter(|p| p.node == node)?;
+        if self.live.touched.last() != Some(&node.id) {
+            self.live.touched.push(node.id);
+        }
+        Some(peer)
     }
 
     pub(crate) fn depart(&mut self, now: Millis, view: MemberView) {

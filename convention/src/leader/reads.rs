@@ -47,7 +47,7 @@ impl Leader {
             capabilities: registration.capabilities.clone(),
             actors: peer.actors,
             since_ms: now.saturating_sub(peer.since),
-            natives: peer.natives.clone(),
+            natives: peer.linked().natives().to_vec(),
             draining: peer.draining,
         })
     }
