@@ -136,6 +136,18 @@ impl Matcher {
         Some(reads)
     }
 
+    /// The keys that [`reads`](Self::reads) looks at; none when an expression looks at the map as a whole.
+    pub(crate) fn keys(&self) -> Option<Vec<&str>> {
+        let mut keys: Vec<&str> = self.require.iter().map(String::as_str).collect();
+        keys.extend(self.equal.iter().map(|(key, _)| key.as_str()));
+        for expression in self.expression.iter().chain(self.prefer.iter().map(|(e, _)| e)) {
+            keys.extend(expression.keys()?);
+        }
+        keys.sort_unstable();
+        keys.dedup();
+        Some(keys)
+    }
+
     /// The keys that must be true.
     pub(crate) fn required(&self) -> &[String] {
         &self.require

@@ -1,9 +1,12 @@
 //! What was found out about an index, remembered per requirements: a question that comes again costs a look-up, and
 //! a class that comes or goes costs the evaluation of that class only.
 
+mod alike;
+
 use crate::expressions::Expressions;
 use crate::fixed_hash::FixedMap;
 use crate::{ClassId, Index, Matcher, Requirements, RequirementsError};
+use alike::Alike;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::Hash;
@@ -145,9 +148,10 @@ impl Selection {
     /// Looks at all classes; what is known of one stays known.
     fn survey<N: Copy + Ord + Hash>(&mut self, index: &Index<N>) {
         let mut verdicts = BTreeMap::new();
+        let mut alike = Alike::new(&self.matcher);
         for class in index.possible(&self.matcher) {
             let known = self.verdicts.get(&class.id()).copied();
-            verdicts.insert(class.id(), known.unwrap_or_else(|| self.matcher.judge(class.map())));
+            verdicts.insert(class.id(), known.unwrap_or_else(|| alike.judge(class.map())));
         }
         self.accepted = verdicts.iter().filter_map(|(&class, v)| v.map(|score| Accepted { class, score })).collect();
         self.accepted.sort_by_key(Accepted::rank);

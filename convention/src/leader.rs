@@ -7,6 +7,7 @@ mod changes;
 mod choosing;
 mod creations;
 mod facts;
+mod holders;
 mod images;
 mod machine;
 mod memo;

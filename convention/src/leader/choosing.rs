@@ -7,14 +7,13 @@
 use super::creations::Tried;
 use super::machine::Leader;
 use super::memo::Verdicts;
-use super::peers::Live;
-use super::pools::{Pools, Side, Slot};
+use super::peers::{Live, Peer};
+use super::pools::{Pools, Slot};
 use super::shortlist::{Question, Shortlist, Word};
 use super::survey::Plan;
 use crate::types::Placement;
 use odeon::{NodeId, NodeRef};
 use odeon_capabilities::{CapabilityMap, ClassId, Index};
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 /// Draws that may hit a member which is passed over, before all others are listed.
@@ -85,7 +84,8 @@ impl Leader {
         let (pools, index, verdicts) = (&self.pools, &self.index, &self.verdicts);
         let list = self.shortlists.of(&Question { key, required, pools, index, selection });
         let group = plan.spec.distinct.as_deref();
-        how(&mut Look { plan, list, pools, index, verdicts, live: &self.peers.live, tried, group })
+        let passes_over_nobody = tried.is_empty() && group.is_none();
+        how(&mut Look { plan, list, pools, index, verdicts, live: &self.peers.live, tried, group, passes_over_nobody })
     }
 }
 
@@ -103,6 +103,7 @@ struct Look<'a> {
     live: &'a Live,
     tried: &'a BTreeMap<NodeId, Tried>,
     group: Option<&'a str>,
+    passes_over_nobody: bool,
 }
 
 /// The pools of the best that was found.
@@ -154,7 +155,8 @@ impl Look<'_> {
             {
                 return Ok(Some(asker.id));
             }
-            let (here, there) = (self.any(entry.slot, true), self.any(entry.slot, false));
+            let here = self.any(entry.slot, true);
+            let there = reachable.slots.is_empty() && self.any(entry.slot, false);
             if !(here || there) || !self.may(at)? {
                 continue;
             }
@@ -201,12 +203,26 @@ impl Look<'_> {
         }
     }
 
-    fn side(&self, slot: Slot, reachable: bool) -> Option<&Side> {
-        self.pools.pool(slot).map(|pool| pool.side(reachable))
+    fn any(&self, slot: Slot, reachable: bool) -> bool {
+        if self.passes_over_nobody {
+            self.pools.ends(slot, reachable).is_some()
+        } else {
+            self.fewest(slot, reachable).is_some()
+        }
     }
 
-    fn any(&self, slot: Slot, reachable: bool) -> bool {
-        self.side(slot, reachable).is_some_and(|side| side.members().iter().any(|id| !self.passed_over(*id)))
+    fn fewest(&self, slot: Slot, reachable: bool) -> Option<&(u32, NodeId)> {
+        match self.passes_over_nobody {
+            true => self.pools.ends(slot, reachable).map(|ends| &ends.fewest),
+            false => self.pools.pool(slot)?.side(reachable).fewest(|id| self.passed_over(id)),
+        }
+    }
+
+    fn most(&self, slot: Slot, reachable: bool) -> Option<&(u32, NodeId)> {
+        match self.passes_over_nobody {
+            true => self.pools.ends(slot, reachable).map(|ends| &ends.most),
+            false => self.pools.pool(slot)?.side(reachable).most(|id| self.passed_over(id)),
+        }
     }
 
     /// Who was asked in vain, or has an actor of the group, is passed over.
@@ -222,40 +238,44 @@ impl Look<'_> {
         strategy: Placement,
         mut draw: impl FnMut(usize) -> usize,
     ) -> Option<NodeId> {
-        let sides: Vec<&Side> = slots.iter().filter_map(|slot| self.side(*slot, reachable)).collect();
-        let passed_over = |id| self.passed_over(id);
-        let chosen = match strategy {
-            Placement::Local | Placement::Spread => sides.iter().filter_map(|side| side.fewest(passed_over)).min(),
+        match strategy {
+            Placement::Local | Placement::Spread => {
+                slots.iter().filter_map(|slot| self.fewest(*slot, reachable)).min().map(|(_, id)| *id)
+            }
             Placement::Pack => {
-                let most = sides.iter().filter_map(|side| side.most(passed_over));
-                most.min_by_key(|(load, id)| (Reverse(*load), *id))
+                let most = slots.iter().filter_map(|slot| self.most(*slot, reachable));
+                most.min_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1))).map(|(_, id)| *id)
             }
             Placement::LeastLoaded => {
-                let two = [self.drawn(&sides, &mut draw)?, self.drawn(&sides, &mut draw)?];
-                two.into_iter().filter_map(|id| Some((self.live.get(&id)?.load(), id))).min()
+                let two = [self.drawn(slots, reachable, &mut draw)?, self.drawn(slots, reachable, &mut draw)?];
+                two.into_iter().min_by_key(|id| (self.live.get(id).map(Peer::load), *id))
             }
-        };
-        chosen.map(|(_, id)| id)
+        }
     }
 
     /// Anyone, each as likely as every other one.
-    fn drawn(&self, sides: &[&Side], draw: &mut impl FnMut(usize) -> usize) -> Option<NodeId> {
-        let count = sides.iter().map(|side| side.members().len()).sum();
+    fn drawn(&self, slots: &[Slot], reachable: bool, draw: &mut impl FnMut(usize) -> usize) -> Option<NodeId> {
+        let ends = || slots.iter().filter_map(|slot| Some((*slot, self.pools.ends(*slot, reachable)?.count as usize)));
+        let count = ends().map(|(_, count)| count).sum();
         for _ in 0..DRAWS_MAX {
             let mut at = draw(count);
-            let side = sides.iter().find(|side| {
-                let here = at < side.members().len();
-                at -= if here { 0 } else { side.members().len() };
+            let (slot, _) = ends().find(|(_, count)| {
+                let here = at < *count;
+                at -= if here { 0 } else { *count };
                 here
             })?;
-            let id = *side.members().get(at)?;
+            let id = *self.members(slot, reachable).get(at)?;
             if !self.passed_over(id) {
                 return Some(id);
             }
         }
-        let all = sides.iter().flat_map(|side| side.members()).copied();
+        let all = slots.iter().flat_map(|slot| self.members(*slot, reachable)).copied();
         let left: Vec<NodeId> = all.filter(|id| !self.passed_over(*id)).collect();
         left.get(draw(left.len())).copied()
+    }
+
+    fn members(&self, slot: Slot, reachable: bool) -> &[NodeId] {
+        self.pools.pool(slot).map_or(&[], |pool| pool.side(reachable).members())
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a leader knows of its members that need not outlive it: links, states, load, what is on its way to them.
 
+use super::holders::Holders;
 use super::natives::{Linked, LinkedLists};
 use super::{MemberState, MemberView};
 use crate::limits;
@@ -21,7 +22,7 @@ pub(crate) struct Peer {
     pub(crate) current: bool,
     pub(crate) capabilities_version: u64,
     linked: Arc<Linked>,
-    pub(crate) images: BTreeSet<SourceHash>,
+    images: BTreeSet<SourceHash>,
     pub(crate) actors: u32,
     /// Placements that it was given and has not answered.
     pub(crate) placing: u32,
@@ -109,6 +110,7 @@ impl MemberState {
 pub(crate) struct Peers {
     pub(crate) live: Live,
     linked: LinkedLists,
+    holders: Holders,
     departed: VecDeque<(Millis, MemberView)>,
 }
 
@@ -138,17 +140,19 @@ impl Live {
 impl Peers {
     /// A member lives from now on.
     pub(crate) fn begin(&mut self, node: NodeRef, state: MemberState, now: Millis) {
+        self.end(node.id);
         let linked = self.linked.take(Vec::new());
         self.live.touch(node.id);
-        if let Some(before) = self.live.by_id.insert(node.id, Peer::new(node, state, linked, now)) {
-            self.linked.give_back(&before.linked);
-        }
+        self.live.by_id.insert(node.id, Peer::new(node, state, linked, now));
     }
 
     /// It does not live any more.
     pub(crate) fn end(&mut self, id: NodeId) -> Option<Peer> {
         let peer = self.live.by_id.remove(&id)?;
         self.linked.give_back(&peer.linked);
+        for hash in &peer.images {
+            self.holders.remove(*hash, id);
+        }
         self.live.touch(id);
         Some(peer)
     }
@@ -168,11 +172,37 @@ impl Peers {
         self.linked.know(actor)
     }
 
-    /// No member holds the image any more.
-    pub(crate) fn unload(&mut self, hash: SourceHash) {
-        self.live.by_id.values_mut().for_each(|peer| {
-            peer.images.remove(&hash);
-        });
+    /// The images that a member holds, all of them.
+    pub(crate) fn holds(&mut self, node: NodeRef, images: BTreeSet<SourceHash>) {
+        let Some(peer) = self.live.by_id.get_mut(&node.id).filter(|p| p.node == node) else { return };
+        for hash in peer.images.difference(&images) {
+            self.holders.remove(*hash, node.id);
+        }
+        for hash in images.difference(&peer.images) {
+            self.holders.add(*hash, node.id);
+        }
+        peer.images = images;
+    }
+
+    /// A member holds one more image, unless it says so of too many.
+    pub(crate) fn hold(&mut self, node: NodeRef, hash: SourceHash) {
+        let Some(peer) = self.live.by_id.get_mut(&node.id).filter(|p| p.node == node) else { return };
+        if peer.images.len() < limits::IMAGES_HELD_MAX && peer.images.insert(hash) {
+            self.holders.add(hash, node.id);
+        }
+    }
+
+    /// A member holds an image no longer.
+    pub(crate) fn let_go(&mut self, node: NodeRef, hash: SourceHash) {
+        let Some(peer) = self.live.by_id.get_mut(&node.id).filter(|p| p.node == node) else { return };
+        if peer.images.remove(&hash) {
+            self.holders.remove(hash, node.id);
+        }
+    }
+
+    /// The members that hold an image.
+    pub(crate) fn holders(&self, hash: SourceHash) -> &[NodeId] {
+        self.holders.of(hash)
     }
 
     /// Notes that something about a member may be different that is not kept here.

@@ -44,6 +44,15 @@ pub(super) struct Side {
     by_load: BTreeSet<(u32, NodeId)>,
 }
 
+/// What of a side decides where nobody is passed over. They lie side by side: a creation that fits a thousand pools
+/// looks at all of these, and at no pool.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ends {
+    pub(super) count: u32,
+    pub(super) fewest: (u32, NodeId),
+    pub(super) most: (u32, NodeId),
+}
+
 /// Where a member is.
 #[derive(Debug, Clone, Copy)]
 struct Place {
@@ -58,6 +67,9 @@ struct Place {
 #[derive(Debug, Default)]
 pub(super) struct Pools {
     slots: Vec<Option<Pool>>,
+    /// Of the sides of each slot that have members.
+    reachable: Vec<Option<Ends>>,
+    unreachable: Vec<Option<Ends>>,
     free: Vec<Slot>,
     by_kind: BTreeMap<(ClassId, LinkedId), Slot>,
     places: BTreeMap<NodeId, Place>,
@@ -77,10 +89,10 @@ impl Pools {
             && pool.kind() == kind
         {
             if place.load != standing.load {
-                let side = pool.side_mut(place.reachable);
-                side.by_load.remove(&(place.load, id));
-                side.by_load.insert((standing.load, id));
+                pool.side_mut(place.reachable).reload(id, Some(place.load), Some(standing.load));
                 place.load = standing.load;
+                let (slot, reachable) = (place.slot, place.reachable);
+                self.summarise(slot, reachable);
             }
             return;
         }
@@ -90,15 +102,16 @@ impl Pools {
         let Standing { reachable, load, .. } = standing;
         let side = pool.side_mut(reachable);
         side.members.push(id);
-        side.by_load.insert((load, id));
+        side.reload(id, None, Some(load));
         self.places.insert(id, Place { slot, reachable, load, at: side.members.len() - 1 });
+        self.summarise(slot, reachable);
     }
 
     fn take_out(&mut self, id: NodeId) {
         let Some(place) = self.places.remove(&id) else { return };
         let Some(pool) = self.slots[place.slot.index()].as_mut() else { return };
         let side = pool.side_mut(place.reachable);
-        side.by_load.remove(&(place.load, id));
+        side.reload(id, Some(place.load), None);
         side.members.swap_remove(place.at);
         if let Some(moved) = side.members.get(place.at).and_then(|moved| self.places.get_mut(moved)) {
             moved.at = place.at;
@@ -106,6 +119,13 @@ impl Pools {
         if pool.reachable.members.is_empty() && pool.unreachable.members.is_empty() {
             self.close(place.slot);
         }
+        self.summarise(place.slot, place.reachable);
+    }
+
+    fn summarise(&mut self, slot: Slot, reachable: bool) {
+        let ends = self.pool(slot).and_then(|pool| pool.side(reachable).ends());
+        let all = if reachable { &mut self.reachable } else { &mut self.unreachable };
+        all[slot.index()] = ends;
     }
 
     fn open(&mut self, standing: &Standing) -> Slot {
@@ -117,6 +137,8 @@ impl Pools {
         };
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
+            self.reachable.push(None);
+            self.unreachable.push(None);
             Slot::last_of(&self.slots)
         });
         self.by_kind.insert(pool.kind(), slot);
@@ -155,6 +177,12 @@ impl Pools {
 
     pub(super) fn pool(&self, slot: Slot) -> Option<&Pool> {
         self.slots.get(slot.index())?.as_ref()
+    }
+
+    /// Who is first and last of one side of a pool; none where nobody is.
+    pub(super) fn ends(&self, slot: Slot, reachable: bool) -> Option<&Ends> {
+        let all = if reachable { &self.reachable } else { &self.unreachable };
+        all.get(slot.index())?.as_ref()
     }
 
     /// The pools of a class.
@@ -208,18 +236,34 @@ impl Side {
         &self.members
     }
 
+    /// A member comes, goes, or has another load than before.
+    fn reload(&mut self, id: NodeId, before: Option<u32>, now: Option<u32>) {
+        if let Some(load) = before {
+            self.by_load.remove(&(load, id));
+        }
+        if let Some(load) = now {
+            self.by_load.insert((load, id));
+        }
+    }
+
+    fn ends(&self) -> Option<Ends> {
+        let count = u32::try_from(self.members.len()).unwrap_or(u32::MAX);
+        let (fewest, most) = self.fewest(|_| false).zip(self.most(|_| false))?;
+        Some(Ends { count, fewest: *fewest, most: *most })
+    }
+
     /// The one with the fewest actors, of those the lowest id.
-    pub(super) fn fewest(&self, passed_over: impl Fn(NodeId) -> bool) -> Option<(u32, NodeId)> {
-        self.by_load.iter().copied().find(|(_, id)| !passed_over(*id))
+    pub(super) fn fewest(&self, passed_over: impl Fn(NodeId) -> bool) -> Option<&(u32, NodeId)> {
+        self.by_load.iter().find(|(_, id)| !passed_over(*id))
     }
 
     /// The one with the most actors, of those the lowest id.
-    pub(super) fn most(&self, passed_over: impl Fn(NodeId) -> bool) -> Option<(u32, NodeId)> {
+    pub(super) fn most(&self, passed_over: impl Fn(NodeId) -> bool) -> Option<&(u32, NodeId)> {
         let mut most = self.by_load.last().map(|(load, _)| *load);
         while let Some(load) = most {
-            let equal = self.by_load.range((load, LOWEST)..);
-            if let Some(found) = equal.take_while(|(of, _)| *of == load).find(|(_, id)| !passed_over(*id)) {
-                return Some(*found);
+            let mut equal = self.by_load.range((load, LOWEST)..).take_while(|(of, _)| *of == load);
+            if let Some(found) = equal.find(|(_, id)| !passed_over(*id)) {
+                return Some(found);
             }
             most = self.by_load.range(..(load, LOWEST)).next_back().map(|(load, _)| *load);
         }

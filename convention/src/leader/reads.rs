@@ -76,8 +76,7 @@ impl Leader {
     }
 
     fn holders(&self, hash: SourceHash) -> u32 {
-        let holders = self.peers.live.values().filter(|p| p.images.contains(&hash)).count();
-        u32::try_from(holders).unwrap_or(u32::MAX)
+        u32::try_from(self.peers.holders(hash).len()).unwrap_or(u32::MAX)
     }
 
     /// An approved image by its whole hash.

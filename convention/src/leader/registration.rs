@@ -91,11 +91,11 @@ impl Leader {
             self.peers.begin(from, MemberState::Suspect, now);
         }
         self.peers.link_in(from, facts.natives);
+        self.peers.holds(from, facts.images.into_iter().collect());
         let Some(peer) = self.peers.of_mut(from) else { return };
         peer.connected = true;
         peer.current = true;
         peer.capabilities_version = facts.capabilities_version;
-        peer.images = facts.images.into_iter().collect();
         peer.actors = facts.load.actors;
         peer.draining = facts.draining;
         let groups = facts.hosted.iter().filter_map(|h| h.distinct.clone().map(|group| (group, h.request)));
