@@ -52,3 +52,22 @@ impl Verdicts {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_check_that_ends_after_one_that_did_not_is_its_answer_whatever_each_had_read() {
+        let mut map = CapabilityMap::new();
+        map.set("gpu", 1).unwrap();
+        let key = CheckKey { actor: "Actor".to_owned(), image: None, requirements: Requirements::none() };
+        let mut verdicts = Verdicts::default();
+        let failed = CheckVerdict::Failed("it took longer than it may".to_owned());
+        verdicts.remember(key.clone(), &map, CheckOutcome { verdict: failed, read: Reads::default() }, 0);
+        assert_eq!(verdicts.of(&key, &map, 40_000), None);
+        let read = Reads([("gpu".to_owned(), Some(1.into()))].into());
+        verdicts.remember(key.clone(), &map, CheckOutcome { verdict: CheckVerdict::Accepted, read }, 50_000);
+        assert_eq!(verdicts.of(&key, &map, 40_000), Some(&CheckVerdict::Accepted));
+    }
+}

@@ -42,7 +42,13 @@ impl Leader {
                 return self.finish(request, outcome, now);
             }
         };
-        match self.choose(&plan, &tried, request.node) {
+        let mut choice = self.choose(&plan, &tried, request.node);
+        if choice == Choice::Nobody && !self.recovering() {
+            // What refuses is to be explained: answers of checks that were forgotten since are asked for again.
+            self.shortlists.renew(&plan.key);
+            choice = self.choose(&plan, &tried, request.node);
+        }
+        match choice {
             Choice::Host(node) => self.place(request, node),
             Choice::Ask(map) => {
                 self.stage(request, Stage::Checking);

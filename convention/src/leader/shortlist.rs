@@ -97,6 +97,13 @@ impl Shortlists {
         }
         self.by_key.entry(key.clone()).or_default()
     }
+
+    /// Everything about this creation is to be found out anew.
+    pub(super) fn renew(&mut self, key: &CheckKey) {
+        if let Some(list) = self.by_key.get_mut(key) {
+            list.as_of = None;
+        }
+    }
 }
 
 impl Shortlist {

@@ -195,6 +195,7 @@ impl Leader {
     pub(super) fn explain(&mut self, asker: Asker, request: RequestId, spec: CreateSpec, asked: Millis) {
         let explanation = match self.plan(spec, asked) {
             Ok(plan) => {
+                self.shortlists.renew(&plan.key);
                 if let Some(map) = self.unchecked(&plan) {
                     let waiter = Waiter::Explain(asker, request, Box::new(plan.spec.clone()), asked);
                     return self.ask_check(&plan, map, waiter);

@@ -5,7 +5,8 @@ use crate::leader::{Effect, Input, LeaderConfig, Operation};
 use crate::placement::{self, Candidate};
 use crate::record::TokenFact;
 use crate::types::{
-    CheckOutcome, CheckVerdict, CreateSpec, Hosted, Load, NativeActor, NodeFacts, RequestId, Role, SourceHash,
+    CheckOutcome, CheckVerdict, CreateOutcome, CreateSpec, Explanation, Hosted, Load, NativeActor, NodeFacts,
+    RequestId, Role, SourceHash,
 };
 use crate::types::{ImageInfo, Millis};
 use crate::wire::{PlaceOutcome, ToLeader, ToMember};
@@ -134,6 +135,7 @@ struct Fleet {
     starts: BTreeMap<u8, u32>,
     versions: BTreeMap<u8, u64>,
     placements: Vec<(NodeRef, RequestId)>,
+    refused: Vec<Explanation>,
     asked: Vec<CreateSpec>,
     created: u64,
 }
@@ -147,6 +149,7 @@ impl Fleet {
             starts: BTreeMap::new(),
             versions: BTreeMap::new(),
             placements: Vec::new(),
+            refused: Vec::new(),
             asked: asked.to_vec(),
             created: 0,
         };
@@ -180,6 +183,10 @@ impl Fleet {
                     self.leader.handle(self.now, Input::Checked { ticket, outcome });
                 }
                 Effect::Send { to, message: ToMember::Place { request, .. } } => self.placements.push((to, request)),
+                Effect::Send { message: ToMember::Created { outcome, .. }, .. } => match *outcome {
+                    CreateOutcome::NoCompatibleNode(explanation) => self.refused.push(explanation),
+                    CreateOutcome::Created { .. } | CreateOutcome::Refused { .. } => {}
+                },
                 _ => {}
             }
         }
@@ -382,5 +389,59 @@ proptest! {
                 fleet.compare(spec, &tried, asker);
             }
         }
+    }
+}
+
+fn create(spec: &CreateSpec) -> Fleet {
+    Fleet::new(std::slice::from_ref(spec))
+}
+
+fn register(n: u8, map: &[(u8, u8)], linked: usize, load: u32) -> Step {
+    Step::Register { n, map: map.to_vec(), linked, load, draining: false, group: false }
+}
+
+fn native(placement: Placement, requirements: Requirements) -> CreateSpec {
+    CreateSpec {
+        actor: "A".to_owned(),
+        image: None,
+        requirements,
+        global_name: None,
+        placement,
+        on: None,
+        parent: None,
+        promised: None,
+        distinct: None,
+    }
+}
+
+#[test]
+fn a_refusal_is_explained_although_the_answer_of_the_check_was_forgotten() {
+    let spec = native(Placement::Spread, Requirements::none());
+    let mut fleet = create(&spec);
+    fleet.take(register(1, &[(2, 0)], 0, 0));
+    fleet.take(Step::Create { by: 1, asked: 0 });
+    fleet.leader.verdicts = Verdicts::default();
+    fleet.take(Step::Create { by: 1, asked: 0 });
+    let [first, second] = fleet.refused.as_slice() else { panic!("{:?}", fleet.refused) };
+    assert_eq!((first.accepted, first), (0, second));
+}
+
+#[test]
+fn what_is_preferred_less_is_not_checked_and_neither_is_what_is_not_the_askers() {
+    let prefers = native(Placement::Spread, Requirements::none().prefer("k0 == 1", 1));
+    let local = native(Placement::Local, Requirements::none());
+    let mut fleet = create(&prefers);
+    for (n, map) in [(1, vec![(1, 0)]), (2, vec![(0, 1)]), (3, vec![(0, 0)])] {
+        fleet.take(register(n, &map, 0, 0));
+    }
+    for (spec, asker, expected) in [(prefers, 3, 2), (local, 3, 3)] {
+        let plan = fleet.leader.plan(spec, fleet.now).unwrap();
+        let asker = fleet.node(asker);
+        let Choice::Ask(map) = fleet.leader.choose(&plan, &BTreeMap::new(), asker) else { panic!("asks nothing") };
+        let all = map.iter().map(|(key, value)| (key.to_owned(), Some(value.clone())));
+        let outcome = CheckOutcome { verdict: CheckVerdict::Accepted, read: Reads(all.collect()) };
+        fleet.leader.verdicts.remember(plan.key.clone(), &map, outcome, fleet.now);
+        let choice = fleet.leader.choose(&plan, &BTreeMap::new(), asker);
+        assert_eq!(choice, Choice::Host(fleet.node(expected)));
     }
 }
