@@ -58,8 +58,8 @@ impl<K: Clone + Eq + Hash, O> Memo<K, O> {
         Memo { limits, bytes: 0, by_question: FixedMap::default(), oldest: VecDeque::new() }
     }
 
-    /// The outcome for a map, if one is known that must be the same. Of several it is the latest
-    /// for a map that was asked since.
+    /// The outcome for a map, if one is known that must be the same. Several may hold that read different keys: then it
+    /// is one that read those which were remembered last.
     pub fn find(&self, key: &K, map: &CapabilityMap) -> Option<&O> {
         self.by_question.get(key)?.iter().find_map(|same| {
             let hash = hash_of(same.sample.0.keys().map(|key| map.value(key)));

@@ -51,12 +51,7 @@ impl Scene {
     }
 
     /// What happens between decisions, then one creation.
-    pub(super) fn one(
-        &mut self,
-        number: u64,
-        between: Between,
-        strategy: Placement,
-    ) -> Result<(Duration, Duration)> {
+    pub(super) fn one(&mut self, number: u64, between: Between, strategy: Placement) -> Result<(Duration, Duration)> {
         let change = if between == Between::Capabilities { self.change(number)? } else { Duration::ZERO };
         let (decided, whole) = self.create(number, between == Between::Requirements, strategy)?;
         Ok((change + decided, change + whole))
