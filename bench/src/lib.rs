@@ -4,7 +4,8 @@
 //! the contestants take turns, each sample comes from a fresh process, and what counts is the median of the rounds
 //! and the ratio to the peers of the same run. Every sample checks that all messages arrived, and fails if not.
 //!
-//! Start with [`rounds`] for how contestants take turns, then [`local`], [`network`] and [`wasm`] for what they do.
+//! Start with [`rounds`] for how contestants take turns, then [`local`], [`network`], [`wasm`] and [`placement`]
+//! for what they do.
 
 pub mod apart;
 pub mod local;
@@ -13,6 +14,7 @@ pub mod memory;
 pub mod network;
 pub mod options;
 pub mod page;
+pub mod placement;
 pub mod rounds;
 pub mod spread;
 pub mod table;

@@ -6,9 +6,9 @@
 mod postings;
 
 use crate::fixed_hash::FixedMap;
-use crate::{CapabilityMap, Delta, MapError, Matcher, Refusal};
+use crate::{CapabilityMap, Delta, MapError, Matcher, Refusal, limits};
 use postings::Postings;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hash::Hash;
 use std::sync::Arc;
 
@@ -48,6 +48,8 @@ pub struct Index<N> {
     postings: Postings,
     next: u64,
     changes: u64,
+    /// The last classes that came or went: the last of them is the change with the number `changes`.
+    changed: VecDeque<ClassId>,
 }
 
 /// The classes that fit a matcher, in the order of their ids.
@@ -65,6 +67,7 @@ impl<N> Default for Index<N> {
             postings: Postings::default(),
             next: 0,
             changes: 0,
+            changed: VecDeque::new(),
         }
     }
 }
@@ -157,6 +160,13 @@ impl<N: Copy + Ord + Hash> Index<N> {
         self.changes
     }
 
+    /// The classes that came or went after `changes` was so many; none when that is too long ago to tell.
+    pub fn changed_since(&self, changes: u64) -> Option<impl Iterator<Item = ClassId>> {
+        let count = usize::try_from(self.changes.checked_sub(changes)?).ok()?;
+        let known = self.changed.len().checked_sub(count)?;
+        Some(self.changed.iter().skip(known).copied())
+    }
+
     /// The classes that fit.
     pub fn candidates(&self, matcher: &Matcher) -> Candidates<'_, N> {
         let classes = self.possible(matcher).filter(|class| matcher.accepts(&class.map)).collect();
@@ -178,7 +188,7 @@ impl<N: Copy + Ord + Hash> Index<N> {
     fn open(&mut self, map: CapabilityMap) -> ClassId {
         let id = ClassId(self.next);
         self.next += 1;
-        self.changes += 1;
+        self.note(id);
         let map = Arc::new(map);
         self.postings.add(id, &map);
         self.by_map.insert(Arc::clone(&map), id);
@@ -188,9 +198,17 @@ impl<N: Copy + Ord + Hash> Index<N> {
 
     fn close(&mut self, id: ClassId) {
         if let Some(class) = self.classes.remove(&id) {
-            self.changes += 1;
+            self.note(id);
             self.postings.take(id, &class.map);
             self.by_map.remove(&class.map);
+        }
+    }
+
+    fn note(&mut self, id: ClassId) {
+        self.changes += 1;
+        self.changed.push_back(id);
+        if self.changed.len() > limits::CLASS_CHANGES_MAX {
+            self.changed.pop_front();
         }
     }
 }

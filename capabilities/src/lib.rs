@@ -20,6 +20,8 @@ mod assignment;
 #[cfg(feature = "match")]
 mod expression;
 #[cfg(feature = "match")]
+mod expressions;
+#[cfg(feature = "match")]
 mod fixed_hash;
 #[cfg(feature = "match")]
 mod index;

@@ -24,6 +24,9 @@ pub const EXPRESSION_DEPTH_MAX: usize = 96;
 /// Steps that one evaluation may take at most, as estimated before it from the sizes of what it reads.
 pub const EVALUATION_STEPS_MAX: u64 = 1 << 20;
 
+/// Classes that came or went that an index remembers: who looked before the first of them looks at all classes.
+pub const CLASS_CHANGES_MAX: usize = 1024;
+
 /// Characters of a value, or of another program's error, in a refusal's sentence.
 pub const REFUSAL_TEXT_CHARS_MAX: usize = 120;
 /// Different reasons that an explanation counts; what comes later is counted together.

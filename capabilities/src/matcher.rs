@@ -1,6 +1,7 @@
 //! Requirements, parsed once and checked against many maps. It does not choose among nodes that fit.
 
 use crate::{CapabilityMap, Expression, Reads, Refusal, Requirements, RequirementsError, Value, limits};
+use std::sync::Arc;
 
 /// Requirements in a form that is fast to check, with everything in them bounded and parsed.
 ///
@@ -34,13 +35,21 @@ use crate::{CapabilityMap, Expression, Reads, Refusal, Requirements, Requirement
 pub struct Matcher {
     require: Vec<String>,
     equal: Vec<(String, Value)>,
-    expression: Option<Expression>,
-    prefer: Vec<(Expression, u32)>,
+    expression: Option<Arc<Expression>>,
+    prefer: Vec<(Arc<Expression>, u32)>,
 }
 
 impl Matcher {
     /// Parses requirements and checks them against [`limits`].
     pub fn new(requirements: &Requirements) -> Result<Self, RequirementsError> {
+        Self::with(requirements, |text| Expression::parse(text).map(Arc::new))
+    }
+
+    /// The same with expressions that may be parsed already.
+    pub(crate) fn with(
+        requirements: &Requirements,
+        mut parse: impl FnMut(&str) -> Result<Arc<Expression>, RequirementsError>,
+    ) -> Result<Self, RequirementsError> {
         let found = requirements.require.len() + requirements.equal.len();
         if found > limits::REQUIREMENTS_MAX {
             return Err(RequirementsError::TooMany { found, max: limits::REQUIREMENTS_MAX });
@@ -67,11 +76,11 @@ impl Matcher {
         Ok(Matcher {
             require,
             equal: requirements.equal.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
-            expression: requirements.expression.as_deref().map(Expression::parse).transpose()?,
+            expression: requirements.expression.as_deref().map(&mut parse).transpose()?,
             prefer: requirements
                 .prefer
                 .iter()
-                .map(|p| Ok((Expression::parse(&p.expression)?, p.weight)))
+                .map(|p| Ok((parse(&p.expression)?, p.weight)))
                 .collect::<Result<_, RequirementsError>>()?,
         })
     }
@@ -81,6 +90,11 @@ impl Matcher {
         self.require.iter().all(|key| has(map, key))
             && self.equal.iter().all(|(key, value)| map.value(key) == Some(value))
             && self.expression.as_ref().is_none_or(|e| e.holds(map))
+    }
+
+    /// The score of a map that fits; none for one that does not.
+    pub(crate) fn judge(&self, map: &CapabilityMap) -> Option<u32> {
+        self.accepts(map).then(|| self.score(map))
     }
 
     /// Everything that a map does not fulfil, in a fixed order; nothing when it fits.
@@ -120,6 +134,18 @@ impl Matcher {
             reads.0.extend(expression.reads(map)?.0);
         }
         Some(reads)
+    }
+
+    /// The keys that [`reads`](Self::reads) looks at; none when an expression looks at the map as a whole.
+    pub(crate) fn keys(&self) -> Option<Vec<&str>> {
+        let mut keys: Vec<&str> = self.require.iter().map(String::as_str).collect();
+        keys.extend(self.equal.iter().map(|(key, _)| key.as_str()));
+        for expression in self.expression.iter().chain(self.prefer.iter().map(|(e, _)| e)) {
+            keys.extend(expression.keys()?);
+        }
+        keys.sort_unstable();
+        keys.dedup();
+        Some(keys)
     }
 
     /// The keys that must be true.

@@ -58,7 +58,8 @@ impl<K: Clone + Eq + Hash, O> Memo<K, O> {
         Memo { limits, bytes: 0, by_question: FixedMap::default(), oldest: VecDeque::new() }
     }
 
-    /// The outcome for a map, if one is known that must be the same.
+    /// The outcome for a map, if one is known that must be the same. Several may hold that read different keys: then it
+    /// is one that read those which were remembered last.
     pub fn find(&self, key: &K, map: &CapabilityMap) -> Option<&O> {
         self.by_question.get(key)?.iter().find_map(|same| {
             let hash = hash_of(same.sample.0.keys().map(|key| map.value(key)));
@@ -83,7 +84,9 @@ impl<K: Clone + Eq + Hash, O> Memo<K, O> {
                 groups.len() - 1
             }
         };
-        let outcomes = &mut groups[group].outcomes;
+        // For the map that was asked this very outcome is found, even where an earlier one holds for it as well.
+        groups[..=group].rotate_right(1);
+        let outcomes = &mut groups[0].outcomes;
         if let Some((_, known)) = outcomes.find_mut(hash, |(known, _)| *known == reads) {
             *known = outcome;
             return true;

@@ -2,6 +2,7 @@
 
 use crate::types::{Explanation, NearMiss, Rejection};
 use odeon_capabilities::{CapabilityMap, Matcher, Refusal, Requirements, RequirementsError, Tally, Value};
+use std::sync::Arc;
 
 /// Why a node that is to become empty takes no actor: the same text wherever it is noticed.
 pub(crate) const DRAINING: &str = "is draining";
@@ -14,12 +15,16 @@ pub(crate) fn has_group(group: &str) -> String {
 /// Requirements that were understood.
 #[derive(Debug)]
 pub(crate) struct Wish {
-    matcher: Matcher,
+    matcher: Arc<Matcher>,
 }
 
 impl Wish {
     pub(crate) fn parse(requirements: &Requirements) -> Result<Self, RequirementsError> {
-        Ok(Self { matcher: Matcher::new(requirements)? })
+        Ok(Self::of(Arc::new(Matcher::new(requirements)?)))
+    }
+
+    pub(crate) fn of(matcher: Arc<Matcher>) -> Self {
+        Self { matcher }
     }
 
     /// Everything that `map` lacks, of what the type requires and of what the creator asks.

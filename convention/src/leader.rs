@@ -4,16 +4,21 @@
 //! Start with [`Leader`], whose `handle` names the file of every input.
 
 mod changes;
+mod choosing;
 mod creations;
 mod facts;
+mod holders;
 mod images;
 mod machine;
 mod memo;
+mod natives;
 mod outbox;
 mod peers;
 mod placing;
+mod pools;
 mod reads;
 mod registration;
+mod shortlist;
 mod survey;
 mod tokens;
 mod watching;

@@ -90,6 +90,12 @@ pub const MEMO_BYTES_MAX: usize = 32 * 1024 * 1024;
 pub const CHECK_FAILURE_REMEMBERED_MS: Millis = 30_000;
 /// Different requirements whose fitting nodes are remembered.
 pub const SELECTIONS_MAX: usize = 1_024;
+/// Different creations whose pools of members are remembered.
+pub const SHORTLISTS_MAX: usize = 1_024;
+/// Pools in all of these together; the list in use may have more.
+pub const SHORTLISTED_MAX: usize = 1 << 20;
+/// Pools of members that came or went and that are remembered: who looked before the first of them looks at all pools.
+pub const POOL_CHANGES_MAX: usize = 1_024;
 
 /// Log batches that are on their way to the leader without an acknowledgement.
 pub const LOG_BATCHES_IN_FLIGHT_MAX: usize = 4;

@@ -112,3 +112,17 @@ fn forgetting_a_question_leaves_the_others_and_frees_its_room() {
     memo.forget(&"b");
     assert!(memo.is_empty() && memo.bytes == 0);
 }
+
+#[test]
+fn of_two_outcomes_that_hold_the_later_one_is_found() {
+    let mut memo = Memo::new(MemoLimits { entries_max: 10, bytes_max: 1000 });
+    let mut map = CapabilityMap::new();
+    map.set("gpu", 1).unwrap();
+    let gpu = || Reads([("gpu".to_owned(), Some(1.into()))].into());
+    memo.remember("key", Reads::default(), "read nothing");
+    memo.remember("key", gpu(), "read gpu");
+    assert_eq!(memo.find(&"key", &map), Some(&"read gpu"));
+    memo.remember("key", Reads::default(), "read nothing again");
+    assert_eq!(memo.find(&"key", &map), Some(&"read nothing again"));
+    assert_eq!(memo.len(), 2);
+}

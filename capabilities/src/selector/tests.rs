@@ -41,3 +41,40 @@ fn requirements_that_cannot_be_used_are_refused_each_time_and_not_kept() {
     }
     assert!(selector.oldest.is_empty());
 }
+
+#[test]
+fn who_has_not_looked_for_long_looks_at_everything() {
+    let mut index = Index::new();
+    let mut selector = Selector::new(4);
+    let wanted = Requirements::none().expression("serial % 2 == 1").prefer("serial > 1000", 1);
+    let mut map = crate::CapabilityMap::new();
+    selector.select(&index, &wanted).unwrap();
+    for serial in 0..i64::try_from(crate::limits::CLASS_CHANGES_MAX).unwrap() + 1 {
+        map.set("serial", serial).unwrap();
+        index.insert(serial, map.clone());
+    }
+    assert!(index.changed_since(0).is_none());
+    let selection = selector.select(&index, &wanted).unwrap();
+    assert_eq!(selection.accepted().len(), 512);
+    assert_eq!(selection.accepted()[0].score, 1);
+    let one = index.class_of(7).unwrap().id();
+    let two = index.class_of(8).unwrap().id();
+    assert_eq!((selection.score(one), selection.score(two)), (Some(0), None));
+    index.remove(7);
+    assert!(index.changed_since(index.changes() - 1).unwrap().eq([one]));
+    assert_eq!(selector.select(&index, &wanted).unwrap().score(one), None);
+}
+
+proptest! {
+    #[test]
+    fn maps_that_are_alike_are_judged_alike(
+        maps in vec(samples::map(), 1..20),
+        wanted in samples::requirements(),
+    ) {
+        let matcher = Matcher::new(&wanted).unwrap();
+        let mut alike = Alike::new(&matcher);
+        for map in &maps {
+            prop_assert_eq!(alike.judge(map), matcher.judge(map));
+        }
+    }
+}

@@ -7,7 +7,12 @@ use crate::limits;
 use crate::record::Record;
 use crate::types::{ImageInfo, SourceHash};
 use crate::wire::ToMember;
-use odeon::NodeRef;
+use odeon::{NodeId, NodeRef};
+
+/// Holders of an image that are all looked at; of more a few are drawn.
+const LISTED_MAX: usize = 32;
+/// Draws for the sources of one placement.
+const DRAWS_MAX: usize = 4 * limits::SOURCES_MAX;
 
 impl Leader {
     pub(super) fn judge_image(&mut self, image: ImageInfo, approved: bool, by: String) -> Answer {
@@ -26,8 +31,9 @@ impl Leader {
             return Answer::Refused { code: codes::IMAGE_UNKNOWN, reason };
         }
         self.persist(Record::ImageUnloaded { hash });
-        for peer in self.peers.live.values_mut() {
-            peer.images.remove(&hash);
+        let holders = self.peers.holders(hash).to_vec();
+        for node in holders.iter().filter_map(|id| self.peers.live.get(id)).map(|p| p.node).collect::<Vec<_>>() {
+            self.peers.let_go(node, hash);
         }
         self.broadcast(&ToMember::ImageUnloaded { hash });
         self.outbox.after_facts(Effect::DropImage { hash });
@@ -35,28 +41,45 @@ impl Leader {
     }
 
     pub(super) fn image_held(&mut self, from: NodeRef, hash: SourceHash, held: bool) {
-        let known = self.facts.images.contains_key(&hash);
-        let Some(peer) = self.peers.of_mut(from) else { return };
         if !held {
-            peer.images.remove(&hash);
-        } else if known && peer.images.len() < limits::IMAGES_HELD_MAX {
-            peer.images.insert(hash);
+            self.peers.let_go(from, hash);
+        } else if self.facts.images.contains_key(&hash) {
+            self.peers.hold(from, hash);
         }
     }
 
     /// Where a node fetches an image: a few other members taken at random, so that a fleet feeds itself, then the
     /// leader, which has every image. Nodes that only dial are not asked: a way to them may have to be made first.
     pub(super) fn sources(&mut self, hash: SourceHash, fetcher: NodeRef) -> Vec<NodeRef> {
-        let holds = |p: &&super::peers::Peer| p.current && p.images.contains(&hash);
-        let mut holders: Vec<NodeRef> = self.peers.live.values().filter(holds).map(|p| p.node).collect();
-        let can_be_dialled = |node: &NodeRef| self.facts.listen_of(node.id).is_some_and(|listen| !listen.is_empty());
-        holders.retain(|node| *node != fetcher && node.id != self.me.id && can_be_dialled(node));
+        let holders = self.peers.holders(hash);
         let mut sources = Vec::new();
-        while sources.len() + 1 < limits::SOURCES_MAX && !holders.is_empty() {
+        // Of many holders most will do. Only where too few of those that were drawn do, all are looked at.
+        let draws = if holders.len() > LISTED_MAX { DRAWS_MAX } else { 0 };
+        for _ in 0..draws {
+            if sources.len() + 1 == limits::SOURCES_MAX {
+                break;
+            }
             let at = self.random.below(holders.len());
-            sources.push(holders.swap_remove(at));
+            let drawn = holders.get(at).and_then(|id| self.source(*id, fetcher));
+            sources.extend(drawn.filter(|node| !sources.contains(node)));
+        }
+        if sources.len() + 1 < limits::SOURCES_MAX {
+            let mut left: Vec<NodeRef> = holders.iter().filter_map(|id| self.source(*id, fetcher)).collect();
+            left.retain(|node| !sources.contains(node));
+            left.sort_unstable();
+            while sources.len() + 1 < limits::SOURCES_MAX && !left.is_empty() {
+                let at = self.random.below(left.len());
+                sources.push(left.swap_remove(at));
+            }
         }
         sources.push(self.me);
         sources
+    }
+
+    /// A holder as another node can fetch from it.
+    fn source(&self, holder: NodeId, fetcher: NodeRef) -> Option<NodeRef> {
+        let peer = self.peers.live.get(&holder).filter(|peer| peer.current)?;
+        let can_be_dialled = self.facts.listen_of(holder).is_some_and(|listen| !listen.is_empty());
+        (can_be_dialled && peer.node != fetcher && holder != self.me.id).then_some(peer.node)
     }
 }

@@ -5,7 +5,9 @@ use super::creations::{Asker, Creations};
 use super::facts::Facts;
 use super::memo::Verdicts;
 use super::outbox::Outbox;
-use super::peers::{Peer, Peers};
+use super::peers::Peers;
+use super::pools::{Pools, Standing};
+use super::shortlist::Shortlists;
 use super::survey::Checks;
 use super::watching::Watchers;
 use super::{Answer, Effect, Input, MemberState, Operation};
@@ -18,6 +20,7 @@ use crate::wire::{LeaderAt, ToLeader, ToMember};
 use odeon::{NodeId, NodeRef};
 use odeon_capabilities::{Index, Selector};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// What an operator can tune, and the seed of every choice that is left to chance.
 #[derive(Debug, Clone)]
@@ -64,6 +67,9 @@ pub struct Leader {
     pub(super) checks: Checks,
     pub(super) verdicts: Verdicts,
     pub(super) selector: Selector,
+    /// The members that can take actors. Follows from `peers` and `index`.
+    pub(super) pools: Pools,
+    pub(super) shortlists: Shortlists,
     pub(super) changes: Changes,
     pub(super) watchers: Watchers,
     pub(super) dropped: u64,
@@ -90,6 +96,8 @@ impl Leader {
             checks: Checks::default(),
             verdicts: Verdicts::default(),
             selector: Selector::new(limits::SELECTIONS_MAX),
+            pools: Pools::default(),
+            shortlists: Shortlists::default(),
             changes: Changes::default(),
             watchers: Watchers::default(),
             dropped: 0,
@@ -110,6 +118,7 @@ impl Leader {
     /// Takes one record of the ledger, in its order, before [`start`](Leader::start).
     pub fn replay(&mut self, record: Record) {
         self.apply(record);
+        self.settle();
         self.outbox.replayed(self.facts.count());
     }
 
@@ -121,6 +130,7 @@ impl Leader {
         };
         self.facts.apply(record);
         if let Some(id) = about {
+            self.peers.touch(id);
             match self.facts.registered.get(&id) {
                 Some(registration) => self.index.insert(id, registration.capabilities.clone()),
                 None => {
@@ -140,10 +150,11 @@ impl Leader {
         let known: Vec<NodeRef> = self.facts.registered.values().map(|r| r.node).collect();
         self.started = now;
         for node in known {
-            self.peers.live.insert(node.id, Peer::new(node, MemberState::Suspect, now));
+            self.peers.begin(node, MemberState::Suspect, now);
             self.leases.renew(node.id, now);
             self.awaited.insert(node.id);
         }
+        self.settle();
     }
 
     /// Takes in what happened. `now` never goes back.
@@ -157,6 +168,21 @@ impl Leader {
             Input::Committed { index } => self.committed(index),
             Input::Checked { ticket, outcome } => self.checked(ticket, outcome, now),
             Input::Timer => self.expire(now),
+        }
+        self.settle();
+    }
+
+    /// Puts whoever may have changed into the pool that it belongs to now.
+    pub(super) fn settle(&mut self) {
+        for id in self.peers.take_touched() {
+            let peer = self.peers.live.get(&id).filter(|peer| !peer.draining);
+            let standing = peer.zip(self.index.class_of(id)).map(|(peer, class)| Standing {
+                class: class.id(),
+                linked: Arc::clone(peer.linked()),
+                reachable: peer.reachable(),
+                load: peer.load(),
+            });
+            self.pools.set(id, standing);
         }
     }
 

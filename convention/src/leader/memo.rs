@@ -29,6 +29,11 @@ impl Default for Verdicts {
 }
 
 impl Verdicts {
+    /// The answer that holds for a map, with the time at which it was given.
+    pub(crate) fn given(&self, key: &CheckKey, map: &CapabilityMap) -> Option<(Millis, CheckVerdict)> {
+        self.0.find(key, map).cloned()
+    }
+
     /// A check that could not be finished may do better another time: such an answer counts only when it was given
     /// at `failures_since` or later.
     pub(crate) fn of(&self, key: &CheckKey, map: &CapabilityMap, failures_since: Millis) -> Option<&CheckVerdict> {
@@ -45,5 +50,24 @@ impl Verdicts {
             let all = asked.iter().map(|(key, value)| (key.to_owned(), Some(value.clone())));
             self.0.remember(key, Reads(all.collect()), (now, verdict));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_check_that_ends_after_one_that_did_not_is_its_answer_whatever_each_had_read() {
+        let mut map = CapabilityMap::new();
+        map.set("gpu", 1).unwrap();
+        let key = CheckKey { actor: "Actor".to_owned(), image: None, requirements: Requirements::none() };
+        let mut verdicts = Verdicts::default();
+        let failed = CheckVerdict::Failed("it took longer than it may".to_owned());
+        verdicts.remember(key.clone(), &map, CheckOutcome { verdict: failed, read: Reads::default() }, 0);
+        assert_eq!(verdicts.of(&key, &map, 40_000), None);
+        let read = Reads([("gpu".to_owned(), Some(1.into()))].into());
+        verdicts.remember(key.clone(), &map, CheckOutcome { verdict: CheckVerdict::Accepted, read }, 50_000);
+        assert_eq!(verdicts.of(&key, &map, 40_000), Some(&CheckVerdict::Accepted));
     }
 }

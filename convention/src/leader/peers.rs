@@ -1,10 +1,14 @@
 //! What a leader knows of its members that need not outlive it: links, states, load, what is on its way to them.
 
+use super::holders::Holders;
+use super::natives::{Linked, LinkedLists};
 use super::{MemberState, MemberView};
 use crate::limits;
 use crate::types::{Millis, NativeActor, RequestId, SourceHash};
 use odeon::{NodeId, NodeRef};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Deref;
+use std::sync::Arc;
 
 /// A live member.
 #[derive(Debug)]
@@ -17,8 +21,8 @@ pub(crate) struct Peer {
     /// Whether it has told everything about itself on this link, and it was accepted.
     pub(crate) current: bool,
     pub(crate) capabilities_version: u64,
-    pub(crate) natives: Vec<NativeActor>,
-    pub(crate) images: BTreeSet<SourceHash>,
+    linked: Arc<Linked>,
+    images: BTreeSet<SourceHash>,
     pub(crate) actors: u32,
     /// Placements that it was given and has not answered.
     pub(crate) placing: u32,
@@ -29,7 +33,7 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    pub(crate) fn new(node: NodeRef, state: MemberState, now: Millis) -> Self {
+    fn new(node: NodeRef, state: MemberState, linked: Arc<Linked>, now: Millis) -> Self {
         Self {
             node,
             state,
@@ -37,7 +41,7 @@ impl Peer {
             connected: false,
             current: false,
             capabilities_version: 0,
-            natives: Vec::new(),
+            linked,
             images: BTreeSet::new(),
             actors: 0,
             placing: 0,
@@ -67,8 +71,19 @@ impl Peer {
         }
     }
 
-    pub(crate) fn native(&self, actor: &str) -> Option<&NativeActor> {
-        self.natives.iter().find(|n| n.name == actor)
+    /// What is linked into it.
+    pub(crate) fn linked(&self) -> &Arc<Linked> {
+        &self.linked
+    }
+
+    /// Actors that live there, with those that are on their way.
+    pub(crate) fn load(&self) -> u32 {
+        self.actors.saturating_add(self.placing)
+    }
+
+    /// Whether it can be asked now; another one is asked only when none of these is left.
+    pub(crate) fn reachable(&self) -> bool {
+        self.current && self.state == MemberState::Alive
     }
 }
 
@@ -93,18 +108,124 @@ impl MemberState {
 /// The live members, and the last of those that are gone.
 #[derive(Debug, Default)]
 pub(crate) struct Peers {
-    pub(crate) live: BTreeMap<NodeId, Peer>,
+    pub(crate) live: Live,
+    linked: LinkedLists,
+    holders: Holders,
     departed: VecDeque<(Millis, MemberView)>,
 }
 
+/// The live members by id. Who may have changed is noted, so that what is derived from them can follow.
+#[derive(Debug, Default)]
+pub(crate) struct Live {
+    by_id: BTreeMap<NodeId, Peer>,
+    touched: Vec<NodeId>,
+}
+
+impl Deref for Live {
+    type Target = BTreeMap<NodeId, Peer>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.by_id
+    }
+}
+
+impl Live {
+    fn touch(&mut self, id: NodeId) {
+        if self.touched.last() != Some(&id) {
+            self.touched.push(id);
+        }
+    }
+}
+
 impl Peers {
+    /// A member lives from now on.
+    pub(crate) fn begin(&mut self, node: NodeRef, state: MemberState, now: Millis) {
+        self.end(node.id);
+        let linked = self.linked.take(Vec::new());
+        self.live.touch(node.id);
+        self.live.by_id.insert(node.id, Peer::new(node, state, linked, now));
+    }
+
+    /// It does not live any more.
+    pub(crate) fn end(&mut self, id: NodeId) -> Option<Peer> {
+        let peer = self.live.by_id.remove(&id)?;
+        self.linked.give_back(&peer.linked);
+        for hash in &peer.images {
+            self.holders.remove(*hash, id);
+        }
+        self.live.touch(id);
+        Some(peer)
+    }
+
+    /// What is linked into a member.
+    pub(crate) fn link_in(&mut self, node: NodeRef, natives: Vec<NativeActor>) {
+        let linked = self.linked.take(natives);
+        let before = match self.of_mut(node) {
+            Some(peer) => std::mem::replace(&mut peer.linked, linked),
+            None => linked,
+        };
+        self.linked.give_back(&before);
+    }
+
+    /// Whether an actor type is linked into some live member.
+    pub(crate) fn link_in_some(&self, actor: &str) -> bool {
+        self.linked.know(actor)
+    }
+
+    /// The images that a member holds, all of them.
+    pub(crate) fn holds(&mut self, node: NodeRef, images: BTreeSet<SourceHash>) {
+        let Some(peer) = self.live.by_id.get_mut(&node.id).filter(|p| p.node == node) else { return };
+        for hash in peer.images.difference(&images) {
+            self.holders.remove(*hash, node.id);
+        }
+        for hash in images.difference(&peer.images) {
+            self.holders.add(*hash, node.id);
+        }
+        peer.images = images;
+    }
+
+    /// A member holds one more image, unless it says so of too many.
+    pub(crate) fn hold(&mut self, node: NodeRef, hash: SourceHash) {
+        let Some(peer) = self.live.by_id.get_mut(&node.id).filter(|p| p.node == node) else { return };
+        if peer.images.len() < limits::IMAGES_HELD_MAX && peer.images.insert(hash) {
+            self.holders.add(hash, node.id);
+        }
+    }
+
+    /// A member holds an image no longer.
+    pub(crate) fn let_go(&mut self, node: NodeRef, hash: SourceHash) {
+        let Some(peer) = self.live.by_id.get_mut(&node.id).filter(|p| p.node == node) else { return };
+        if peer.images.remove(&hash) {
+            self.holders.remove(hash, node.id);
+        }
+    }
+
+    /// The members that hold an image.
+    pub(crate) fn holders(&self, hash: SourceHash) -> &[NodeId] {
+        self.holders.of(hash)
+    }
+
+    /// Notes that something about a member may be different that is not kept here.
+    pub(crate) fn touch(&mut self, id: NodeId) {
+        self.live.touch(id);
+    }
+
+    /// Who may have changed since this was asked last; one may be named twice.
+    pub(crate) fn take_touched(&mut self) -> Vec<NodeId> {
+        std::mem::take(&mut self.live.touched)
+    }
+
     /// The peer of exactly this start.
     pub(crate) fn of(&self, node: NodeRef) -> Option<&Peer> {
         self.live.get(&node.id).filter(|p| p.node == node)
     }
 
     pub(crate) fn of_mut(&mut self, node: NodeRef) -> Option<&mut Peer> {
-        self.live.get_mut(&node.id).filter(|p| p.node == node)
+        let peer = self.live.by_id.get_mut(&node.id).filter(|p| p.node == node)?;
+        if self.live.touched.last() != Some(&node.id) {
+            self.live.touched.push(node.id);
+        }
+        Some(peer)
     }
 
     pub(crate) fn depart(&mut self, now: Millis, view: MemberView) {

@@ -3,12 +3,12 @@
 //! A node is asked at most once per creation. A placement ends by its node's answer or by its node's end, never by
 //! a time of its own: so it can never be that two nodes create for one request.
 
+use super::choosing::Choice;
 use super::creations::{Creation, Tried};
 use super::machine::Leader;
 use super::survey::Waiter;
 use crate::codes;
 use crate::limits;
-use crate::placement;
 use crate::record::Record;
 use crate::types::{CreateOutcome, Hosted, Millis, RequestId};
 use crate::wire::{PlaceOutcome, ToMember};
@@ -33,7 +33,8 @@ impl Leader {
         if self.recovering() && (creation.again || creation.spec.global_name.is_some()) {
             return self.hold(request);
         }
-        let plan = match self.plan(&creation.spec, creation.begun) {
+        let (spec, begun, tried) = (creation.spec.clone(), creation.begun, creation.tried.clone());
+        let plan = match self.plan(spec, begun) {
             Ok(plan) => plan,
             Err(refusal) if self.recovering() && refusal.may_pass() => return self.hold(request),
             Err(refusal) => {
@@ -41,18 +42,20 @@ impl Leader {
                 return self.finish(request, outcome, now);
             }
         };
-        let tried = creation.tried.clone();
-        let accepting = self.accepting(&plan, &tried);
-        if let Some(map) = accepting.unchecked {
-            self.stage(request, Stage::Checking);
-            return self.ask_check(&plan, map, Waiter::Creation(request));
+        let mut choice = self.choose(&plan, &tried, request.node);
+        if choice == Choice::Nobody && !self.recovering() {
+            // What refuses is to be explained: answers of checks that were forgotten since are asked for again.
+            self.shortlists.renew(&plan.key);
+            choice = self.choose(&plan, &tried, request.node);
         }
-        let random = &mut self.random;
-        let strategy = plan.spec.placement;
-        match placement::decide(&accepting.candidates, strategy, request.node, |bound| random.below(bound)) {
-            Some(node) => self.place(request, node),
-            None if self.recovering() => self.hold(request),
-            None => {
+        match choice {
+            Choice::Host(node) => self.place(request, node),
+            Choice::Ask(map) => {
+                self.stage(request, Stage::Checking);
+                self.ask_check(&plan, map, Waiter::Creation(request));
+            }
+            Choice::Nobody if self.recovering() => self.hold(request),
+            Choice::Nobody => {
                 let explanation = self.explanation(&plan, &tried, request.node);
                 self.finish(request, CreateOutcome::NoCompatibleNode(explanation), now);
             }

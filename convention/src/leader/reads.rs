@@ -47,7 +47,7 @@ impl Leader {
             capabilities: registration.capabilities.clone(),
             actors: peer.actors,
             since_ms: now.saturating_sub(peer.since),
-            natives: peer.natives.clone(),
+            natives: peer.linked().natives().to_vec(),
             draining: peer.draining,
         })
     }
@@ -76,8 +76,7 @@ impl Leader {
     }
 
     fn holders(&self, hash: SourceHash) -> u32 {
-        let holders = self.peers.live.values().filter(|p| p.images.contains(&hash)).count();
-        u32::try_from(holders).unwrap_or(u32::MAX)
+        u32::try_from(self.peers.holders(hash).len()).unwrap_or(u32::MAX)
     }
 
     /// An approved image by its whole hash.

@@ -4,7 +4,6 @@
 //! ever: its lease runs out, it leaves, or a later start supersedes it. What comes back is another start.
 
 use super::machine::Leader;
-use super::peers::Peer;
 use super::{Effect, MemberState};
 use crate::codes;
 use crate::limits;
@@ -88,12 +87,15 @@ impl Leader {
             self.gone(&[earlier], Ending::Superseded, now);
         }
         self.record_registration(from, &facts);
-        let peer = self.peers.live.entry(from.id).or_insert_with(|| Peer::new(from, MemberState::Suspect, now));
+        if !self.peers.live.contains_key(&from.id) {
+            self.peers.begin(from, MemberState::Suspect, now);
+        }
+        self.peers.link_in(from, facts.natives);
+        self.peers.holds(from, facts.images.into_iter().collect());
+        let Some(peer) = self.peers.of_mut(from) else { return };
         peer.connected = true;
         peer.current = true;
         peer.capabilities_version = facts.capabilities_version;
-        peer.natives = facts.natives;
-        peer.images = facts.images.into_iter().collect();
         peer.actors = facts.load.actors;
         peer.draining = facts.draining;
         let groups = facts.hosted.iter().filter_map(|h| h.distinct.clone().map(|group| (group, h.request)));
@@ -312,7 +314,7 @@ impl Leader {
             self.peers.depart(now, view);
         }
         self.persist(Record::NodeGone { node, left: ending == Ending::Left });
-        let linked = self.peers.live.remove(&node.id).is_some_and(|p| p.connected);
+        let linked = self.peers.end(node.id).is_some_and(|p| p.connected);
         self.leases.forget(node.id);
         self.watchers.forget(node.id);
         self.awaited.remove(&node.id);

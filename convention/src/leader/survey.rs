@@ -5,7 +5,7 @@ use super::machine::Leader;
 use super::memo::CheckKey;
 use super::peers::Peer;
 use super::placing::Refusal;
-use super::{Answer, Effect, MemberState};
+use super::{Answer, Effect};
 use crate::codes;
 use crate::fit::{self, Wish};
 use crate::limits;
@@ -15,24 +15,18 @@ use crate::wire::ToMember;
 use odeon::{NodeId, NodeRef};
 use odeon_capabilities::CapabilityMap;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 /// A creation that was understood.
 pub(super) struct Plan {
     pub(super) spec: CreateSpec,
     wish: Wish,
     /// What the type in the image requires; a linked type says so node by node.
-    required: Option<Vec<String>>,
-    key: CheckKey,
+    pub(super) required: Option<Vec<String>>,
+    pub(super) key: CheckKey,
     /// Failures of the check count as its answer from then on. One that failed since the question was asked is not
     /// asked again for it.
-    failures_since: Millis,
-}
-
-/// The nodes that accept, as far as is known without asking.
-pub(super) struct Accepting {
-    pub(super) candidates: Vec<Candidate>,
-    /// Capabilities for which the actor's check has to be asked first.
-    pub(super) unchecked: Option<CapabilityMap>,
+    pub(super) failures_since: Millis,
 }
 
 /// Who waits for the answer of a check.
@@ -60,9 +54,12 @@ struct OpenCheck {
 
 impl Leader {
     /// For a question that was asked at `asked`.
-    pub(super) fn plan(&self, spec: &CreateSpec, asked: Millis) -> Result<Plan, Refusal> {
-        let wish = Wish::parse(&spec.requirements)
+    pub(super) fn plan(&mut self, spec: CreateSpec, asked: Millis) -> Result<Plan, Refusal> {
+        let selection = self
+            .selector
+            .select(&self.index, &spec.requirements)
             .map_err(|e| Refusal { code: codes::BAD_REQUIREMENT, reason: e.to_string() })?;
+        let wish = Wish::of(Arc::clone(selection.matcher()));
         let required = match spec.image {
             Some(hash) => Some(self.required_in_image(hash, &spec.actor)?),
             None => {
@@ -76,7 +73,7 @@ impl Leader {
             return Err(Refusal { code: codes::NODE_UNKNOWN, reason: format!("no live member is {on}") });
         }
         let failures_since = asked.saturating_sub(limits::CHECK_FAILURE_REMEMBERED_MS);
-        Ok(Plan { wish, required, key: CheckKey::of(spec), spec: spec.clone(), failures_since })
+        Ok(Plan { wish, required, key: CheckKey::of(&spec), spec, failures_since })
     }
 
     fn required_in_image(&self, hash: crate::types::SourceHash, actor: &str) -> Result<Vec<String>, Refusal> {
@@ -97,7 +94,7 @@ impl Leader {
     }
 
     fn known_native(&self, actor: &str) -> Result<(), Refusal> {
-        if self.peers.live.values().any(|p| p.native(actor).is_some()) {
+        if self.peers.link_in_some(actor) {
             return Ok(());
         }
         let reason = format!("no live member has an actor {actor:?} linked in, and no image was named");
@@ -114,34 +111,8 @@ impl Leader {
             .filter_map(|p| self.facts.registered.get(&p.node.id).map(|r| (p, r)))
     }
 
-    /// The nodes that fit, class by class of equal capabilities: what is asked is asked once per class.
-    pub(super) fn accepting(&mut self, plan: &Plan, tried: &BTreeMap<NodeId, Tried>) -> Accepting {
-        let mut accepting = Accepting { candidates: Vec::new(), unchecked: None };
-        let index = &self.index;
-        // The plan was made from the same requirements: they parse.
-        let Ok(selection) = self.selector.select(index, &plan.spec.requirements) else { return accepting };
-        for found in selection.accepted() {
-            let Some(class) = index.class(found.class) else { continue };
-            let verdict = self.verdicts.of(&plan.key, class.map(), plan.failures_since);
-            if matches!(verdict, Some(CheckVerdict::Refused | CheckVerdict::Failed(_))) {
-                continue;
-            }
-            let fits = class.nodes().iter().filter(|id| plan.spec.on.is_none_or(|on| on == **id));
-            let fits = fits.filter(|id| !tried.contains_key(*id)).filter_map(|id| self.peers.live.get(id));
-            let fits = fits.filter(|peer| unwilling(peer, &plan.spec).next().is_none());
-            let mut fits = fits.filter(|peer| plan.type_fits(peer, class.map())).peekable();
-            if fits.peek().is_some() && verdict.is_none() {
-                accepting.unchecked.get_or_insert_with(|| class.map().clone());
-                continue;
-            }
-            // Without the code nobody can tell here: then the node itself is asked.
-            accepting.candidates.extend(fits.map(|peer| candidate(peer, found.score)));
-        }
-        accepting
-    }
-
     fn lacks(&self, plan: &Plan, peer: &Peer, map: &CapabilityMap) -> Vec<String> {
-        match (&plan.required, peer.native(&plan.spec.actor)) {
+        match (&plan.required, peer.linked().of(&plan.spec.actor)) {
             (Some(required), _) => plan.wish.lacks(map, required),
             (None, Some(native)) => plan.wish.lacks(map, &native.required),
             (None, None) if peer.current => vec![format!("has no actor {:?}", plan.spec.actor)],
@@ -222,10 +193,11 @@ impl Leader {
     }
 
     pub(super) fn explain(&mut self, asker: Asker, request: RequestId, spec: CreateSpec, asked: Millis) {
-        let explanation = match self.plan(&spec, asked) {
+        let explanation = match self.plan(spec, asked) {
             Ok(plan) => {
-                if let Some(map) = self.accepting(&plan, &BTreeMap::new()).unchecked {
-                    let waiter = Waiter::Explain(asker, request, Box::new(spec), asked);
+                self.shortlists.renew(&plan.key);
+                if let Some(map) = self.unchecked(&plan) {
+                    let waiter = Waiter::Explain(asker, request, Box::new(plan.spec.clone()), asked);
                     return self.ask_check(&plan, map, waiter);
                 }
                 self.explanation(&plan, &BTreeMap::new(), request.node)
@@ -260,18 +232,5 @@ fn unwilling<'a>(peer: &'a Peer, spec: &'a CreateSpec) -> impl Iterator<Item = S
 }
 
 fn candidate(peer: &Peer, score: u32) -> Candidate {
-    Candidate {
-        node: peer.node,
-        actors: peer.actors.saturating_add(peer.placing),
-        score,
-        reachable: peer.current && peer.state() == MemberState::Alive,
-    }
-}
-
-impl Plan {
-    /// Whether the node has the actor's type and what that requires.
-    fn type_fits(&self, peer: &Peer, map: &CapabilityMap) -> bool {
-        let required = self.required.as_ref().or_else(|| peer.native(&self.spec.actor).map(|n| &n.required));
-        required.is_some_and(|required| fit::missing(map, required).next().is_none())
-    }
+    Candidate { node: peer.node, actors: peer.load(), score, reachable: peer.reachable() }
 }
