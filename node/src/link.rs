@@ -18,6 +18,7 @@ mod greeting;
 mod incoming;
 pub(crate) mod invite;
 pub mod limits;
+mod line;
 mod outgoing;
 mod reader;
 mod refusals;

@@ -6,6 +6,7 @@ use super::door::Door;
 use super::error::{of_alert, tls_alert};
 use super::gate::Place;
 use super::limits::{ACCEPT_TIMEOUT, STRAY_CONNECTIONS_MAX};
+use super::line::Line;
 use super::refusals::Refusal;
 use super::shared::Shared;
 use crate::identity::trust::{Credential, verified_client};
@@ -13,6 +14,7 @@ use quinn::{Connection, ConnectionError, Incoming};
 use rustls::AlertDescription;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use std::sync::Arc;
+use std::time::Instant;
 
 /// The certificate that the peer showed in its handshake.
 pub(crate) fn certificate_of(connection: &Connection) -> Option<CertificateDer<'static>> {
@@ -28,20 +30,27 @@ pub(crate) async fn refuse_all(shared: Arc<Shared>) {
     }
 }
 
-/// Accepts until the door is closed.
+/// Accepts until the door is closed. For whom there is no room in the doorway, waits before it: whoever dials sends its
+/// first flight again by itself, so a place in the line costs less than another try.
 pub(crate) async fn run(shared: Arc<Shared>, door: Arc<Door>) {
-    while let Some(incoming) = door.endpoint.accept().await {
-        let source = door.seen_at(incoming.remote_address());
-        let place = if too_many_strays(&shared, &door) { None } else { shared.gate.enter(source.ip()) };
-        match place {
-            Some(place) => {
-                shared.runtime.spawn(receive(shared.clone(), door.clone(), incoming, place));
+    let mut line = Line::default();
+    loop {
+        tokio::select! {
+            incoming = door.endpoint.accept() => {
+                let Some(incoming) = incoming else { return };
+                let source = door.seen_at(incoming.remote_address());
+                if let Err(incoming) = line.join(source.ip(), incoming, Instant::now()) {
+                    shared.refusals.note(source, Refusal::TooManyHandshakes, "more handshakes at once than are allowed");
+                    incoming.ignore();
+                }
             }
-            None => {
-                shared.refusals.note(source, Refusal::TooManyHandshakes, "more handshakes at once than are allowed");
-                // It sends its first flight again after a while, which costs both less than another dial.
-                incoming.ignore();
-            }
+            () = shared.gate.left(), if !line.is_empty() => {}
+        }
+        if too_many_strays(&shared, &door) {
+            continue;
+        }
+        while let Some((incoming, place)) = line.next(Instant::now(), |source| shared.gate.enter(source)) {
+            shared.runtime.spawn(receive(shared.clone(), door.clone(), incoming, place));
         }
     }
 }

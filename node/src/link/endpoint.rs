@@ -23,7 +23,7 @@ const TCP_ALPN: &[u8] = b"odeon-tcp";
 /// Ports that are tried where any will do, since TCP may not have the one that UDP was given.
 const PORT_TRIES: u32 = 16;
 /// Connections that have not been looked at yet, at most, and the bytes that they may send until then.
-const INCOMING_MAX: usize = 4096;
+const INCOMING_MAX: usize = LINE_MAX;
 const INCOMING_BYTES_MAX: u64 = 32 * 1024;
 const INCOMING_TOTAL_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// The name in the client's first flight. Nodes are told apart by their certificates.

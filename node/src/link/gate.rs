@@ -5,9 +5,16 @@ use hashbrown::HashMap;
 use parking_lot::Mutex;
 use std::net::IpAddr;
 use std::sync::Arc;
+use tokio::sync::Notify;
 
 #[derive(Clone, Default)]
-pub(crate) struct Gate(Arc<Mutex<State>>);
+pub(crate) struct Gate(Arc<Inside>);
+
+#[derive(Default)]
+struct Inside {
+    state: Mutex<State>,
+    left: Notify,
+}
 
 #[derive(Default)]
 struct State {
@@ -23,7 +30,7 @@ pub(crate) struct Place {
 
 impl Gate {
     pub(crate) fn enter(&self, source: IpAddr) -> Option<Place> {
-        let mut state = self.0.lock();
+        let mut state = self.0.state.lock();
         let here = state.by_source.get(&source).copied().unwrap_or(0);
         if state.open >= HANDSHAKES_MAX || here >= HANDSHAKES_PER_SOURCE_MAX {
             return None;
@@ -34,13 +41,18 @@ impl Gate {
     }
 
     pub(crate) fn open(&self) -> usize {
-        self.0.lock().open
+        self.0.state.lock().open
+    }
+
+    /// Waits until somebody has left since the last call.
+    pub(crate) async fn left(&self) {
+        self.0.left.notified().await;
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut state = self.gate.0.lock();
+        let mut state = self.gate.0.state.lock();
         state.open -= 1;
         if let Some(here) = state.by_source.get_mut(&self.source) {
             *here -= 1;
@@ -48,6 +60,8 @@ impl Drop for Place {
                 state.by_source.remove(&self.source);
             }
         }
+        drop(state);
+        self.gate.0.left.notify_one();
     }
 }
 

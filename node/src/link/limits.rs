@@ -42,10 +42,14 @@ pub const HANDSHAKES_PER_SOURCE_MAX: usize = 512;
 /// Connections at most that are neither of a session nor under way: those that have just ended, and those that came to
 /// nothing and that QUIC keeps until [`IDLE_TIMEOUT`].
 pub(crate) const STRAY_CONNECTIONS_MAX: usize = 8_192;
+/// Those who wait for room in the doorway: in all, and from one address. What they send meanwhile is bounded by
+/// `INCOMING_TOTAL_BYTES_MAX` of the endpoint.
+pub(crate) const LINE_MAX: usize = 16_384;
+pub(crate) const LINE_PER_SOURCE_MAX: usize = 12_288;
 /// How long a handshake, with the greetings that follow it, may take for the node that is dialled.
 pub(crate) const ACCEPT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long it may take for the dialler, less a jitter of up to a quarter.
-pub(crate) const DIAL_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long it may take for the dialler, the wait before the doorway included, less a jitter of up to a quarter.
+pub(crate) const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
 /// Addresses that one node is dialled at, at most.
 pub(crate) const ADDRESSES_MAX: usize = 8;
 /// How long a node is dialled at one address alone, before the next one is tried beside it.

@@ -8,6 +8,10 @@ pub(crate) const BODY_BYTES_MAX: usize = 64;
 const WORD: u8 = 0x0c;
 const SIGN: u8 = 0x0d;
 const ANSWER: u8 = 0x0e;
+/// A sign of a connection that the other side does not know, followed by the id of the sign. Nothing proves it, and it
+/// does no more than have QUIC ask.
+const UNKNOWN: u8 = 0x0f;
+const UNKNOWN_BYTES: usize = 1 + 8;
 const HEADER_BYTES: usize = 1 + 8 + 8;
 const TAG_BYTES: usize = 32;
 const BYTES_MAX: usize = HEADER_BYTES + BODY_BYTES_MAX + TAG_BYTES;
@@ -46,7 +50,20 @@ pub(crate) struct Seal {
 
 /// Whether a datagram is not one of QUIC.
 pub(crate) fn is_beside_quic(datagram: &[u8]) -> bool {
-    matches!(datagram.first(), Some(&(WORD | SIGN | ANSWER)))
+    matches!(datagram.first(), Some(&(WORD | SIGN | ANSWER | UNKNOWN)))
+}
+
+/// What is said of a sign with this id where no connection has it.
+pub(crate) fn unknown(id: u64) -> [u8; UNKNOWN_BYTES] {
+    let mut datagram = [UNKNOWN; UNKNOWN_BYTES];
+    datagram[1..].copy_from_slice(&id.to_be_bytes());
+    datagram
+}
+
+/// The id of a sign that the other side says it does not know.
+pub(crate) fn parse_unknown(datagram: &[u8]) -> Option<u64> {
+    let [UNKNOWN, id @ ..] = datagram else { return None };
+    Some(u64::from_be_bytes(id.try_into().ok()?))
 }
 
 impl<'a> Sign<'a> {
@@ -138,6 +155,14 @@ mod tests {
         fn no_bytes_make_the_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             prop_assert!(Sign::parse(&bytes).is_none_or(|sign| !seal(1).is_on(&sign)));
         }
+    }
+
+    #[test]
+    fn what_is_said_of_an_unknown_sign_is_read_as_it_was_written() {
+        assert!(is_beside_quic(&unknown(7)) && Sign::parse(&unknown(7)).is_none());
+        assert_eq!(parse_unknown(&unknown(7)), Some(7));
+        assert_eq!(parse_unknown(&unknown(7)[..8]), None);
+        assert_eq!(parse_unknown(&[UNKNOWN; 10]), None);
     }
 
     #[test]

@@ -7,13 +7,13 @@ use super::error::{CLOSE_DONE, Close};
 use super::limits::{SIGN_EVERY_LOOKS, SIGNS_AN_ANSWER, SILENT_LOOKS_MAX};
 use super::session::Session;
 use super::shared::Shared;
-use super::sign::{Kind, Seal, Sign};
+use super::sign::{self, Kind, Seal, Sign};
 use hashbrown::HashMap;
 use parking_lot::RwLock;
 use quinn::udp::Transmit;
 use quinn::{AsyncUdpSocket, Connection};
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -30,6 +30,8 @@ pub(crate) struct Vitals {
     socket: Arc<dyn AsyncUdpSocket>,
     /// By the id of what the peer sends.
     all: RwLock<HashMap<u64, Arc<Vital>>>,
+    /// Of those that were dialled here: the same id, by that of what is sent from here.
+    dialled: RwLock<HashMap<u64, u64>>,
 }
 
 /// One connection.
@@ -51,6 +53,8 @@ pub(crate) struct Vital {
     /// Looks since the last sign was given, and since anything was heard.
     rested: AtomicU32,
     silent: AtomicU32,
+    /// Whether QUIC asked the peer since the last look, because it seemed not to know the connection.
+    asked_quic: AtomicBool,
     /// Datagrams that QUIC had received when it was asked last.
     quic_heard: AtomicU64,
 }
@@ -58,26 +62,32 @@ pub(crate) struct Vital {
 /// A connection is looked at for as long as this lives.
 pub(crate) struct Watch {
     vitals: Arc<Vitals>,
-    id: u64,
+    vital: Arc<Vital>,
 }
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        self.vitals.all.write().remove(&self.id);
+        self.vitals.all.write().remove(&self.vital.peers.id);
+        if self.vital.dialled_here {
+            self.vitals.dialled.write().remove(&self.vital.mine.id);
+        }
     }
 }
 
 impl Vitals {
     /// To be called within a tokio runtime.
     pub(crate) fn of(socket: Arc<dyn AsyncUdpSocket>) -> Arc<Self> {
-        let vitals = Arc::new(Self { socket, all: RwLock::default() });
+        let vitals = Arc::new(Self { socket, all: RwLock::default(), dialled: RwLock::default() });
         tokio::spawn(look(Arc::downgrade(&vitals)));
         vitals
     }
 
     pub(crate) fn watch(self: &Arc<Self>, vital: &Arc<Vital>) -> Watch {
+        if vital.dialled_here {
+            self.dialled.write().insert(vital.mine.id, vital.peers.id);
+        }
         self.all.write().insert(vital.peers.id, vital.clone());
-        Watch { vitals: self.clone(), id: vital.peers.id }
+        Watch { vitals: self.clone(), vital: vital.clone() }
     }
 
     /// Connections that carry a session.
@@ -85,13 +95,23 @@ impl Vitals {
         self.all.read().len()
     }
 
-    /// Takes a datagram that is not one of QUIC. One of a connection that is over is nothing to wonder at.
+    /// Takes a datagram that is not one of QUIC. One of a connection that is over is nothing to wonder at: whoever gives
+    /// signs on it is told so.
     ///
     /// # Errors
     /// When no peer sends such a thing.
     pub(crate) fn take(&self, datagram: &[u8], from: SocketAddr, to: Option<IpAddr>) -> Result<(), Garbage> {
+        if let Some(id) = sign::parse_unknown(datagram) {
+            self.is_unknown(id, from);
+            return Ok(());
+        }
         let sign = Sign::parse(datagram).ok_or(Garbage)?;
-        let Some(vital) = self.all.read().get(&sign.id).cloned() else { return Ok(()) };
+        let Some(vital) = self.all.read().get(&sign.id).cloned() else {
+            if sign.kind != Kind::Answer {
+                self.send(from, to, &sign::unknown(sign.id));
+            }
+            return Ok(());
+        };
         if !vital.peers.is_on(&sign) {
             return Err(Garbage);
         }
@@ -114,6 +134,15 @@ impl Vitals {
         }
     }
 
+    /// The peer, if it is the peer, does not know a connection that was dialled here.
+    fn is_unknown(&self, id: u64, from: SocketAddr) {
+        let Some(id) = self.dialled.read().get(&id).copied() else { return };
+        let Some(vital) = self.all.read().get(&id).cloned() else { return };
+        if vital.connection.remote_address() == from && !vital.asked_quic.swap(true, Ordering::Relaxed) {
+            vital.ask_quic();
+        }
+    }
+
     fn send(&self, destination: SocketAddr, src_ip: Option<IpAddr>, contents: &[u8]) {
         // Another one follows.
         let _ = self.socket.try_send(&Transmit { destination, ecn: None, contents, segment_size: None, src_ip });
@@ -127,6 +156,7 @@ impl Vitals {
     }
 
     fn look_at(&self, vital: &Vital) {
+        vital.asked_quic.store(false, Ordering::Relaxed);
         let silent = vital.silent.fetch_add(1, Ordering::Relaxed) + 1;
         if vital.dialled_here {
             if silent >= ASK_PEER_AFTER_LOOKS && vital.is_unanswered() {
@@ -191,6 +221,7 @@ impl Vital {
             taken: AtomicU64::new(0),
             rested: AtomicU32::new(0),
             silent: AtomicU32::new(0),
+            asked_quic: AtomicBool::new(false),
             quic_heard: AtomicU64::new(0),
         }))
     }

@@ -77,7 +77,8 @@ impl Swarm {
         let leader = Leader::of(plan).await?;
         let address = address_of(&leader.token).await?;
         let open = |members| -> Result<Vec<Socket>, Failed> {
-            let opened = (0..sockets(members)).map(|_| Socket::towards(address, plan.round_trip)).collect::<Result<_, _>>();
+            let opened =
+                (0..sockets(members)).map(|_| Socket::towards(address, plan.round_trip)).collect::<Result<_, _>>();
             opened.map_err(|e| Failed::new(codes::LISTEN, e.to_string()))
         };
         let crews = plan.nodes.div_ceil(MEMBERS_PER_CREW);

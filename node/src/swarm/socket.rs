@@ -63,13 +63,8 @@ fn far(socket: Arc<dyn AsyncUdpSocket>, round_trip: Duration) -> mpsc::Sender<On
         while let Some(OnItsWay { sent, destination, contents, segment_size }) = coming.recv().await {
             tokio::time::sleep_until(sent + round_trip).await;
             // As on any way, what finds no room is lost.
-            let _ = socket.try_send(&Transmit {
-                destination,
-                ecn: None,
-                contents: &contents,
-                segment_size,
-                src_ip: None,
-            });
+            let _ =
+                socket.try_send(&Transmit { destination, ecn: None, contents: &contents, segment_size, src_ip: None });
         }
     });
     way

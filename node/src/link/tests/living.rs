@@ -3,7 +3,7 @@
 use super::*;
 use std::sync::atomic::{AtomicU8, Ordering};
 use tokio::net::UdpSocket;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::AbortHandle;
 
 const PASS: u8 = 0;
@@ -17,6 +17,8 @@ struct Network {
     lets_through: Arc<AtomicU8>,
     /// The dialler then seems to come from elsewhere.
     rebind: Arc<Notify>,
+    /// What the dialler hears as if the node had said it.
+    say: mpsc::UnboundedSender<Vec<u8>>,
     task: AbortHandle,
 }
 
@@ -36,8 +38,9 @@ impl Network {
         let address = near.local_addr().expect("an address");
         let (lets_through, rebind) = (Arc::<AtomicU8>::default(), Arc::<Notify>::default());
         let to = node.links.local_addr().expect("an address");
-        let task = tokio::spawn(carry(near, to, lets_through.clone(), rebind.clone())).abort_handle();
-        Self { address, lets_through, rebind, task }
+        let (say, said) = mpsc::unbounded_channel();
+        let task = tokio::spawn(carry(near, to, lets_through.clone(), rebind.clone(), said)).abort_handle();
+        Self { address, lets_through, rebind, say, task }
     }
 
     fn let_through(&self, what: u8) {
@@ -45,7 +48,13 @@ impl Network {
     }
 }
 
-async fn carry(near: UdpSocket, to: SocketAddr, lets_through: Arc<AtomicU8>, rebind: Arc<Notify>) {
+async fn carry(
+    near: UdpSocket,
+    to: SocketAddr,
+    lets_through: Arc<AtomicU8>,
+    rebind: Arc<Notify>,
+    mut said: mpsc::UnboundedReceiver<Vec<u8>>,
+) {
     let (mut out, mut back) = ([0; 65_536], [0; 65_536]);
     let (mut far, mut dialler) = (loopback().await, None);
     let passes = |datagram: &[u8]| match lets_through.load(Ordering::Relaxed) {
@@ -67,6 +76,9 @@ async fn carry(near: UdpSocket, to: SocketAddr, lets_through: Arc<AtomicU8>, reb
                 let _ = near.send_to(&back[..length], dialler).await;
             },
             () = rebind.notified() => far = loopback().await,
+            Some(said) = said.recv() => if let Some(dialler) = dialler {
+                near.send_to(&said, dialler).await.expect("loopback takes it");
+            },
         }
     }
 }
@@ -146,6 +158,38 @@ async fn a_dialler_that_seems_to_come_from_elsewhere_is_reached_there() {
     let session = leader.links.0.table.read().find(member.node()).expect("a session");
     assert_ne!(session.connection().expect("the same connection").remote_address(), before);
     assert!(leader.seen.seen.lock().down.is_empty() && member.seen.seen.lock().down.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sign_of_no_connection_is_said_to_be_unknown_and_who_hears_that_has_quic_ask() {
+    let (leader, member, network, _keep) = apart().await;
+    let session = member.links.0.table.read().find(leader.node()).expect("a session");
+    let (_, vital) = session.vital().expect("a connection");
+    let mut sign = vital.written(1, b"");
+    sign[1] ^= 1;
+    let stranger = loopback().await;
+    let to = leader.links.local_addr().expect("an address");
+    stranger.send_to(&sign, to).await.expect("loopback takes it");
+    let mut told = [0; 64];
+    let heard =
+        tokio::time::timeout(BOUND, stranger.recv_from(&mut told)).await.expect("an answer").expect("a datagram");
+    assert_eq!((&told[..heard.0], heard.1), (&[&[0x0f], &sign[1..9]].concat()[..], to));
+    answers(&member, &leader, 1).await;
+    let quic = || member.links.traffic(leader.node()).expect("a connection").0.udp_tx.datagrams;
+    let before = quic();
+    let unknown = [&[0x0f], &vital.written(1, b"")[1..9]].concat();
+    // From elsewhere it counts for nothing.
+    stranger.send_to(&unknown, member.links.local_addr().expect("an address")).await.expect("loopback takes it");
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(quic(), before);
+    network.say.send(unknown).expect("the network lives");
+    let asks = async {
+        while quic() == before {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(BOUND, asks).await.expect("QUIC asks");
+    assert!(member.seen.seen.lock().down.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
