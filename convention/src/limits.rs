@@ -3,13 +3,16 @@
 use crate::types::Millis;
 
 /// How long a leader believes in a member after its last word.
-pub const LEASE_MS: Millis = 4_500;
+pub const LEASE_MS: Millis = 4_200;
 /// How often a member renews its lease. A renewal may be lost: a member that is silent for an eighth longer is asked.
-pub const RENEW_EVERY_MS: Millis = 3_000;
+pub const RENEW_EVERY_MS: Millis = 2_800;
 /// How long a member keeps what needs the leader while it has no link to one.
 pub const LEADER_ABSENT_MS: Millis = 30_000;
 /// How long after its start a leader at most waits for members that have not come back, while others still do.
 pub const RETURN_MS: Millis = 120_000;
+/// The longest pause between two that come back, after which no more are waited for: a dial that came to nothing and the
+/// one that follows it.
+pub const RETURN_PAUSE_MS: Millis = 15_000;
 /// How often a leader looks at the time, to notice when its own process was held up.
 pub const TICK_EVERY_MS: Millis = 500;
 /// A timer that comes later than this was held up by its own process: nobody is declared dead for that.

@@ -271,12 +271,14 @@ impl Leader {
                 self.send(peer.node, ToMember::Ping);
             }
         }
-        let (return_by, until) = (self.returned + self.config.lease_ms, self.started + limits::RETURN_MS);
+        // They all have to dial a leader that was started again, and as long as some arrive others are on their way: those
+        // that remain may take as long again as the others have taken.
+        let taken = self.returned.saturating_sub(self.started);
+        let return_by = self.returned + self.config.lease_ms.max(taken.min(limits::RETURN_PAUSE_MS));
         let mut expired = silent.expired;
-        if now < return_by.min(until) {
-            // They all have to dial a leader that was started again, and as long as some arrive others are on their way.
+        if now < return_by.min(self.started + limits::RETURN_MS) {
             for id in expired.extract_if(.., |id| self.awaited.contains(id)) {
-                self.leases.renew(id, self.returned);
+                self.leases.renew(id, return_by.saturating_sub(self.config.lease_ms));
             }
         }
         let expired: Vec<NodeRef> =

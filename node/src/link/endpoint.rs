@@ -25,7 +25,7 @@ const PORT_TRIES: u32 = 16;
 /// Connections that have not been looked at yet, at most, and the bytes that they may send until then.
 const INCOMING_MAX: usize = LINE_MAX;
 const INCOMING_BYTES_MAX: u64 = 32 * 1024;
-const INCOMING_TOTAL_BYTES_MAX: u64 = 16 * 1024 * 1024;
+const INCOMING_TOTAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// The name in the client's first flight. Nodes are told apart by their certificates.
 pub(crate) const SERVER_NAME: &str = "node.odeon";
 

@@ -48,6 +48,8 @@ pub(crate) struct Vital {
     asked: AtomicU64,
     asked_before: AtomicU64,
     answered: AtomicU64,
+    /// How many were.
+    answers: AtomicU64,
     /// The last sign that was taken.
     taken: AtomicU64,
     /// Looks since the last sign was given, and since anything was heard.
@@ -218,6 +220,7 @@ impl Vital {
             asked: AtomicU64::new(0),
             asked_before: AtomicU64::new(0),
             answered: AtomicU64::new(0),
+            answers: AtomicU64::new(0),
             taken: AtomicU64::new(0),
             rested: AtomicU32::new(0),
             silent: AtomicU32::new(0),
@@ -246,7 +249,7 @@ impl Vital {
 
     /// Signs that were given here, and answers that came.
     pub(crate) fn counts(&self) -> (u64, u64) {
-        (self.given.load(Ordering::Relaxed), self.answered.load(Ordering::Relaxed))
+        (self.given.load(Ordering::Relaxed), self.answers.load(Ordering::Relaxed))
     }
 
     /// A sign as this side would give it, with any number.
@@ -270,6 +273,7 @@ impl Vital {
             return;
         }
         if self.answered.fetch_max(sign.number, Ordering::Relaxed) < sign.number {
+            self.answers.fetch_add(1, Ordering::Relaxed);
             self.silent.store(0, Ordering::Relaxed);
             if sign.body == MOVED {
                 self.ask_quic();

@@ -118,7 +118,8 @@ impl Swarm {
             let living = u64::from(plan.nodes - plan.kill).saturating_sub(lost);
             let returned = restarted(&mut self.leader, &self.tally, living).await?;
             report.leader_ready_seconds = Some(rounded(returned.ready.as_secs_f64(), 2));
-            report.back_seconds = Some(rounded(returned.back.as_secs_f64(), 2));
+            report.back_seconds = returned.back.map(|back| rounded(back.as_secs_f64(), 2));
+            report.back = Some(returned.members);
         }
         self.leader.must_live()?;
         report.lost = self.tally.lost().0;

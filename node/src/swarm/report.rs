@@ -38,6 +38,8 @@ pub(crate) struct Report {
     /// From the kill of the leader until it was ready again, and from then until all members were registered with it.
     pub(crate) leader_ready_seconds: Option<f64>,
     pub(crate) back_seconds: Option<f64>,
+    /// Members that were registered with it by then, or when the wait was given up.
+    pub(crate) back: Option<u64>,
     /// Members that the leader did not keep: 0, or the leader had more than it can carry.
     pub(crate) lost: u64,
 }
@@ -90,9 +92,10 @@ impl Report {
             line("dead after", format!("{}, at most {}", s(self.dead_median_seconds), s(self.dead_max_seconds)));
             line("known to all after", format!("at most {}", s(self.told_max_seconds)));
         }
-        if self.back_seconds.is_some() {
+        if let Some(back) = self.back {
             line("leader ready again after a kill", s(self.leader_ready_seconds));
             line("all members back after", s(self.back_seconds));
+            line("members back", back.to_string());
         }
         line("lost", self.lost.to_string());
         text.truncate(text.trim_end().len());
