@@ -74,7 +74,7 @@ fn up_takes_every_flag_that_scripts_pass() {
         "--allow-remote-images",
         "leader-only",
         "--transport",
-        "quic",
+        "tcp",
     ]);
     assert_eq!(ran.code, 0, "{ran:?}");
     let options = started().unwrap();
@@ -88,14 +88,14 @@ fn up_takes_every_flag_that_scripts_pass() {
     assert_eq!(options.allow_remote_images, AllowRemoteImages::LeaderOnly);
     let keys = "ops@example ssh-ed25519 AAAA\n".to_owned();
     assert_eq!(options.authority, Some(AuthoritySetting::Keyring { allowed_signers: keys }));
-    assert!(options.json);
+    assert!(options.json && options.tcp_only);
 }
 
 #[test]
 fn a_wrong_command_line_exits_2_and_says_what_is_expected() {
     for (arguments, expected) in [
         (&["up", "--http", "127.0.0.1:5341"][..], "[possible values: off]"),
-        (&["up", "--transport", "tcp"], "[possible values: quic]"),
+        (&["up", "--transport", "udp"], "[possible values: quic, tcp]"),
         (&["up", "--listen", "here"], "--listen"),
         (&["up", "--name", "a b"], "expected letters"),
         (&["up", "--capability", "gpu"], "expected KEY=VALUE"),
