@@ -8,7 +8,7 @@ use odeon_convention::types::Load;
 use odeon_convention::wire::{ToLeader, ToMember};
 
 fn welcome(gone: Vec<odeon::NodeRef>) -> ToMember {
-    ToMember::Registered { term: 1, lease_ms: 4_200, renew_every_ms: 2_800, images: vec![], gone, leaders: vec![] }
+    ToMember::Registered { term: 1, lease_ms: 4_500, renew_every_ms: 3_000, images: vec![], gone, leaders: vec![] }
 }
 
 fn delta(key: &str, value: Option<bool>) -> Delta {
