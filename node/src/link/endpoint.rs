@@ -52,7 +52,11 @@ pub(super) fn transport(peer_may_open: bool, dials: bool, over: Transport) -> Ar
     match over {
         // What the bearer of a token says and hears is too little to look for larger datagrams.
         Transport::Quic | Transport::Relay if !peer_may_open => _ = transport.mtu_discovery_config(None),
-        Transport::Quic | Transport::Relay => {}
+        Transport::Quic | Transport::Relay => {
+            let mut discovery = MtuDiscoveryConfig::default();
+            discovery.minimum_change(MTU_STEP_BYTES);
+            transport.mtu_discovery_config(Some(discovery));
+        }
         Transport::Tcp => {
             // Not from the beginning: a server may answer no more than three times what it has received.
             let mut discovery = MtuDiscoveryConfig::default();

@@ -82,9 +82,9 @@ pub(crate) const SIGNS_WAITING_MAX: usize = SESSIONS_MAX;
 /// that is frequent enough, and rare enough for a leader of thousands.
 pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(75);
 pub(crate) const IDLE_TIMEOUT: Duration = Duration::from_secs(180);
-/// The bearer of a token is there for a moment only, and watched by QUIC.
+/// The bearer of a token is there for a moment only, and watched by QUIC. It may wait in line for as long as it dials.
 pub(crate) const TOKEN_KEEP_ALIVE: Duration = Duration::from_secs(1);
-pub(crate) const TOKEN_IDLE_TIMEOUT: Duration = Duration::from_secs(6);
+pub(crate) const TOKEN_IDLE_TIMEOUT: Duration = Duration::from_secs(12);
 /// Streams in one direction that a peer may have open: the greeting and acknowledgements, and the lanes.
 pub(crate) const UNI_STREAMS_MAX: u32 = 1 + LANES as u32;
 /// Streams in both directions that a peer may have open: a leader that follows passes on as many commands as it serves
@@ -96,6 +96,10 @@ pub(crate) const BI_STREAMS_AT_FIRST: u32 = 16;
 pub(crate) const BI_STREAMS_OF_A_QUIET_PEER: u32 = 8;
 /// Bytes of signs of life that QUIC carries and that wait to be read, and to be sent; the oldest go first.
 pub(crate) const SIGNS_BYTES_MAX: usize = 4 * 1024;
+/// Larger datagrams are looked for in steps of at least this. One more than half the way from 1,200 to 1,452 bytes, so that
+/// the largest is tried first, and 1,325 for tunnels where that is lost: QUIC's own steps of 20 take five datagrams each
+/// way of every connection.
+pub(crate) const MTU_STEP_BYTES: u16 = 127;
 /// Bytes under way in one stream, so that no stream takes the whole connection.
 pub(crate) const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
 /// Bytes under way in one connection.
