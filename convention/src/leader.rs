@@ -28,7 +28,9 @@ pub use machine::{Leader, LeaderConfig};
 pub use reads::ImageLookupError;
 
 use crate::record::{AuthoritySetting, Record, TokenFact};
-use crate::types::{CheckOutcome, CreateOutcome, CreateSpec, Explanation, ImageInfo, NativeActor, Role, SourceHash};
+use crate::types::{
+    CheckOutcome, CreateOutcome, CreateSpec, Explanation, ImageInfo, Millis, NativeActor, Role, SourceHash,
+};
 use crate::wire::{LeaderAt, ToLeader, ToMember};
 use odeon::{NodeId, NodeRef};
 use odeon_capabilities::{CapabilityMap, Delta};
@@ -80,6 +82,11 @@ pub enum Input {
         /// How it ended.
         outcome: CheckOutcome,
     },
+    /// The answer to [`Effect::Echo`]: all that had arrived by then is handled.
+    Heard {
+        /// The time that the echo was asked for at.
+        until: Millis,
+    },
     /// The time that was asked for has come.
     Timer,
 }
@@ -128,6 +135,12 @@ pub enum Effect {
     },
     /// The tokens that may be used from now on.
     TokensChanged,
+    /// Say when everything is handled that has arrived by now, by [`Input::Heard`]: before it declares somebody dead, a
+    /// leader that is behind hears out what waits. An echo may be lost.
+    Echo {
+        /// The time now.
+        at: Millis,
+    },
     /// Close the link of a start that another one supersedes.
     Close {
         /// Whose.

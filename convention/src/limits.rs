@@ -15,8 +15,14 @@ pub const RETURN_MS: Millis = 120_000;
 pub const RETURN_PAUSE_MS: Millis = 15_000;
 /// How often a leader looks at the time, to notice when its own process was held up.
 pub const TICK_EVERY_MS: Millis = 500;
-/// A timer that comes later than this was held up by its own process: nobody is declared dead for that.
+/// A timer that comes later than this was held up by its own process: nobody is declared dead for that. This is for
+/// leaders that get no echo; the others know how far they are with what has arrived.
 pub const STALL_MIN_MS: Millis = 250;
+/// The same for those that get one: what arrived meanwhile is heard out in any case, but in so long a sleep of the
+/// whole machine half of the renewals may be lost.
+pub const SLEEP_MIN_MS: Millis = RENEW_EVERY_MS / 2;
+/// How long an echo is waited for before somebody counts as silent without it.
+pub const ECHO_WAIT_MAX_MS: Millis = 3 * LEASE_MS;
 
 /// Stalls of the leader's own process that are forgiven to one silence, so that a leader that is always late still
 /// notices its dead.

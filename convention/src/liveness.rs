@@ -19,7 +19,21 @@ pub(crate) struct Leases {
     /// silence otherwise.
     tick_at: Millis,
     queue: BTreeSet<(Millis, NodeId)>,
+    /// Nodes that seem silent, since when, and of which more may have arrived than was handled.
+    doubted: BTreeSet<(Millis, NodeId)>,
+    echo: Echo,
     held: BTreeMap<NodeId, Lease>,
+}
+
+/// How far this leader is with what has arrived at it.
+#[derive(Debug, Default)]
+struct Echo {
+    /// Whether they come back.
+    works: bool,
+    /// The last one that was wanted and has not come back.
+    wanted: Option<Millis>,
+    /// One that is to be asked for.
+    due: Option<Millis>,
 }
 
 #[derive(Debug)]
@@ -45,7 +59,8 @@ impl Leases {
     pub(crate) fn new(lease_ms: Millis, renew_every_ms: Millis) -> Self {
         let grace_ms = lease_ms.min(renew_every_ms.saturating_mul(2));
         let ask_after_ms = lease_ms.min(renew_every_ms.saturating_add(renew_every_ms / 8));
-        Self { lease_ms, ask_after_ms, grace_ms, tick_at: 0, queue: BTreeSet::new(), held: BTreeMap::new() }
+        let (queue, doubted, held) = (BTreeSet::new(), BTreeSet::new(), BTreeMap::new());
+        Self { lease_ms, ask_after_ms, grace_ms, tick_at: 0, queue, doubted, echo: Echo::default(), held }
     }
 
     /// The node said something.
@@ -55,7 +70,8 @@ impl Leases {
             Some(lease) => {
                 lease.ends = ends;
                 lease.forgiven = 0;
-                if std::mem::take(&mut lease.asked) {
+                let doubted = self.doubted.remove(&(lease.queued, id));
+                if std::mem::take(&mut lease.asked) || doubted {
                     let asked_again = now.saturating_add(self.ask_after_ms);
                     self.queue.remove(&(lease.queued, id));
                     lease.queued = asked_again;
@@ -77,45 +93,107 @@ impl Leases {
     pub(crate) fn forget(&mut self, id: NodeId) {
         if let Some(lease) = self.held.remove(&id) {
             self.queue.remove(&(lease.queued, id));
+            self.doubted.remove(&(lease.queued, id));
         }
     }
 
     /// When to look again.
     pub(crate) fn next(&self) -> Option<Millis> {
-        self.queue.first().map(|(at, _)| self.tick_at.min(*at))
+        (!self.held.is_empty()).then(|| self.queue.first().map_or(self.tick_at, |(at, _)| self.tick_at.min(*at)))
+    }
+
+    /// An echo that is to be asked for, once.
+    pub(crate) fn take_echo(&mut self) -> Option<Millis> {
+        self.echo.due.take()
+    }
+
+    /// Asks for an echo, whether or not anybody is doubted.
+    pub(crate) fn ask_echo(&mut self, now: Millis) {
+        self.echo.wanted = Some(now);
+        self.echo.due = Some(now);
     }
 
     /// Who has been silent for too long, or for long enough to be asked.
+    ///
+    /// Once echoes come back, nobody is before everything is handled that has arrived meanwhile: [`Leases::heard`] says.
     pub(crate) fn silent(&mut self, now: Millis) -> Silent {
         let late = self.next().map_or(0, |first| now.saturating_sub(first));
-        if late > limits::STALL_MIN_MS {
+        if late > if self.echo.works { limits::SLEEP_MIN_MS } else { limits::STALL_MIN_MS } {
             self.forgive(late, now);
         }
         self.tick_at = now.saturating_add(limits::TICK_EVERY_MS);
-        let unasked_ms = self.lease_ms - self.ask_after_ms;
         let mut silent = Silent::default();
         while let Some(&(at, id)) = self.queue.first()
             && at <= now
         {
             self.queue.pop_first();
-            let Some(lease) = self.held.get_mut(&id) else { continue };
-            if lease.ends <= now {
-                self.held.remove(&id);
-                silent.expired.push(id);
-                continue;
+            if self.echo.works && self.is_silent(id, now) {
+                self.doubted.insert((at, id));
+            } else {
+                self.judge(id, now, now, &mut silent);
             }
-            let ask_at = lease.ends.saturating_sub(unasked_ms);
-            if !lease.asked && ask_at <= now {
-                lease.asked = true;
-                silent.late.push(id);
-            }
-            lease.queued = if lease.asked { lease.ends } else { ask_at };
-            self.queue.insert((lease.queued, id));
         }
+        // Where no echo comes back any more, a node does not live for ever.
+        if self.doubted.first().is_some_and(|(since, _)| since.saturating_add(limits::ECHO_WAIT_MAX_MS) <= now) {
+            self.echo.works = false;
+            for (_, id) in std::mem::take(&mut self.doubted) {
+                self.judge(id, now, now, &mut silent);
+            }
+        }
+        self.doubt(now);
         silent
     }
 
-    /// This process slept: what the nodes said meanwhile is still in a queue before us.
+    /// All that had arrived by `until` is handled.
+    pub(crate) fn heard(&mut self, until: Millis, now: Millis) -> Silent {
+        self.echo.works = true;
+        self.echo.wanted = self.echo.wanted.filter(|wanted| *wanted > until);
+        let mut silent = Silent::default();
+        while let Some(&(since, id)) = self.doubted.first()
+            && since <= until
+        {
+            self.doubted.pop_first();
+            self.judge(id, until, now, &mut silent);
+        }
+        self.doubt(now);
+        silent
+    }
+
+    /// Wants an echo while somebody is doubted, or none has come back; one that takes too long may be lost.
+    fn doubt(&mut self, now: Millis) {
+        let lost = |wanted: Millis| wanted.saturating_add(limits::TICK_EVERY_MS) <= now;
+        if (!self.doubted.is_empty() || !self.echo.works) && self.echo.wanted.is_none_or(lost) {
+            self.ask_echo(now);
+        }
+    }
+
+    /// Whether a node has to be asked, or is gone, if nothing of it has arrived by `now`.
+    fn is_silent(&self, id: NodeId, now: Millis) -> bool {
+        let unasked_ms = self.lease_ms - self.ask_after_ms;
+        let due = |lease: &Lease| lease.ends.saturating_sub(if lease.asked { 0 } else { unasked_ms });
+        self.held.get(&id).is_some_and(|lease| due(lease) <= now)
+    }
+
+    /// What the silence of a node until `until` means. Nobody is dead who had no time to answer.
+    fn judge(&mut self, id: NodeId, until: Millis, now: Millis, silent: &mut Silent) {
+        let unasked_ms = self.lease_ms - self.ask_after_ms;
+        let Some(lease) = self.held.get_mut(&id) else { return };
+        if lease.asked && lease.ends <= until {
+            self.held.remove(&id);
+            silent.expired.push(id);
+            return;
+        }
+        let ask_at = lease.ends.saturating_sub(unasked_ms);
+        if !lease.asked && ask_at <= until {
+            lease.asked = true;
+            lease.ends = lease.ends.max(now.saturating_add(unasked_ms));
+            silent.late.push(id);
+        }
+        lease.queued = if lease.asked { lease.ends } else { ask_at };
+        self.queue.insert((lease.queued, id));
+    }
+
+    /// This process slept: what the nodes said meanwhile is still in a queue before us, or lost.
     fn forgive(&mut self, late: Millis, now: Millis) {
         for lease in self.held.values_mut().filter(|l| l.forgiven < limits::STALLS_FORGIVEN_MAX) {
             lease.ends = lease.ends.saturating_add(late).max(now.saturating_add(self.grace_ms));
@@ -200,5 +278,56 @@ mod tests {
         let mut leases = leases();
         leases.forget(A);
         assert_eq!(expired_until(&mut leases, 9_000), [(4_000, B)]);
+    }
+
+    /// Leases of a leader whose echoes come back at once.
+    fn echoing() -> Leases {
+        let mut leases = leases();
+        leases.ask_echo(0);
+        assert_eq!(leases.take_echo(), Some(0));
+        assert_eq!(leases.heard(0, 0), Silent::default());
+        leases
+    }
+
+    /// Looks whenever it asks to, until `until`, and gives each echo back at once.
+    fn asked_until(leases: &mut Leases, until: Millis) -> Vec<NodeId> {
+        let mut asked = Vec::new();
+        while let Some(at) = leases.next().filter(|at| *at <= until) {
+            assert_eq!(leases.silent(at), Silent::default());
+            let silent = leases.take_echo().map(|echo| leases.heard(echo, at));
+            asked.extend(silent.into_iter().flat_map(|silent| silent.late));
+        }
+        asked
+    }
+
+    #[test]
+    fn what_has_arrived_is_handled_before_anybody_is_dead() {
+        let mut leases = echoing();
+        assert_eq!(asked_until(&mut leases, 3_900), [A, B]);
+        assert_eq!((leases.silent(4_000), leases.take_echo()), (Silent::default(), Some(4_000)));
+        leases.renew(B, 4_300);
+        assert_eq!(leases.heard(4_000, 4_300), Silent { late: vec![], expired: vec![A] });
+        assert_eq!((leases.take_echo(), leases.next()), (None, Some(4_500)));
+    }
+
+    #[test]
+    fn an_echo_that_went_before_a_lease_ended_says_nothing_of_it() {
+        let mut leases = echoing();
+        asked_until(&mut leases, 3_900);
+        assert_eq!((leases.silent(4_000), leases.take_echo()), (Silent::default(), Some(4_000)));
+        assert_eq!(leases.heard(3_999, 4_010), Silent::default());
+        assert_eq!(leases.heard(4_000, 4_020).expired, [A, B]);
+    }
+
+    #[test]
+    fn a_lost_echo_is_asked_for_again_and_in_the_end_done_without() {
+        let (mut leases, mut echoes, mut expired) = (echoing(), 0, Vec::new());
+        while let Some(at) = leases.next() {
+            expired.extend(leases.silent(at).expired.into_iter().map(|id| (at, id)));
+            echoes += usize::from(leases.take_echo().is_some());
+        }
+        let dead = expired.first().map(|(at, _)| *at).expect("nobody died");
+        assert!(echoes > 20 && expired.len() == 2, "{echoes} {expired:?}");
+        assert!((13_500..20_000).contains(&dead), "{dead}");
     }
 }

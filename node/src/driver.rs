@@ -44,6 +44,8 @@ pub(crate) enum Event {
     Down(NodeRef),
     Control(NodeRef, Vec<u8>),
     Signs(Vec<(NodeRef, Vec<u8>)>),
+    /// All that had arrived by this time of the driver's clock is handled.
+    Heard(u64),
     LeaderChecked {
         turn: u64,
         ticket: u64,
@@ -293,6 +295,7 @@ impl Driver {
             Event::Up(peer) => self.up(peer),
             Event::Down(node) => self.down(node),
             Event::Control(from, bytes) => self.control(from, &bytes),
+            Event::Heard(until) => self.lead(|l, now| l.handle(now, leader::Input::Heard { until })),
             Event::Signs(signs) => signs.iter().for_each(|(from, bytes)| self.control(*from, bytes)),
             // The tickets of an earlier turn mean nothing in this one.
             Event::LeaderChecked { turn, ticket, outcome } if turn == self.turn => {

@@ -115,6 +115,10 @@ pub trait LinkEvents: Send + Sync + 'static {
             self.control(from, bytes);
         }
     }
+    /// What [`Links::echo`] said has come through, and all signs that arrived before it have been told.
+    fn echoed(&self, number: u64) {
+        let _ = number;
+    }
     /// Frames of an actor lane, in order, each once.
     fn messages(&self, from: NodeRef, lane: u8, frames: Vec<Vec<u8>>);
     /// A peer opened a stream of its own.
@@ -309,6 +313,12 @@ impl Links {
             return self.send_control(to, frame);
         }
         connection.send_datagram(frame.into()).map_err(|_| LinkError::NotConnected(to))
+    }
+
+    /// Says a number to this node's own UDP socket, to know when all is handled that has arrived there by now. It may be
+    /// lost.
+    pub fn echo(&self, number: u64) {
+        self.0.door.vitals.echo(number);
     }
 
     /// Sends on an actor lane. Frames with the same key arrive in order.

@@ -124,7 +124,7 @@ impl Scene {
                         let outcome = CheckOutcome { verdict: CheckVerdict::Accepted, read };
                         self.leader.handle(NOW, Input::Checked { ticket, outcome });
                     }
-                    Effect::Notice(_) | Effect::TokensChanged => {}
+                    Effect::Echo { .. } | Effect::Notice(_) | Effect::TokensChanged => {}
                     other => others.push(other),
                 }
             }

@@ -154,6 +154,8 @@ impl Leader {
             self.leases.renew(node.id, now);
             self.awaited.insert(node.id);
         }
+        self.leases.ask_echo(now);
+        self.echo();
         self.settle();
     }
 
@@ -167,7 +169,14 @@ impl Leader {
             Input::Operation { ticket, operation } => self.operate(ticket, operation, now),
             Input::Committed { index } => self.committed(index),
             Input::Checked { ticket, outcome } => self.checked(ticket, outcome, now),
-            Input::Timer => self.expire(now),
+            Input::Heard { until } => {
+                let silent = self.leases.heard(until, now);
+                self.expire(silent, now);
+            }
+            Input::Timer => {
+                let silent = self.leases.silent(now);
+                self.expire(silent, now);
+            }
         }
         self.settle();
     }
@@ -183,6 +192,12 @@ impl Leader {
                 load: peer.load(),
             });
             self.pools.set(id, standing);
+        }
+    }
+
+    pub(super) fn echo(&mut self) {
+        if let Some(at) = self.leases.take_echo() {
+            self.outbox.at_once(Effect::Echo { at });
         }
     }
 

@@ -7,6 +7,7 @@ use super::machine::Leader;
 use super::{Effect, MemberState};
 use crate::codes;
 use crate::limits;
+use crate::liveness::Silent;
 use crate::record::Record;
 use crate::types::{Load, Millis, NodeFacts, Role};
 use crate::wire::{LeaderAt, ToMember};
@@ -263,12 +264,13 @@ impl Leader {
         self.resume_held(now);
     }
 
-    pub(super) fn expire(&mut self, now: Millis) {
-        let silent = self.leases.silent(now);
+    pub(super) fn expire(&mut self, silent: Silent, now: Millis) {
+        self.echo();
         for id in silent.late {
             // A renewal may be lost, this is not. Where there is no link, nothing would come of it.
             if let Some(peer) = self.peers.live.get(&id).filter(|peer| peer.current) {
-                self.send(peer.node, ToMember::Ping);
+                // It follows from no fact, and a disk that is slow is no silence.
+                self.outbox.at_once(Effect::Send { to: peer.node, message: ToMember::Ping });
             }
         }
         // They all have to dial a leader that was started again, and as long as some arrive others are on their way: those

@@ -210,6 +210,7 @@ impl Scene {
                     let outcome = outcome(self.verdict.clone().unwrap());
                     self.leader.handle(self.now, Input::Checked { ticket, outcome });
                 }
+                Effect::Echo { at } => self.leader.handle(self.now, Input::Heard { until: at }),
                 Effect::Notice(_) => {}
                 other => effects.push(other),
             }

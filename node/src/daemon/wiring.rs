@@ -86,6 +86,11 @@ impl LinkEvents for Wiring {
         let _ = self.events.try_send(Event::Signs(signs));
     }
 
+    fn echoed(&self, number: u64) {
+        // As above: then it is not up to date either.
+        let _ = self.events.try_send(Event::Heard(number));
+    }
+
     fn messages(&self, from: NodeRef, _lane: u8, frames: Vec<Vec<u8>>) {
         if let Some(hosting) = self.hosting.upgrade() {
             hosting.receive(from, frames);

@@ -63,6 +63,7 @@ impl Driver {
             }
             leader::Effect::DropImage { hash } => self.drop_image(hash),
             leader::Effect::TokensChanged => self.take_over_tokens(),
+            leader::Effect::Echo { at } => self.means.links.echo(at),
             leader::Effect::Close { node, reason } => {
                 tracing::info!(%node, reason, "closing the link");
                 self.means.links.forget(node);

@@ -66,7 +66,9 @@ impl Shared {
         let door = Door { endpoint, vitals, transport: Transport::Quic };
         let relayed = config.outbound_only.then(|| Relayed::new(&config.identity, &config.tokens)).transpose()?;
         let tcp = Some(Arc::new(Tcp::of_node(&config.identity, &config.tokens)?));
-        Ok((Self::over(door, config, (tcp, relayed), refusals, events), listener))
+        let shared = Self::over(door, config, (tcp, relayed), refusals, events);
+        shared.door.vitals.tell_echoes(&shared);
+        Ok((shared, listener))
     }
 
     pub(crate) fn over(
@@ -125,8 +127,17 @@ impl Shared {
         }
     }
 
+    /// An echo has come through: what came before it goes to the driver first.
+    pub(crate) fn is_echoed(&self, number: u64) {
+        self.give_signs();
+        self.events.echoed(number);
+    }
+
     fn give_signs(&self) {
         let signs = std::mem::take(&mut *self.signs.lock());
+        if signs.is_empty() {
+            return;
+        }
         let live = signs.into_iter().filter(|(session, _)| !session.incoming.lane(0).is_over());
         self.events.signs(live.map(|(session, body)| (session.peer, body)).collect());
     }

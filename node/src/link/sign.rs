@@ -93,6 +93,13 @@ impl Seal {
         Some([Self::of(dialler), Self::of(other)])
     }
 
+    /// One that nobody else has; none where there are no random numbers.
+    pub(crate) fn of_its_own() -> Option<Self> {
+        let mut secret = [0; SECRET_BYTES / 2];
+        getrandom::fill(&mut secret).ok()?;
+        Some(Self::of(&secret))
+    }
+
     fn of(secret: &[u8]) -> Self {
         let (id, key) = secret.split_at(8);
         let id = id.iter().fold(0, |all, byte| all << 8 | u64::from(*byte));

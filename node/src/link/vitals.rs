@@ -12,9 +12,9 @@ use hashbrown::HashMap;
 use parking_lot::RwLock;
 use quinn::udp::Transmit;
 use quinn::{AsyncUdpSocket, Connection};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -32,6 +32,9 @@ pub(crate) struct Vitals {
     all: RwLock<HashMap<u64, Arc<Vital>>>,
     /// Of those that were dialled here: the same id, by that of what is sent from here.
     dialled: RwLock<HashMap<u64, u64>>,
+    /// What the socket says to itself, and who is told when it has come through.
+    echo: Option<Seal>,
+    echoed: OnceLock<Weak<Shared>>,
 }
 
 /// One connection.
@@ -79,7 +82,8 @@ impl Drop for Watch {
 impl Vitals {
     /// To be called within a tokio runtime.
     pub(crate) fn of(socket: Arc<dyn AsyncUdpSocket>) -> Arc<Self> {
-        let vitals = Arc::new(Self { socket, all: RwLock::default(), dialled: RwLock::default() });
+        let (all, dialled) = (RwLock::default(), RwLock::default());
+        let vitals = Arc::new(Self { socket, all, dialled, echo: Seal::of_its_own(), echoed: OnceLock::new() });
         tokio::spawn(look(Arc::downgrade(&vitals)));
         vitals
     }
@@ -90,6 +94,29 @@ impl Vitals {
         }
         self.all.write().insert(vital.peers.id, vital.clone());
         Watch { vitals: self.clone(), vital: vital.clone() }
+    }
+
+    /// Who is told of echoes.
+    pub(crate) fn tell_echoes(&self, owner: &Arc<Shared>) {
+        // Set once, by whoever made both.
+        let _ = self.echoed.set(Arc::downgrade(owner));
+    }
+
+    /// Sends the number to this very socket, where it queues behind all that has arrived. It may be lost.
+    pub(crate) fn echo(&self, number: u64) {
+        let sign = self.echo.as_ref().and_then(|seal| seal.write(Kind::Word, number, &[]));
+        if let (Some(sign), Ok(mut to)) = (sign, self.socket.local_addr()) {
+            match to.ip() {
+                IpAddr::V4(ip) if ip.is_unspecified() => to.set_ip(Ipv4Addr::LOCALHOST.into()),
+                IpAddr::V6(ip) if ip.is_unspecified() => to.set_ip(Ipv6Addr::LOCALHOST.into()),
+                _ => {}
+            }
+            self.send(to, None, &sign);
+        }
+    }
+
+    fn is_echo(&self, sign: &Sign<'_>) -> bool {
+        self.echo.as_ref().is_some_and(|seal| seal.is_on(sign))
     }
 
     /// Connections that carry a session.
@@ -109,7 +136,11 @@ impl Vitals {
         }
         let sign = Sign::parse(datagram).ok_or(Garbage)?;
         let Some(vital) = self.all.read().get(&sign.id).cloned() else {
-            if sign.kind != Kind::Answer {
+            if self.is_echo(&sign) {
+                if let Some(owner) = self.echoed.get().and_then(Weak::upgrade) {
+                    owner.is_echoed(sign.number);
+                }
+            } else if sign.kind != Kind::Answer {
                 self.send(from, to, &sign::unknown(sign.id));
             }
             return Ok(());

@@ -25,6 +25,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Nodes that may lead.
 const LEADERS: u8 = 3;
+/// How long a leader's echo is on its way, if the leader is not behind.
+const ECHO_MS: u64 = 20;
 /// Renewals are datagrams.
 const RENEWALS_LOST_PERCENT: u64 = 5;
 
@@ -40,6 +42,11 @@ pub(super) enum Event {
     LeaderCrashes,
     LeaderMoves,
     LeaderStalls,
+    /// Of this start: all that had arrived by then is handled.
+    LeaderEcho {
+        start: u32,
+        at: u64,
+    },
     Commit {
         term: u32,
     },
@@ -232,6 +239,10 @@ impl World {
         match event {
             Event::Leader(input) => self.tell_leader(input),
             Event::LeaderTimer => self.leader_timer(),
+            Event::LeaderEcho { start, at } if start == self.leader_starts => {
+                self.tell_leader(leader::Input::Heard { until: at });
+            }
+            Event::LeaderEcho { .. } => {}
             Event::LeaderWakes => self.wake_leader(),
             Event::LeaderRestarts => self.start_leader(),
             Event::LeaderCrashes => self.crash_leader(),
@@ -434,6 +445,9 @@ impl World {
                 if self.links[at].at_leader.is_some_and(|(_, linked)| linked == node) {
                     self.tear(at);
                 }
+            }
+            leader::Effect::Echo { at } => {
+                self.after(ECHO_MS, Event::LeaderEcho { start: self.leader_starts, at });
             }
             leader::Effect::DropImage { .. } | leader::Effect::TokensChanged | leader::Effect::Notice(_) => {}
         }
