@@ -4,14 +4,16 @@
 //! the contestants take turns, each sample comes from a fresh process, and what counts is the median of the rounds
 //! and the ratio to the peers of the same run. Every sample checks that all messages arrived, and fails if not.
 //!
-//! Start with [`rounds`] for how contestants take turns, then [`local`], [`network`], [`wasm`] and [`placement`]
-//! for what they do.
+//! Start with [`rounds`] for how contestants take turns, then [`local`], [`network`], [`creates`], [`wasm`] and
+//! [`placement`] for what they do.
 
 pub mod apart;
+pub mod creates;
 pub mod local;
 pub mod machine;
 pub mod memory;
 pub mod network;
+pub mod node;
 pub mod options;
 pub mod page;
 pub mod placement;

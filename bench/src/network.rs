@@ -7,7 +7,7 @@ mod actors;
 mod awake;
 mod letter;
 mod nodes;
-mod quic;
+pub(crate) mod quic;
 mod stream;
 mod tcp;
 
@@ -68,7 +68,7 @@ impl Measure {
     }
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime> {
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build().context("start tokio")
 }
 
@@ -91,16 +91,20 @@ fn round_trips(mut took: Vec<u64>) -> Vec<f64> {
     vec![quantile(&mut took, 0.5), quantile(&mut took, 0.99)]
 }
 
-/// Serves a peer until standard input ends, which it does with the process that started this one.
+/// Serves a peer.
 pub fn serve(peer: &str, folder: &Path) -> Result<()> {
+    serve_until_left(async {
+        match peer {
+            "tcp" => tcp::serve().await,
+            "quinn" => quic::serve(folder).await,
+            _ => bail!("no peer {peer:?}"),
+        }
+    })
+}
+
+/// Serves until standard input ends, which it does with the process that started this one.
+pub(crate) fn serve_until_left(served: impl Future<Output = Result<()>>) -> Result<()> {
     runtime()?.block_on(async {
-        let served = async {
-            match peer {
-                "tcp" => tcp::serve().await,
-                "quinn" => quic::serve(folder).await,
-                _ => bail!("no peer {peer:?}"),
-            }
-        };
         let over = tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new()));
         tokio::select! {
             ended = served => ended,
@@ -117,16 +121,16 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts one.
-    pub fn start(peer: &str, folder: &Path) -> Result<Self> {
+    /// Starts one: this program with `serve` and these words.
+    pub fn start(words: &[String]) -> Result<Self> {
         let program = std::env::current_exe().context("find this program")?;
         let mut child = Command::new(program)
-            .args(["serve", peer])
-            .arg(folder)
+            .arg("serve")
+            .args(words)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .with_context(|| format!("start the server of {peer}"))?;
+            .with_context(|| format!("start the server {words:?}"))?;
         let mut address = String::new();
         BufReader::new(child.stdout.take().context("its output is piped")?).read_line(&mut address)?;
         Ok(Self { child, address: address.trim().to_owned() })

@@ -9,6 +9,7 @@ mod images;
 mod invite;
 mod leaders;
 mod logs;
+mod names;
 mod nodes;
 
 use crate::admin::frame::{read_frame, write_frame};
@@ -22,6 +23,7 @@ use crate::link::Links;
 use crate::logs::Store;
 use crate::purpose;
 use crate::transfer::Images;
+use names::Names;
 use odeon::NodeRef;
 use odeon_convention::codes;
 use odeon_convention::leader::{Answer, Operation};
@@ -48,6 +50,7 @@ pub(crate) struct NodeBackend {
     pub(crate) images: Arc<Images>,
     pub(crate) links: Links,
     pub(crate) listen: String,
+    pub(crate) names: Arc<Names>,
     /// The collected log, on a leader.
     pub(crate) log_store: Option<Arc<Store>>,
     /// On a node that may lead.

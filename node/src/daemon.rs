@@ -204,6 +204,7 @@ async fn run_once(
         images,
         links: links.clone(),
         listen: listen.clone(),
+        names: Arc::default(),
         log_store: log_store.clone(),
         ledger: ledger.clone(),
     });

@@ -177,6 +177,13 @@ impl Hosting {
         }
     }
 
+    /// The same without running anything: none where the check was not asked before, or its code is not here.
+    pub(crate) fn known_check(&self, spec: &CreateSpec, capabilities: &CapabilityMap) -> Option<CheckOutcome> {
+        let image = spec.image.map(|hash| hash.to_string());
+        let definition = self.definitions.find(image.as_deref(), &spec.actor)?;
+        self.checks.known(&definition, capabilities, &spec.requirements)
+    }
+
     /// Creates an actor that the convention placed here. Runs its constructor: not for an I/O thread.
     pub(crate) fn launch(&self, spec: &CreateSpec) -> Result<Address, String> {
         let image = spec.image.map(|hash| hash.to_string());

@@ -27,7 +27,8 @@ fn run(options: &Options) -> Result<()> {
     let folder = tempfile::tempdir()?;
     network::make_identity(folder.path())?;
     let nodes = Nodes::start()?;
-    let servers = CONTESTANTS[1..].iter().map(|peer| Server::start(peer, folder.path()));
+    let at = folder.path().display().to_string();
+    let servers = CONTESTANTS[1..].iter().map(|peer| Server::start(&[(*peer).to_owned(), at.clone()]));
     let servers = servers.collect::<Result<Vec<_>>>()?;
 
     let mut results = Results::new(CONTESTANTS);
@@ -46,13 +47,12 @@ fn run(options: &Options) -> Result<()> {
             0 => nodes.sample(measure, size),
             peer => {
                 let address = servers[peer - 1].address.clone();
-                let folder = folder.path().display().to_string();
                 apart::sample(&[
                     CONTESTANTS[peer].to_owned(),
                     measure.name().to_owned(),
                     size.to_string(),
                     address,
-                    folder,
+                    at.clone(),
                 ])
             }
         })?;

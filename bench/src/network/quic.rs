@@ -69,6 +69,12 @@ fn endpoint(server: Option<quinn::ServerConfig>) -> Result<Endpoint> {
 }
 
 pub(super) async fn connect(to: SocketAddr, folder: &Path) -> Result<Stream<RecvStream, SendStream>> {
+    let (write, read) = dial(to, folder).await?;
+    Ok(Stream { read, write })
+}
+
+/// A stream to whoever listens there.
+pub(crate) async fn dial(to: SocketAddr, folder: &Path) -> Result<(SendStream, RecvStream)> {
     let Identity { certificate, key, roots } = identity(folder)?;
     let tls = rustls::ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&TLS13])?
@@ -78,21 +84,12 @@ pub(super) async fn connect(to: SocketAddr, folder: &Path) -> Result<Stream<Recv
     config.transport_config(transport());
     let connection =
         endpoint(None)?.connect_with(config, to, NAME)?.await.with_context(|| format!("connect to {to}"))?;
-    let (write, read) = connection.open_bi().await?;
-    Ok(Stream { read, write })
+    Ok(connection.open_bi().await?)
 }
 
 /// Prints where it listens and serves for ever.
 pub(super) async fn serve(folder: &Path) -> Result<()> {
-    let Identity { certificate, key, roots } = identity(folder)?;
-    let clients = WebPkiClientVerifier::builder_with_provider(roots, provider()).build()?;
-    let tls = rustls::ServerConfig::builder_with_provider(provider())
-        .with_protocol_versions(&[&TLS13])?
-        .with_client_cert_verifier(clients)
-        .with_single_cert(vec![certificate], key)?;
-    let mut config = quinn::ServerConfig::with_crypto(Arc::new(QuicServerConfig::try_from(tls)?));
-    config.transport_config(transport());
-    let endpoint = endpoint(Some(config))?;
+    let endpoint = listen(folder)?;
     println!("{}", endpoint.local_addr()?);
     while let Some(incoming) = endpoint.accept().await {
         // It ends with its connection; the client notices what is missing.
@@ -102,4 +99,17 @@ pub(super) async fn serve(folder: &Path) -> Result<()> {
         });
     }
     Ok(())
+}
+
+/// Listens at a free port.
+pub(crate) fn listen(folder: &Path) -> Result<Endpoint> {
+    let Identity { certificate, key, roots } = identity(folder)?;
+    let clients = WebPkiClientVerifier::builder_with_provider(roots, provider()).build()?;
+    let tls = rustls::ServerConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&TLS13])?
+        .with_client_cert_verifier(clients)
+        .with_single_cert(vec![certificate], key)?;
+    let mut config = quinn::ServerConfig::with_crypto(Arc::new(QuicServerConfig::try_from(tls)?));
+    config.transport_config(transport());
+    endpoint(Some(config))
 }

@@ -57,9 +57,16 @@ impl NodeBackend {
         if node == self.me {
             return self.name.clone();
         }
+        if let Some(name) = self.names.of(node) {
+            return name;
+        }
         let id = node.id.to_string();
         let nodes = self.nodes(view).await.unwrap_or_default();
-        nodes.into_iter().find(|n| n.id == id).map_or(id, |n| n.name)
+        let Some(found) = nodes.into_iter().find(|n| n.id == id) else { return id };
+        if found.incarnation == node.incarnation.0 {
+            self.names.learn(node, found.name.clone());
+        }
+        found.name
     }
 
     pub(super) fn is_me(&self, name_or_id: &str) -> bool {

@@ -45,7 +45,7 @@ impl Checks {
         capabilities: &Arc<CapabilityMap>,
         requirements: &Requirements,
     ) -> CheckOutcome {
-        let question = (definition.name.clone(), definition.image.clone(), requirements.clone());
+        let question = question(definition, requirements);
         if let Some(known) = self.0.answers.lock().find(&question, capabilities) {
             return known.clone();
         }
@@ -55,6 +55,16 @@ impl Checks {
         let outcome = run_here(definition, capabilities, requirements);
         self.0.remember(question, &outcome);
         outcome
+    }
+
+    /// What the check said before of a node like this; none where it has to be run.
+    pub(crate) fn known(
+        &self,
+        definition: &Definition,
+        capabilities: &CapabilityMap,
+        requirements: &Requirements,
+    ) -> Option<CheckOutcome> {
+        self.0.answers.lock().find(&question(definition, requirements), capabilities).cloned()
     }
 
     fn run_in_thread(
@@ -114,6 +124,10 @@ impl State {
     }
 }
 
+fn question(definition: &Definition, requirements: &Requirements) -> Question {
+    (definition.name.clone(), definition.image.clone(), requirements.clone())
+}
+
 /// A refusal that holds whatever the capabilities are.
 fn failed(reason: String) -> CheckOutcome {
     CheckOutcome { verdict: CheckVerdict::Failed(reason), read: Reads::default() }
@@ -165,6 +179,23 @@ mod tests {
         assert_eq!(outcome.verdict, CheckVerdict::Accepted);
         assert_eq!(outcome.read.0.get("gpu"), Some(&Some(Value::Integer(2))));
         assert_eq!(run(|c, _| c.is_true("db"), 2).verdict, CheckVerdict::Refused);
+    }
+
+    #[test]
+    fn what_a_check_said_is_known_where_what_it_read_is_the_same() {
+        let checks = Checks::new();
+        let by_gpu = definition(|c, _| c.value("gpu") == Some(Value::Integer(2)));
+        let map = |gpu: i64, zone: &str| {
+            let mut map = CapabilityMap::new();
+            map.set("gpu", gpu).unwrap();
+            map.set("zone", zone).unwrap();
+            Arc::new(map)
+        };
+        let known = |map: &CapabilityMap| checks.known(&by_gpu, map, &Requirements::none()).map(|known| known.verdict);
+        assert_eq!(known(&map(2, "a")), None);
+        checks.run(&by_gpu, &map(2, "a"), &Requirements::none());
+        assert_eq!(known(&map(2, "b")), Some(CheckVerdict::Accepted));
+        assert_eq!(known(&map(3, "a")), None);
     }
 
     #[test]
