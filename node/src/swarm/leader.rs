@@ -54,7 +54,8 @@ impl Leader {
         own.leaders.remove(at).kill().await
     }
 
-    /// When one of them was found to lead: looked at again and again, and never later than it was so.
+    /// When one of them began to lead. It is looked at again and again: this is when it was asked last and did not lead
+    /// yet, so what is measured from then on is not too short.
     pub(super) async fn until_one_leads(&mut self) -> Result<Instant, Failed> {
         let Some(own) = &self.own else { return Err(internal("the leader is not one of this swarm")) };
         let (since, pid) = timeout(LEADS_WAIT_MAX, own.until_one_leads())
@@ -135,14 +136,15 @@ impl Group {
     }
 
     async fn until_one_leads(&self) -> (Instant, Option<u32>) {
+        let mut did_not = vec![Instant::now(); self.leaders.len()];
         loop {
-            for leader in &self.leaders {
+            for (leader, did_not) in self.leaders.iter().zip(&mut did_not) {
                 let asked = Instant::now();
-                // One that is busy or begins answers the next time.
-                if let Ok(Reply::Status(status)) = leader.ask(&Request::Status { of: None }).await
-                    && says_it_leads(&status)
-                {
-                    return (asked, leader.pid());
+                // One that is busy answers the next time.
+                match leader.ask(&Request::Status { of: None }).await {
+                    Ok(Reply::Status(status)) if says_it_leads(&status) => return (*did_not, leader.pid()),
+                    Ok(_) => *did_not = asked,
+                    Err(_) => {}
                 }
             }
             sleep(LOOK_EVERY).await;
