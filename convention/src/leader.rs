@@ -18,6 +18,7 @@ mod placing;
 mod pools;
 mod reads;
 mod registration;
+mod revisions;
 mod shortlist;
 mod survey;
 mod tokens;

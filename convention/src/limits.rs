@@ -88,6 +88,9 @@ pub const WATCHED_TOGETHER_MAX: usize = 256;
 pub const WATCHED_BYTES_MAX: usize = 512 * 1024;
 /// Members of which a watching member keeps a copy; of more its actors are not told.
 pub const WATCHED_MEMBERS_MAX: usize = 65_536;
+/// Keys of one member of which a leader knows when they changed last; of a watching member that was away for longer than
+/// these tell, the older ones are not named.
+pub const CHANGED_KEYS_MAX: usize = 1_024;
 /// Topics that the actors of one node watch at once, each counted for each actor.
 pub const WATCHERS_MAX: usize = 4_096;
 

@@ -20,6 +20,31 @@ pub struct Watched {
     pub images: Vec<ImageEntry>,
     /// Images that may not be used any more.
     pub unavailable: Vec<SourceHash>,
+    /// Members as they are now, whose capabilities have changed.
+    #[serde(default)]
+    pub changed: Vec<ChangedEntry>,
+    /// The record up to which every change of capabilities has been told with this part: what a member asks for anew from.
+    #[serde(default)]
+    pub upto: u64,
+}
+
+/// From when on changes of capabilities are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Since {
+    /// From now on.
+    Now,
+    /// All after this record of the ledger, as [`Watched::upto`] said.
+    Record(u64),
+}
+
+/// A member whose capabilities have changed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ChangedEntry {
+    /// As it is now.
+    pub member: MemberEntry,
+    /// The keys that have changed since those who watch were told last. A key that has its old value again may be among
+    /// them.
+    pub keys: Vec<String>,
 }
 
 /// What a [`Watched`] is a part of.

@@ -3,7 +3,7 @@
 
 use crate::limits;
 use crate::types::{CreateOutcome, CreateSpec, Explanation, ImageInfo, Load, NodeFacts, RequestId, SourceHash};
-use crate::watching::Watched;
+use crate::watching::{Since, Watched};
 use odeon::{Address, NodeId, NodeRef};
 use odeon_capabilities::Delta;
 use serde::de::DeserializeOwned;
@@ -108,15 +108,19 @@ pub enum ToLeader {
         /// How much the member has to do.
         load: Load,
     },
-    /// Actors here want to know who is in the convention and which images there are: a listing, page by page, and
-    /// every change from now on. Takes the place of what was watched before.
+    /// Actors here want to know who is in the convention, what members can do, and which images there are: a listing,
+    /// page by page, and every change from now on. Takes the place of what was watched before.
     Watch {
         /// Counted up by the member.
         watch: u64,
         /// Whether it wants to know of members.
         members: bool,
-        /// Whether it wants to know of images. With neither it is told no more.
+        /// Whether it wants to know of images.
         images: bool,
+        /// From when on it wants to know of changes of members' capabilities. With nothing of all this it is told no
+        /// more. The last field, as [`NodeFacts::draining`] is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        capabilities: Option<Since>,
     },
     /// The next page of the listing.
     WatchNext {

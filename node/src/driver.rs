@@ -210,7 +210,7 @@ impl Driver {
         let hosting = self.means.hosting.clone();
         let mut batch = Vec::with_capacity(EVENTS_AT_ONCE);
         loop {
-            self.carry_out();
+            self.carry_out().await;
             if let Some(end) = self.end.take() {
                 return end;
             }
@@ -226,7 +226,7 @@ impl Driver {
                     }
                     for event in batch.drain(..) {
                         self.handle(event);
-                        self.carry_out();
+                        self.carry_out().await;
                         if self.end.is_some() {
                             break;
                         }

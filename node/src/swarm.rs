@@ -12,11 +12,17 @@ mod fall;
 mod leader;
 pub(crate) mod limits;
 mod member;
+mod news;
+mod own;
 mod phases;
 mod process;
 mod report;
 mod restart;
 mod socket;
+mod spread;
+mod succession;
+mod told;
+mod turn;
 
 pub(crate) use phases::run;
 pub(crate) use report::Report;
@@ -41,6 +47,14 @@ pub(crate) struct Plan {
     pub(crate) idle: Duration,
     /// Members that fall silent at the end.
     pub(crate) kill: u32,
+    /// Leaders of its own, where it has any.
+    pub(crate) leaders: u32,
+    /// How often an image comes and goes and a member changes what it can do.
+    pub(crate) news: u32,
+    /// That image, where it is needed.
+    pub(crate) image: &'static [u8],
+    /// Whether the leader that leads is killed after that, one of several of its own.
+    pub(crate) kill_leader: bool,
     /// Whether the leader, one of its own, is killed after that and started again.
     pub(crate) restart_leader: bool,
 }

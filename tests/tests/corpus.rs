@@ -42,7 +42,7 @@ fn the_seeds_get_past_the_first_look_of_what_they_are_for() {
         Signature::parse(signature).unwrap();
         assert_eq!(AllowedSigners::parse(signers).unwrap().signers().len(), 2, "{seed}");
     }
-    for seed in ["create", "placed", "register", "renew", "watch"] {
+    for seed in ["create", "placed", "register", "renew", "watch", "watch-since"] {
         decode::<ToLeader>(&bytes("wire", seed)).unwrap();
     }
     decode::<ToMember>(&bytes("wire", "watched")).unwrap();

@@ -79,6 +79,34 @@ pub(crate) struct Registration {
     pub(crate) listen: String,
     pub(crate) capabilities: CapabilityMap,
     pub(crate) index: u64,
+    /// The keys whose values this start of the node has changed, each with the record that did so last.
+    #[serde(default)]
+    pub(crate) changed: BTreeMap<String, u64>,
+}
+
+impl Registration {
+    /// The keys that were changed by records after this one.
+    pub(crate) fn changed_since(&self, record: u64) -> Vec<String> {
+        self.changed.iter().filter(|(_, index)| **index > record).map(|(key, _)| key.clone()).collect()
+    }
+
+    /// The last record that changed its capabilities.
+    pub(crate) fn changed_last(&self) -> Option<u64> {
+        self.changed.values().copied().max()
+    }
+
+    /// What has changed once the capabilities are these. Of too many keys those that changed longest ago are forgotten.
+    fn changed_to(self, capabilities: &CapabilityMap, index: u64) -> BTreeMap<String, u64> {
+        let keys = self.capabilities.delta_to(capabilities).0.into_keys();
+        let mut changed = self.changed;
+        changed.extend(keys.map(|key| (key, index)));
+        while changed.len() > limits::CHANGED_KEYS_MAX
+            && let Some(oldest) = changed.iter().min_by_key(|(_, index)| **index).map(|(key, _)| key.clone())
+        {
+            changed.remove(&oldest);
+        }
+        changed
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -196,7 +224,10 @@ impl Facts {
                 self.see(node.id, node.incarnation);
                 self.unname(node.id);
                 self.named.insert(name.clone(), node.id);
-                self.registered.insert(node.id, Registration { node, name, listen, capabilities, index });
+                let before = self.registered.remove(&node.id).filter(|before| before.node == node);
+                let changed = before.map_or_else(BTreeMap::new, |before| before.changed_to(&capabilities, index));
+                let registration = Registration { node, name, listen, capabilities, index, changed };
+                self.registered.insert(node.id, registration);
             }
             Record::NodeGone { node, left: _ } => self.bury(node),
             Record::ImageJudged { image, approved, by } => self.judge(Judged { image, approved, by, index }),

@@ -2,14 +2,15 @@
 
 use super::changes::Changes;
 use super::creations::{Asker, Creations};
-use super::facts::Facts;
+use super::facts::{Facts, Registration};
 use super::memo::Verdicts;
 use super::outbox::Outbox;
 use super::peers::Peers;
 use super::pools::{Pools, Standing};
+use super::revisions::Revisions;
 use super::shortlist::Shortlists;
 use super::survey::Checks;
-use super::watching::Watchers;
+use super::watching::{Wants, Watchers};
 use super::{Answer, Effect, Input, MemberState, Operation};
 use crate::limits;
 use crate::liveness::Leases;
@@ -71,6 +72,8 @@ pub struct Leader {
     pub(super) pools: Pools,
     pub(super) shortlists: Shortlists,
     pub(super) changes: Changes,
+    /// Follows from the facts.
+    pub(super) revisions: Revisions,
     pub(super) watchers: Watchers,
     pub(super) dropped: u64,
 }
@@ -99,6 +102,7 @@ impl Leader {
             pools: Pools::default(),
             shortlists: Shortlists::default(),
             changes: Changes::default(),
+            revisions: Revisions::default(),
             watchers: Watchers::default(),
             dropped: 0,
         }
@@ -109,6 +113,7 @@ impl Leader {
         let mut leader = Self::new(config, me, 0);
         for (id, registration) in &facts.registered {
             leader.index.insert(*id, registration.capabilities.clone());
+            leader.revisions.set(*id, registration.changed_last());
         }
         leader.outbox.replayed(facts.count());
         leader.facts = facts;
@@ -131,6 +136,7 @@ impl Leader {
         self.facts.apply(record);
         if let Some(id) = about {
             self.peers.touch(id);
+            self.revisions.set(id, self.facts.registered.get(&id).and_then(Registration::changed_last));
             match self.facts.registered.get(&id) {
                 Some(registration) => self.index.insert(id, registration.capabilities.clone()),
                 None => {
@@ -245,7 +251,10 @@ impl Leader {
             ToLeader::Leave => self.left(from, now),
             ToLeader::GroupFreed { group, request } => self.group_freed(from, &group, request),
             ToLeader::Draining { draining } => self.draining_changed(from, draining, now),
-            ToLeader::Watch { watch, members, images } => self.watch(from, watch, members, images),
+            ToLeader::Watch { watch, members, images, capabilities } => {
+                let wants = Wants { members, images, capabilities: capabilities.is_some() };
+                self.watch(from, watch, wants, capabilities);
+            }
             ToLeader::WatchNext { watch } => self.watch_next(from, watch),
         }
     }

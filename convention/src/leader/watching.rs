@@ -1,21 +1,24 @@
-//! Members that watch: who is in the convention, and which images may be used.
+//! Members that watch: who is in the convention, what members can do, and which images may be used.
 //!
 //! Each is told the present state page by page, as it asks for the pages, and the changes since it began. A change is
 //! noted when its record is made and told, as the state then is, when records become durable: many that become so
 //! together are one word to each. While nobody watches nothing is noted. That a member is gone is not told here:
 //! everyone hears that, watching or not.
+//!
+//! Of capabilities each is told what records after a certain one have changed. That record is all that a member has to
+//! know for that, and it means the same to every leader.
 
-use super::facts::{Judged, Registration};
+mod told;
+
 use super::machine::Leader;
-use crate::limits;
 use crate::record::Record;
 use crate::types::SourceHash;
-use crate::watching::{ImageEntry, MemberEntry, Part, Watched};
-use crate::wire::{self, ToMember};
+use crate::watching::{Part, Since, Watched};
+use crate::wire::ToMember;
 use odeon::{NodeId, NodeRef};
-use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
+use told::{Item, Told, image_entry, item_of};
 
 #[derive(Debug, Default)]
 pub(super) struct Watchers {
@@ -32,72 +35,43 @@ struct Watcher {
     /// The last part that it was sent.
     number: u64,
     wants: Wants,
+    /// The record up to which it was told what has changed.
+    upto: u64,
     /// Where the next page of its listing begins, until it has all.
     next: Option<Next>,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Wants {
-    members: bool,
-    images: bool,
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Wants {
+    pub(super) members: bool,
+    pub(super) images: bool,
+    pub(super) capabilities: bool,
 }
 
 /// After what a page begins.
 #[derive(Debug, Clone, Copy)]
 enum Next {
+    /// What has changed since this record, which is the one that was asked for, not the last that was told: a member
+    /// that changes once more while others are listed moves to the end with all its keys.
+    Changed {
+        since: u64,
+    },
     Member(Option<NodeId>),
     Image(Option<SourceHash>),
 }
 
-/// What one word tells.
-#[derive(Debug, Clone, Default)]
-struct Told {
-    members: Vec<MemberEntry>,
-    images: Vec<ImageEntry>,
-    unavailable: Vec<SourceHash>,
-    bytes: usize,
-}
-
-/// A part of a word.
-#[derive(Serialize)]
-enum Item {
-    Member(MemberEntry),
-    Image(ImageEntry),
-    Unavailable(SourceHash),
-}
-
-impl Told {
-    fn len(&self) -> usize {
-        self.members.len() + self.images.len() + self.unavailable.len()
+impl Watcher {
+    /// Since which record what it is told next has changed.
+    fn since(&self) -> u64 {
+        match self.next {
+            Some(Next::Changed { since }) => since,
+            _ => self.upto,
+        }
     }
 
-    /// Takes something in, or gives it back where there is no room. Alone, everything fits.
-    fn add(&mut self, item: Item) -> Option<Item> {
-        let bytes = self.bytes + wire::encode(&item).map_or(0, |bytes| bytes.len());
-        let fits = self.len() < limits::WATCHED_TOGETHER_MAX && bytes <= limits::WATCHED_BYTES_MAX;
-        if !fits && self.len() > 0 {
-            return Some(item);
-        }
-        self.bytes = bytes;
-        match item {
-            Item::Member(entry) => self.members.push(entry),
-            Item::Image(entry) => self.images.push(entry),
-            Item::Unavailable(hash) => self.unavailable.push(hash),
-        }
-        None
-    }
-
-    /// Only what somebody wants to know.
-    fn wanted(&self, wants: Wants) -> Self {
-        let mut told = self.clone();
-        if !wants.members {
-            told.members.clear();
-        }
-        if !wants.images {
-            told.images.clear();
-            told.unavailable.clear();
-        }
-        told
+    /// Whether its listing will still come to what changes now.
+    fn catches_up(&self) -> bool {
+        matches!(self.next, Some(Next::Changed { .. }))
     }
 }
 
@@ -131,12 +105,17 @@ impl Watchers {
 }
 
 impl Leader {
-    pub(super) fn watch(&mut self, from: NodeRef, watch: u64, members: bool, images: bool) {
+    pub(super) fn watch(&mut self, from: NodeRef, watch: u64, wants: Wants, since: Option<Since>) {
         self.watchers.forget(from.id);
-        if members || images {
-            let wants = Wants { members, images };
-            let next = Some(Next::Member(None));
-            self.watchers.by.insert(from.id, Watcher { node: from, watch, number: 0, wants, next });
+        if wants.members || wants.images || wants.capabilities {
+            let now = self.facts.count();
+            let since = match since {
+                Some(Since::Record(record)) => record.min(now),
+                Some(Since::Now) | None => now,
+            };
+            let next = Some(Next::Changed { since });
+            let watcher = Watcher { node: from, watch, number: 0, wants, upto: since, next };
+            self.watchers.by.insert(from.id, watcher);
             self.send_page(from.id);
         }
     }
@@ -149,38 +128,49 @@ impl Leader {
     }
 
     fn send_page(&mut self, to: NodeId) {
-        let Some(watcher) = self.watchers.by.get_mut(&to) else { return };
-        let (wants, Some(next)) = (watcher.wants, watcher.next.take()) else { return };
-        let (told, next) = self.page(wants, next);
+        let Some(watcher) = self.watchers.by.get(&to) else { return };
+        let Some(next) = watcher.next else { return };
+        let (told, next, upto) = self.page(watcher, next);
         if let Some(watcher) = self.watchers.by.get_mut(&to) {
-            watcher.next = next;
+            (watcher.next, watcher.upto) = (next, upto);
         }
         let part = if next.is_some() { Part::Page } else { Part::LastPage };
         self.tell_watcher(to, part, told);
     }
 
-    /// A page of what is there now, and where the next one begins.
-    fn page(&self, wants: Wants, next: Next) -> (Told, Option<Next>) {
-        let mut told = Told::default();
-        let mut last_image = None;
+    /// A page of what is there now, where the next one begins, and up to which record all changes are told with it.
+    fn page(&self, watcher: &Watcher, next: Next) -> (Told, Option<Next>, u64) {
+        let (mut told, wants, mut upto) = (Told::default(), watcher.wants, watcher.upto);
+        let (mut last, mut last_image) = (None, None);
+        let mut members = wants.members;
         match next {
-            Next::Member(mut last) => {
-                for (id, registration) in after_of(&self.facts.registered, last).take_while(|_| wants.members) {
-                    if told.add(Item::Member(member_entry(registration))).is_some() {
-                        return (told, Some(Next::Member(last)));
+            Next::Changed { since } => {
+                for (record, id) in self.revisions.after(upto).take_while(|_| wants.capabilities) {
+                    let registration = self.facts.registered.get(&id);
+                    let item = registration.and_then(|registration| item_of(registration, wants, since));
+                    if item.and_then(|item| told.add(item)).is_some() {
+                        return (told, Some(next), upto);
                     }
-                    last = Some(*id);
+                    upto = record;
                 }
+                upto = self.facts.count();
             }
-            Next::Image(last) => last_image = last,
+            Next::Member(id) => last = id,
+            Next::Image(hash) => (members, last_image) = (false, hash),
+        }
+        for (id, registration) in after_of(&self.facts.registered, last).take_while(|_| members) {
+            if item_of(registration, wants, upto).and_then(|item| told.add(item)).is_some() {
+                return (told, Some(Next::Member(last)), upto);
+            }
+            last = Some(*id);
         }
         for (hash, judged) in after_of(&self.facts.images, last_image).filter(|(_, j)| wants.images && j.approved) {
             if told.add(Item::Image(image_entry(judged))).is_some() {
-                return (told, Some(Next::Image(last_image)));
+                return (told, Some(Next::Image(last_image)), upto);
             }
             last_image = Some(*hash);
         }
-        (told, None)
+        (told, None, upto)
     }
 
     /// Records are durable: what they changed is told. It waits for whatever was recorded since, as every word does.
@@ -188,26 +178,50 @@ impl Leader {
         if self.watchers.members.is_empty() && self.watchers.images.is_empty() {
             return;
         }
-        let changes = self.changes_to_tell();
+        let members = std::mem::take(&mut self.watchers.members);
+        let images = std::mem::take(&mut self.watchers.images);
         let Self { watchers, peers, .. } = self;
         // One whose link is down registers again, and then says anew what it watches.
         watchers.by.retain(|_, w| peers.of(w.node).is_some_and(|p| p.current));
-        let all: Vec<(NodeId, Wants)> = watchers.by.iter().map(|(id, w)| (*id, w.wants)).collect();
-        for (to, wants) in all {
-            for told in changes.iter().map(|told| told.wanted(wants)).filter(|told| told.len() > 0) {
-                self.tell_watcher(to, Part::Change, told);
+        // As a rule all were told the same so far, and what they are told now is made once.
+        let mut alike: BTreeMap<(Wants, u64, bool), Vec<NodeId>> = BTreeMap::new();
+        for (id, watcher) in &watchers.by {
+            alike.entry((watcher.wants, watcher.since(), watcher.catches_up())).or_default().push(*id);
+        }
+        for ((wants, since, catches_up), watchers) in alike {
+            let words = self.changes_to_tell((&members, &images), wants, since, catches_up);
+            for to in watchers {
+                self.tell_changes(to, &words, catches_up);
             }
         }
     }
 
-    /// What was noted, as it is now, in words of a bounded size.
-    fn changes_to_tell(&mut self) -> Vec<Told> {
-        let members = std::mem::take(&mut self.watchers.members);
-        let images = std::mem::take(&mut self.watchers.images);
-        let members = members.iter().filter_map(|id| self.facts.registered.get(id)).map(member_entry).map(Item::Member);
-        let images = images.into_iter().map(|hash| match self.facts.images.get(&hash) {
+    fn tell_changes(&mut self, to: NodeId, words: &[Told], catches_up: bool) {
+        for (n, told) in words.iter().enumerate() {
+            let is_last = n + 1 == words.len();
+            if let Some(watcher) = self.watchers.by.get_mut(&to).filter(|_| is_last && !catches_up) {
+                watcher.upto = self.facts.count();
+            }
+            if told.len() > 0 {
+                self.tell_watcher(to, Part::Change, told.clone());
+            }
+        }
+    }
+
+    /// What was noted, as it is now, in words of a bounded size, the last of which may be empty.
+    fn changes_to_tell(
+        &self,
+        (members, images): (&BTreeSet<NodeId>, &BTreeSet<SourceHash>),
+        wants: Wants,
+        since: u64,
+        catches_up: bool,
+    ) -> Vec<Told> {
+        let members = members.iter().filter_map(|id| self.facts.registered.get(id));
+        let members = members.filter_map(|registration| item_of(registration, wants, since));
+        let members = members.filter(|item| !(catches_up && matches!(item, Item::Changed(_))));
+        let images = images.iter().filter(|_| wants.images).map(|hash| match self.facts.images.get(hash) {
             Some(judged) if judged.approved => Item::Image(image_entry(judged)),
-            _ => Item::Unavailable(hash),
+            _ => Item::Unavailable(*hash),
         });
         let (mut words, mut told) = (Vec::new(), Told::default());
         for item in members.chain(images) {
@@ -223,23 +237,15 @@ impl Leader {
     fn tell_watcher(&mut self, to: NodeId, part: Part, told: Told) {
         let Some(watcher) = self.watchers.by.get_mut(&to) else { return };
         watcher.number += 1;
-        let (node, watch, number) = (watcher.node, watcher.watch, watcher.number);
-        let Told { members, images, unavailable, bytes: _ } = told;
-        self.send(node, ToMember::Watched(Box::new(Watched { watch, number, part, members, images, unavailable })));
+        // Until all that has changed is listed, one that asks anew asks for all of it.
+        let (node, watch, number, upto) = (watcher.node, watcher.watch, watcher.number, watcher.since());
+        let Told { members, images, unavailable, changed, .. } = told;
+        let watched = Watched { watch, number, part, members, images, unavailable, changed, upto };
+        self.send(node, ToMember::Watched(Box::new(watched)));
     }
 }
 
 fn after_of<K: Ord, V>(map: &BTreeMap<K, V>, after: Option<K>) -> impl Iterator<Item = (&K, &V)> {
     let from = after.map_or(Bound::Unbounded, Bound::Excluded);
     map.range((from, Bound::Unbounded))
-}
-
-fn member_entry(registration: &Registration) -> MemberEntry {
-    let Registration { node, name, listen, capabilities, index: _ } = registration;
-    MemberEntry { node: *node, name: name.clone(), listen: listen.clone(), capabilities: capabilities.clone() }
-}
-
-fn image_entry(judged: &Judged) -> ImageEntry {
-    let image = &judged.image;
-    ImageEntry { hash: image.hash, name: image.name.clone(), version: image.version.clone() }
 }

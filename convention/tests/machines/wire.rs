@@ -3,7 +3,7 @@
 use crate::scene::{address, facts, image, named, node, request};
 use odeon_convention::limits;
 use odeon_convention::types::{CreateSpec, Hosted, Load, NodeFacts};
-use odeon_convention::watching::{ImageEntry, MemberEntry, Part, Watched};
+use odeon_convention::watching::{ChangedEntry, ImageEntry, MemberEntry, Part, Since, Watched};
 use odeon_convention::wire::{CodecError, PlaceOutcome, ToLeader, ToMember, decode, encode};
 use proptest::prelude::*;
 
@@ -34,15 +34,17 @@ fn some_message() -> impl Strategy<Value = ToLeader> {
         }),
         (any::<u8>(), ".{0,20}").prop_map(|(n, group)| ToLeader::GroupFreed { group, request: request(n, 1) }),
         any::<bool>().prop_map(|draining| ToLeader::Draining { draining }),
-        (any::<u64>(), any::<bool>(), any::<bool>()).prop_map(|(watch, members, images)| ToLeader::Watch {
-            watch,
-            members,
-            images
-        }),
+        (any::<u64>(), any::<bool>(), any::<bool>(), some_since()).prop_map(
+            |(watch, members, images, capabilities)| { ToLeader::Watch { watch, members, images, capabilities } }
+        ),
         any::<u64>().prop_map(|watch| ToLeader::WatchNext { watch }),
         ".{0,40}"
             .prop_map(|reason| ToLeader::Placed { request: request(1, 2), outcome: PlaceOutcome::Refused { reason } }),
     ]
+}
+
+fn some_since() -> impl Strategy<Value = Option<Since>> {
+    prop_oneof![Just(None), Just(Some(Since::Now)), any::<u64>().prop_map(|record| Some(Since::Record(record)))]
 }
 
 fn some_watched() -> impl Strategy<Value = ToMember> {
@@ -50,10 +52,14 @@ fn some_watched() -> impl Strategy<Value = ToMember> {
     (any::<u64>(), any::<u64>(), part, any::<u8>(), ".{0,20}").prop_map(|(watch, number, part, n, text)| {
         let facts = facts(n, &[("db", true.into()), ("zone", text.as_str().into())]);
         let NodeFacts { name, listen, capabilities, .. } = facts;
-        let members = vec![MemberEntry { node: node(n), name, listen, capabilities }];
+        let member = MemberEntry { node: node(n), name, listen, capabilities };
+        let changed = vec![ChangedEntry { member: member.clone(), keys: vec![text.clone()] }];
+        let members = vec![member];
         let hash = image(n, "1").hash;
         let images = vec![ImageEntry { hash, name: text, version: "1.0.0".to_owned() }];
-        ToMember::Watched(Box::new(Watched { watch, number, part, members, images, unavailable: vec![hash] }))
+        let unavailable = vec![hash];
+        let upto = number.wrapping_mul(7);
+        ToMember::Watched(Box::new(Watched { watch, number, part, members, images, unavailable, changed, upto }))
     })
 }
 

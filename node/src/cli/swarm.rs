@@ -1,6 +1,6 @@
 //! `odeon swarm`: many members in one process, for capacity planning.
 
-use super::demo::interrupted;
+use super::demo::{HELLO_IMAGE, interrupted};
 use super::up::token_text;
 use super::{CommandError, Output, values};
 use crate::identity::TokenError;
@@ -33,6 +33,16 @@ pub(super) struct SwarmFlags {
     /// How many members fall silent at the end, at most half of them; 10 where there are twice as many
     #[arg(long, value_name = "N")]
     kill: Option<u32>,
+    /// How many leaders are started here
+    #[arg(long, value_name = "1|3|5", default_value_t = 1, conflicts_with = "join", value_parser = leaders)]
+    leaders: u32,
+    /// How often an image comes and goes and a member changes, to measure how soon all members are told
+    #[arg(long, value_name = "N", default_value_t = 0, conflicts_with = "join",
+        value_parser = clap::value_parser!(u32).range(0..=i64::from(limits::NEWS_MAX)))]
+    news: u32,
+    /// Kills the leader that leads at the end, of three or more, to measure how soon all members know the next one
+    #[arg(long, conflicts_with_all = ["join", "restart_leader"])]
+    kill_leader: bool,
     /// Kills the leader that was started here at the very end and starts it again, to measure how soon all are back
     #[arg(long, conflicts_with = "join")]
     restart_leader: bool,
@@ -47,6 +57,14 @@ impl SwarmFlags {
         }
         if self.idle > limits::IDLE_MAX {
             return Err(CommandError::Usage(format!("--idle is longer than {} h", limits::IDLE_MAX.as_secs() / 3600)));
+        }
+        if self.kill_leader && self.leaders < 3 {
+            return Err(CommandError::Usage(
+                "--kill-leader needs --leaders 3 or 5: the others have to be a majority".into(),
+            ));
+        }
+        if self.restart_leader && self.leaders > 1 {
+            return Err(CommandError::Usage("--restart-leader is for one leader".into()));
         }
         let round_trip = self.round_trip.unwrap_or_default();
         if round_trip > limits::ROUND_TRIP_MAX {
@@ -65,9 +83,18 @@ impl SwarmFlags {
             round_trip,
             idle: self.idle,
             kill,
+            leaders: self.leaders,
+            news: self.news,
+            image: HELLO_IMAGE,
+            kill_leader: self.kill_leader,
             restart_leader: self.restart_leader,
         })
     }
+}
+
+fn leaders(text: &str) -> Result<u32, String> {
+    let leaders = text.parse().ok().filter(|leaders| limits::LEADERS.contains(leaders));
+    leaders.ok_or_else(|| format!("{text:?} is not 1, 3 or 5"))
 }
 
 /// `odeon swarm`

@@ -11,13 +11,25 @@ use odeon_convention::wire::{ToLeader, Word};
 use odeon_convention::{codes, leader, member, wire};
 use std::sync::Arc;
 
+/// Words of a leader, after which everything else that is ready has its turn.
+const WORDS_AT_ONCE: usize = 256;
+
 impl Driver {
     /// Drains the effects of both machines until neither has any: the one place where effects are carried out.
-    pub(super) fn carry_out(&mut self) {
+    ///
+    /// Words to thousands leave a few hundred at a time: each wakes the tasks of a link, and whatever else is ready waits
+    /// for all of these.
+    pub(super) async fn carry_out(&mut self) {
+        let mut words = 0;
         loop {
             self.check_lease();
             if let Some(effect) = self.leader.as_mut().and_then(leader::Leader::next_effect) {
+                words += usize::from(matches!(effect, leader::Effect::Send { .. }));
                 self.lead_effect(effect);
+                if words >= WORDS_AT_ONCE {
+                    words = 0;
+                    tokio::task::yield_now().await;
+                }
             } else if let Some(effect) = self.member.next_effect() {
                 self.member_effect(effect);
             } else if let Some(message) = self.to_leader.pop_front() {

@@ -1,9 +1,11 @@
 //! What all members of a swarm count together, and what QUIC counted for them.
 
+use super::told::Told as News;
+use super::turn::Turn;
 use odeon::NodeRef;
 use parking_lot::Mutex;
 use quinn::ConnectionStats;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::{Add, Sub};
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::time::Instant;
@@ -19,8 +21,10 @@ pub(super) struct Tally {
     lost: Mutex<(u64, Option<(u16, String)>)>,
     /// Who was told to be gone.
     gone: Mutex<BTreeMap<NodeRef, Told>>,
-    /// The last term that a member heard of, and who is registered in it.
-    term: Mutex<(u64, BTreeSet<NodeRef>)>,
+    /// The last term that a member heard of.
+    turn: Mutex<Turn>,
+    /// Who was told of news.
+    pub(super) told: News,
 }
 
 /// How a death came round.
@@ -51,19 +55,22 @@ impl Tally {
     }
 
     pub(super) fn is_registered(&self, node: NodeRef, in_term: u64) {
-        let mut term = self.term.lock();
-        if in_term > term.0 {
-            *term = (in_term, BTreeSet::new());
-        }
-        if in_term == term.0 {
-            term.1.insert(node);
-        }
+        self.turn.lock().is_registered(node, in_term);
+    }
+
+    pub(super) fn hears_of(&self, node: NodeRef, term: u64) {
+        self.turn.lock().is_heard(node, term);
+    }
+
+    /// The last term that a member heard of, as far as it has come.
+    pub(super) fn turn(&self) -> Turn {
+        self.turn.lock().clone()
     }
 
     /// The last term that a member heard of, and how many are registered in it.
     pub(super) fn registered(&self) -> (u64, u64) {
-        let term = self.term.lock();
-        (term.0, term.1.len() as u64)
+        let turn = self.turn.lock();
+        (turn.term, turn.registered.len() as u64)
     }
 
     pub(super) fn is_gone(&self, node: NodeRef) {

@@ -4,6 +4,7 @@ use super::count::Traffic;
 use super::limits::{CREW_EVENTS_AT_ONCE, CREW_EVENTS_MAX};
 use super::member::Seat;
 use odeon::NodeRef;
+use odeon_capabilities::Delta;
 use odeon_convention::member::Input;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -22,6 +23,10 @@ pub(super) enum What {
     Came(Box<Seat>),
     Down(NodeRef),
     Control(NodeRef, Vec<u8>),
+    /// It is to be told of images and of what members can do.
+    Watch,
+    /// What it can do changes.
+    Change(Delta),
     /// It is to leave in good order.
     Leave,
     /// It stops at once; its host is dead. Gives who it was.
@@ -72,6 +77,8 @@ impl Crew {
             What::Came(member) => seat.insert(member).begin(),
             What::Down(leader) => with(seat, |member| member.handle(now, Input::Disconnected { leader })),
             What::Control(from, bytes) => with(seat, |member| member.hear(now, from, &bytes)),
+            What::Watch => with(seat, |member| member.watch(now)),
+            What::Change(delta) => with(seat, |member| member.handle(now, Input::ChangeCapabilities { delta })),
             What::Leave => with(seat, |member| member.handle(now, Input::Leave)),
             What::Traffic(end) => {
                 let all = self.seats.iter().flatten().map(|member| member.traffic());

@@ -1,72 +1,74 @@
-//! The leader that a swarm joins: one that was named, or a process of its own in a folder that goes with it.
+//! The leaders that a swarm joins: one that was named, or processes of its own in a folder that goes with it.
 
 use super::Plan;
-use super::limits::{LEADER_END_MAX, LEADER_LINES_MAX, LEADER_READY_MAX, TOKEN_TTL_S};
+use super::limits::{LEADS_WAIT_MAX, LOOK_EVERY, TOKEN_TTL_S};
+use super::own::{Own, cannot_start};
 use super::process::Usage;
-use crate::admin::client::Route;
-use crate::admin::protocol::{Failed, Reply, Request};
+use crate::admin::protocol::{Failed, NodeRole, Reply, Request};
 use crate::identity::{Token, TokenError};
+use odeon::Value;
 use odeon_convention::codes;
 use odeon_convention::types::Role;
-use rustix::process::{Pid, Signal, kill_process};
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::sync::Arc;
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, ChildStdout, Command};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
 /// Whom the members join.
 pub(super) struct Leader {
     pub(super) token: Arc<Token>,
     pid: Option<u32>,
-    own: Option<Own>,
+    own: Option<Group>,
 }
 
-/// A process of this swarm.
-struct Own {
+/// Those of this swarm that live, the founder first as long as it does.
+struct Group {
     folder: TempDir,
-    process: Child,
-    /// Kept open: a node whose output nobody holds could fail to write.
-    output: BufReader<ChildStdout>,
+    leaders: Vec<Own>,
 }
 
 impl Leader {
-    /// The one that the plan names, or one that is started now.
+    /// The one that the plan names, or as many as it wants, started now.
     pub(super) async fn of(plan: &Plan) -> Result<Self, Failed> {
-        match &plan.join {
-            Some(token) => Ok(Self { token: Arc::new(token.clone()), pid: plan.leader_pid, own: None }),
-            None => Self::start().await,
+        if let Some(token) = &plan.join {
+            return Ok(Self { token: Arc::new(token.clone()), pid: plan.leader_pid, own: None });
         }
-    }
-
-    async fn start() -> Result<Self, Failed> {
-        let folder = tempfile::Builder::new().prefix("odeon-swarm-").tempdir().map_err(cannot_start)?;
-        let (process, output) = spawn(folder.path(), "127.0.0.1:0")?;
-        let mut own = Own { folder, process, output };
-        let token = match own.until_ready().await {
-            Ok(()) => own.token().await,
-            Err(failed) => Err(failed),
-        };
-        match token {
-            Ok(token) => Ok(Self { token: Arc::new(token), pid: own.process.id(), own: Some(own) }),
-            Err(Failed { code, message, .. }) => {
-                let said = own.last_words();
-                Err(Failed::new(code, format!("{message}{said}")))
-            }
-        }
+        let group = Group::start(plan.leaders).await?;
+        let token = group.token(Role::Member).await?;
+        let token = token.parse().map_err(|e: TokenError| Failed::new(e.code(), e.to_string()))?;
+        let pid = group.leaders.first().and_then(Own::pid);
+        Ok(Self { token: Arc::new(token), pid, own: Some(group) })
     }
 
     /// Kills one of its own without a word, and starts it again from its folder where it was.
     pub(super) async fn restart(&mut self) -> Result<(), Failed> {
+        let Some(own) = self.own.as_mut().and_then(|own| own.leaders.first_mut()) else { return Ok(()) };
+        own.restart(self.token.addresses.first().map_or("127.0.0.1:0", String::as_str)).await?;
+        self.pid = own.pid();
+        Ok(())
+    }
+
+    /// Kills the one that leads without a word. The others remain.
+    pub(super) async fn kill(&mut self) -> Result<(), Failed> {
         let Some(own) = &mut self.own else { return Ok(()) };
-        own.process.kill().await.map_err(cannot_start)?;
-        let listen = self.token.addresses.first().map_or("127.0.0.1:0", String::as_str);
-        (own.process, own.output) = spawn(own.folder.path(), listen)?;
-        self.pid = own.process.id();
-        own.until_ready().await
+        let at = own.leading().await?;
+        own.leaders.remove(at).kill().await
+    }
+
+    /// When one of them began to lead. It is looked at again and again: this is when it was asked last and did not lead
+    /// yet, so what is measured from then on is not too short.
+    pub(super) async fn until_one_leads(&mut self) -> Result<Instant, Failed> {
+        let Some(own) = &self.own else { return Err(internal("the leader is not one of this swarm")) };
+        let (since, pid) = timeout(LEADS_WAIT_MAX, own.until_one_leads())
+            .await
+            .map_err(|_| Failed::new(codes::TIMED_OUT, "no other leader leads"))?;
+        self.pid = pid;
+        Ok(since)
+    }
+
+    /// Asks one of its own, which passes on what another one has to answer.
+    pub(super) async fn ask(&self, request: &Request) -> Result<Reply, Failed> {
+        let own = self.own.as_ref().and_then(|own| own.leaders.first());
+        own.ok_or_else(|| internal("the leader is not one of this swarm"))?.ask(request).await
     }
 
     /// Whether it goes with the swarm.
@@ -79,87 +81,81 @@ impl Leader {
         self.pid.and_then(Usage::of)
     }
 
-    /// Fails when it has ended.
+    /// Fails when one has ended that was not killed.
     pub(super) fn must_live(&mut self) -> Result<(), Failed> {
         let Some(own) = &mut self.own else { return Ok(()) };
-        match own.process.try_wait() {
-            Ok(None) => Ok(()),
-            ended => Err(internal(format!("the leader has ended: {ended:?}{}", own.last_words()))),
-        }
+        own.leaders.iter_mut().try_for_each(Own::must_live)
     }
 
-    /// Ends it, if it goes with the swarm, and removes its folder.
+    /// Ends those that go with the swarm, and removes their folder.
     pub(super) async fn end(self) -> Result<(), Failed> {
-        let Some(mut own) = self.own else { return Ok(()) };
-        let id = own.process.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        let told = id.is_some_and(|id| kill_process(id, Signal::TERM).is_ok());
-        if !told || timeout(LEADER_END_MAX, own.process.wait()).await.is_err() {
-            // It may have ended in the meantime, which is as well.
-            let _ = own.process.kill().await;
+        let Some(Group { folder, leaders }) = self.own else { return Ok(()) };
+        for leader in leaders.into_iter().rev() {
+            leader.end().await;
         }
-        let path = own.folder.path().to_owned();
-        own.folder.close().map_err(|e| internal(format!("{} cannot be removed: {e}", path.display())))
+        let path = folder.path().to_owned();
+        folder.close().map_err(|e| internal(format!("{} cannot be removed: {e}", path.display())))
     }
 }
 
-/// What the leader says goes into this file of the folder.
-const LOG: &str = "leader.log";
+impl Group {
+    async fn start(leaders: u32) -> Result<Self, Failed> {
+        let folder = tempfile::Builder::new().prefix("odeon-swarm-").tempdir().map_err(cannot_start)?;
+        let founder = Own::start(folder.path(), "leader", None).await?;
+        let mut group = Self { folder, leaders: vec![founder] };
+        for number in 2..=leaders {
+            let (name, token) = (format!("leader-{number}"), group.token(Role::Leader).await?);
+            let leader = Own::start(group.folder.path(), &name, Some(&token)).await?;
+            group.leaders.push(leader);
+            group.founder()?.ask(&Request::AddLeader { node: name }).await?;
+        }
+        Ok(group)
+    }
 
-fn data(folder: &Path) -> PathBuf {
-    folder.join("leader")
-}
+    fn founder(&self) -> Result<&Own, Failed> {
+        self.leaders.first().ok_or_else(|| internal("there is no leader"))
+    }
 
-/// A leader that keeps its data in the folder, and its output.
-fn spawn(folder: &Path, listen: &str) -> Result<(Child, BufReader<ChildStdout>), Failed> {
-    let log = fs::OpenOptions::new().create(true).append(true).open(folder.join(LOG)).map_err(cannot_start)?;
-    let mut process = Command::new(std::env::current_exe().map_err(cannot_start)?)
-        .args(["up", "--json", "--name", "leader", "--listen", listen, "--http", "off", "--data"])
-        .arg(data(folder))
-        .env_remove("ODEON_DATA")
-        .env_remove("ODEON_JOIN")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(log)
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(cannot_start)?;
-    let output = process.stdout.take().ok_or_else(|| internal("the leader has no output".to_owned()))?;
-    Ok((process, BufReader::new(output)))
-}
-
-fn cannot_start(error: std::io::Error) -> Failed {
-    internal(format!("the leader cannot be started: {error}"))
-}
-
-impl Own {
-    /// Waits for the line that says so.
-    async fn until_ready(&mut self) -> Result<(), Failed> {
-        let mut line = String::new();
-        match timeout(LEADER_READY_MAX, self.output.read_line(&mut line)).await {
-            Ok(Ok(1..)) => Ok(()),
-            Ok(Ok(0)) => Err(internal("the leader ended before it was ready".to_owned())),
-            Ok(Err(e)) => Err(internal(format!("the leader's output cannot be read: {e}"))),
-            Err(_) => Err(Failed::new(codes::TIMED_OUT, "the leader did not become ready")),
+    async fn token(&self, role: Role) -> Result<String, Failed> {
+        let founder = self.founder()?;
+        match founder.ask(&Request::CreateToken { role, ttl_s: TOKEN_TTL_S, uses: None, claims: None }).await {
+            Ok(Reply::Token(text)) => Ok(text),
+            Ok(_) => Err(founder.with_last_words(internal("the leader gave no token"))),
+            Err(failed) => Err(founder.with_last_words(failed)),
         }
     }
 
-    async fn token(&self) -> Result<Token, Failed> {
-        let request = Request::CreateToken { role: Role::Member, ttl_s: TOKEN_TTL_S, uses: None, claims: None };
-        let mut answers = Route::Socket { data: data(self.folder.path()) }.ask(&request).await?;
-        match answers.next().await? {
-            Some(Reply::Token(text)) => text.parse().map_err(|e: TokenError| Failed::new(e.code(), e.to_string())),
-            _ => Err(internal("the leader gave no token".to_owned())),
-        }
+    /// The place of the one that leads.
+    async fn leading(&self) -> Result<usize, Failed> {
+        let Reply::Leaders(listed) = self.founder()?.ask(&Request::Leaders).await? else {
+            return Err(internal("the leader does not say who leads"));
+        };
+        let leads = listed.iter().find(|leader| leader.role == NodeRole::Leader);
+        let at = leads.and_then(|leads| self.leaders.iter().position(|own| own.name == leads.name));
+        at.ok_or_else(|| internal("none of the leaders leads"))
     }
 
-    /// The end of what it said, for whoever looks into a failure.
-    fn last_words(&self) -> String {
-        let text = fs::read_to_string(self.folder.path().join(LOG)).unwrap_or_default();
-        let lines: Vec<&str> = text.lines().collect();
-        lines[lines.len().saturating_sub(LEADER_LINES_MAX)..].iter().map(|line| format!("\nleader: {line}")).collect()
+    async fn until_one_leads(&self) -> (Instant, Option<u32>) {
+        let mut did_not = vec![Instant::now(); self.leaders.len()];
+        loop {
+            for (leader, did_not) in self.leaders.iter().zip(&mut did_not) {
+                let asked = Instant::now();
+                // One that is busy answers the next time.
+                match leader.ask(&Request::Status { of: None }).await {
+                    Ok(Reply::Status(status)) if says_it_leads(&status) => return (*did_not, leader.pid()),
+                    Ok(_) => *did_not = asked,
+                    Err(_) => {}
+                }
+            }
+            sleep(LOOK_EVERY).await;
+        }
     }
 }
 
-fn internal(message: String) -> Failed {
+fn says_it_leads(status: &Value) -> bool {
+    matches!(status, Value::Map(entries) if entries.get("leads") == Some(&Value::Bool(true)))
+}
+
+fn internal(message: impl Into<String>) -> Failed {
     Failed::new(codes::INTERNAL, message)
 }

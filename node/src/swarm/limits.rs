@@ -38,6 +38,13 @@ pub(crate) const SETTLE: Duration = Duration::from_secs(5);
 pub(crate) const DEATH_WAIT_MAX: Duration = Duration::from_secs(60);
 /// How long members may take to come back to a leader that was killed and started again.
 pub(crate) const BACK_WAIT_MAX: Duration = Duration::from_secs(120);
+/// How long news may take until all have heard.
+pub(crate) const SPREAD_WAIT_MAX: Duration = Duration::from_secs(60);
+/// How long it may take until another leader leads.
+pub(crate) const LEADS_WAIT_MAX: Duration = Duration::from_secs(30);
+/// Leaders that a swarm may start, and as many as that news may come.
+pub(crate) const LEADERS: [u32; 3] = [1, 3, 5];
+pub(crate) const NEWS_MAX: u32 = 1_000;
 /// How often a state is looked at.
 pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// How long members that leave may take, for each of them and at least.

@@ -4,16 +4,18 @@ use super::count::{Tally, Traffic};
 use crate::identity::Identity;
 use crate::leaders::Leaders;
 use crate::link::Links;
-use odeon::NodeRef;
+use odeon::{Address, NodeRef, Topic};
 use odeon_capabilities::{CapabilityMap, Delta, Value};
 use odeon_convention::member::{Effect, Input, Member, MemberConfig};
 use odeon_convention::types::{CheckOutcome, CheckVerdict, Load, NodeFacts};
-use odeon_convention::wire::{self, LeaderAt, ToLeader, Word};
+use odeon_convention::wire::{self, LeaderAt, ToLeader, ToMember, Word};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
 /// What whoever asks such a member to host something is told.
 const HOSTS_NOTHING: &str = "a member of a swarm hosts nothing";
+/// Where the actor would live that watches.
+const WATCHER_SLOT: u32 = 1;
 /// Kinds of capability maps in a swarm, as many as a large fleet was seen to have.
 const KINDS: u32 = 40;
 
@@ -82,9 +84,21 @@ impl Seat {
         }
     }
 
+    /// As if an actor here wanted to know of images and of what members can do.
+    pub(super) fn watch(&mut self, now: u64) {
+        let by = Address::mint(self.me(), WATCHER_SLOT, 1);
+        for topic in [Topic::Capabilities, Topic::Images] {
+            self.handle(now, Input::Watch { by, topic, on: true });
+        }
+    }
+
     /// A word on the control lane.
     pub(super) fn hear(&mut self, now: u64, from: NodeRef, bytes: &[u8]) {
         match wire::decode(bytes) {
+            Ok(Word::ToMember(message @ ToMember::Leading { term })) => {
+                self.tally.hears_of(self.me(), term);
+                self.handle(now, Input::Received { from, message });
+            }
             Ok(Word::ToMember(message)) => self.handle(now, Input::Received { from, message }),
             // It leads nobody.
             Ok(Word::ToLeader(_)) => {}
@@ -124,6 +138,7 @@ impl Seat {
             Effect::Launch { request, spec: _ } => {
                 self.machine.handle(now, Input::Launched { request, result: Err(HOSTS_NOTHING.to_owned()) });
             }
+            Effect::News { to: _, news } => news.iter().for_each(|news| self.tally.told.hear(self.me(), news)),
             Effect::MemberGone { node, reason: _ } => self.tally.is_gone(node),
             Effect::Joined { leader, term } => {
                 self.followed = Some(leader);
@@ -142,7 +157,6 @@ impl Seat {
             | Effect::CapabilitiesChanged(_)
             | Effect::Draining { .. }
             | Effect::ImageUnloaded { .. }
-            | Effect::News { .. }
             | Effect::WatchRefused { .. }
             | Effect::Left => {}
         }

@@ -8,10 +8,12 @@ use super::leader::Leader;
 use super::limits::{
     CLOSE_WAIT_MAX, FILES_BESIDE, LEAVE_WAIT_MAX, LOOK_EVERY, MEMBERS_PER_CREW, MEMBERS_PER_SOCKET, SETTLE,
 };
+use super::news::Newsroom;
 use super::process::{self, Usage};
 use super::report::{Idle, Report, rounded};
 use super::restart::restarted;
 use super::socket::Socket;
+use super::succession::succeeded;
 use super::{Plan, Token};
 use crate::admin::protocol::Failed;
 use odeon::NodeRef;
@@ -107,15 +109,25 @@ impl Swarm {
         tokio::time::sleep(plan.idle).await;
         let rested = self.look().await?;
         report_idle(&mut report, &settled, &rested);
+        if plan.news > 0 {
+            tell(&format!("news come {} times", plan.news));
+            let (leader, tally, crews) = (&self.leader, &*self.tally, &self.crews);
+            let room = Newsroom { leader, tally, crews, places: MEMBERS_PER_CREW as usize };
+            report.news = Some(room.run(plan).await?);
+        }
         if plan.kill > 0 {
             tell(&format!("{} members fall silent", plan.kill));
             let fall = self.kill(plan).await?;
             report_fall(&mut report, plan.kill, &fall);
         }
+        if plan.kill_leader {
+            tell("the leader that leads is killed");
+            let living = self.living(plan);
+            report.new_leader = Some(succeeded(&mut self.leader, &self.tally, living).await?);
+        }
         if plan.restart_leader {
             tell("the leader is killed and started again");
-            let (lost, _) = self.tally.lost();
-            let living = u64::from(plan.nodes - plan.kill).saturating_sub(lost);
+            let living = self.living(plan);
             let returned = restarted(&mut self.leader, &self.tally, living).await?;
             report.leader_ready_seconds = Some(rounded(returned.ready.as_secs_f64(), 2));
             report.back_seconds = returned.back.map(|back| rounded(back.as_secs_f64(), 2));
@@ -124,6 +136,11 @@ impl Swarm {
         self.leader.must_live()?;
         report.lost = self.tally.lost().0;
         Ok(report)
+    }
+
+    /// Members that should be there when all that are to die have died.
+    fn living(&self, plan: &Plan) -> u64 {
+        u64::from(plan.nodes - plan.kill).saturating_sub(self.tally.lost().0)
     }
 
     /// How long each member took, and all.
@@ -178,9 +195,7 @@ impl Swarm {
             let (crew, place) = self.seat(number)?;
             dead.extend(asked(crew, place, What::Die).await?);
         }
-        let lost = self.tally.lost().0;
-        let others = u64::from(plan.nodes - plan.kill).saturating_sub(lost);
-        fall::known(&self.tally, &dead, others, since).await
+        fall::known(&self.tally, &dead, self.living(plan), since).await
     }
 
     async fn look(&self) -> Result<Sight, Failed> {

@@ -1,5 +1,7 @@
 //! What a swarm found out: the value that is printed as JSON, and the same as text.
 
+use super::news::NewsReport;
+use super::succession::Succession;
 use serde::Serialize;
 use std::fmt::Write;
 
@@ -40,6 +42,9 @@ pub(crate) struct Report {
     pub(crate) back_seconds: Option<f64>,
     /// Members that were registered with it by then, or when the wait was given up.
     pub(crate) back: Option<u64>,
+    /// How news came round, and another leader; null where that was not asked for.
+    pub(crate) news: Option<NewsReport>,
+    pub(crate) new_leader: Option<Succession>,
     /// Members that the leader did not keep: 0, or the leader had more than it can carry.
     pub(crate) lost: u64,
 }
@@ -96,6 +101,19 @@ impl Report {
             line("leader ready again after a kill", s(self.leader_ready_seconds));
             line("all members back after", s(self.back_seconds));
             line("members back", back.to_string());
+        }
+        if let Some(news) = &self.news {
+            line("an image became available", news.available.text());
+            line("an image was unloaded", news.unavailable.text());
+            line("a member changed", news.capability.text());
+            line("told twice", news.again.to_string());
+        }
+        if let Some(new) = &self.new_leader {
+            line("another leader led after a kill", format!("{} s", new.leads_after_seconds));
+            line("heard of it, from then", new.heard.text());
+            line("registered with it, from then", new.registered.text());
+            line("heard of it, from the kill", new.heard_after_kill.text());
+            line("registered with it, from the kill", new.registered_after_kill.text());
         }
         line("lost", self.lost.to_string());
         text.truncate(text.trim_end().len());

@@ -118,12 +118,15 @@ impl World {
         actors.keys().nth(draw % actors.len().max(1)).copied()
     }
 
-    /// An actor begins to watch, or ends it. Only some nodes have such actors, as it is in a fleet.
+    /// An actor begins to watch, or ends it. Only some nodes have such actors, as it is in a fleet, and every other one of
+    /// these has hardly any that wants to know who is there.
     fn watch_somewhere(&mut self) {
-        let (topics, on) = ([Topic::Members, Topic::Capabilities, Topic::Images], self.random.chance(80));
-        let topic = *self.random.pick(&topics);
+        let on = self.random.chance(80);
+        let topic = *self.random.pick(&[Topic::Members, Topic::Capabilities, Topic::Images]);
         let node = self.random.below(self.nodes.len());
         let node = node - node % WATCHING_ONE_IN;
+        let rarely = node.is_multiple_of(2 * WATCHING_ONE_IN) && self.random.chance(90);
+        let topic = if topic == Topic::Members && rarely { Topic::Capabilities } else { topic };
         let Some(me) = self.nodes[node].running.as_ref().map(|p| p.me) else { return };
         let Some(by) = self.some_actor(node, me) else { return };
         self.saw(&Seen::Watches { by, topic, on });

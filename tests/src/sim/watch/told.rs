@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Debug, Default)]
 pub(super) struct NewsIsToldOnce {
-    registered: BTreeSet<NodeRef>,
+    registered: BTreeMap<NodeRef, CapabilityMap>,
     gone: BTreeSet<NodeRef>,
     views: BTreeMap<Address, View>,
 }
@@ -23,6 +23,11 @@ struct View {
     lost: BTreeSet<NodeRef>,
     /// While it watches capabilities.
     can: BTreeMap<NodeRef, CapabilityMap>,
+    /// All that members could do, as was durable at some time since it began to watch and before it was first told that
+    /// one of them has changed: what its node knew by then is among that. What is otherwise in the end it has to know.
+    could: BTreeMap<NodeRef, Vec<CapabilityMap>>,
+    /// Whether it was told that one has changed.
+    told: bool,
     images: BTreeSet<SourceHash>,
 }
 
@@ -34,7 +39,11 @@ impl View {
                 self.there.clear();
                 self.lost.clear();
             }
-            Topic::Capabilities => self.can.clear(),
+            Topic::Capabilities => {
+                self.can.clear();
+                self.could.clear();
+                self.told = false;
+            }
             Topic::Images => self.images.clear(),
         }
     }
@@ -103,6 +112,11 @@ impl View {
         if let Some((node, _)) = outdated {
             return Err(format!("was not told what {node} can do now"));
         }
+        let was = |node: &NodeRef| self.could.get(node).filter(|_| !self.can.contains_key(node));
+        let untold = members.iter().find(|(node, now)| was(node).is_some_and(|before| !before.contains(now)));
+        if let Some((node, _)) = untold {
+            return Err(format!("was never told that {node} has changed"));
+        }
         let usable: BTreeSet<SourceHash> = images.iter().copied().collect();
         if self.topics.contains(&Topic::Images) && self.images != usable {
             return Err(format!("was told of {} images, there are {}", self.images.len(), usable.len()));
@@ -115,7 +129,7 @@ impl NewsIsToldOnce {
     /// Nobody is told what a crash of the leader could take back.
     fn is_durable(&self, news: &News) -> Result<(), String> {
         match news {
-            News::Joined(member) if !self.registered.contains(&member.node) => {
+            News::Joined(member) if !self.registered.contains_key(&member.node) => {
                 Err("before that was durable".to_owned())
             }
             News::Lost { node, .. } if !self.gone.contains(node) => Err("before that was durable".to_owned()),
@@ -131,8 +145,10 @@ impl Checker for NewsIsToldOnce {
 
     fn observe(&mut self, seen: &Seen) -> Result<(), String> {
         match seen {
-            Seen::Durable { record: Record::NodeRegistered { node, .. } } => {
-                self.registered.insert(*node);
+            Seen::Durable { record: Record::NodeRegistered { node, capabilities, .. } } => {
+                self.registered.insert(*node, capabilities.clone());
+                let waiting = self.views.values_mut().filter(|v| v.topics.contains(&Topic::Capabilities) && !v.told);
+                waiting.for_each(|view| view.could.entry(*node).or_default().push(capabilities.clone()));
             }
             Seen::Durable { record: Record::NodeGone { node, .. } } => {
                 self.gone.insert(*node);
@@ -141,6 +157,10 @@ impl Checker for NewsIsToldOnce {
                 let view = self.views.entry(*by).or_default();
                 if view.topics.insert(*topic) {
                     view.forget(*topic);
+                    if *topic == Topic::Capabilities {
+                        let living = self.registered.iter().filter(|(node, _)| !self.gone.contains(*node));
+                        view.could = living.map(|(node, can)| (*node, vec![can.clone()])).collect();
+                    }
                 }
             }
             Seen::Watches { by, topic, on: false } => {
@@ -152,6 +172,7 @@ impl Checker for NewsIsToldOnce {
             Seen::ToldNews { to, news } => {
                 let view = self.views.get_mut(to).ok_or_else(|| format!("{to} does not watch and is told {news:?}"))?;
                 let told = view.told(news);
+                view.told |= matches!(news, News::Changed { .. });
                 told.and_then(|()| self.is_durable(news)).map_err(|why| format!("{to} {why}, and is told {news:?}"))?;
             }
             Seen::ActorEnded { address, .. } => {
