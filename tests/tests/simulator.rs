@@ -104,7 +104,7 @@ fn tame(report: &Report) -> Option<&'static str> {
         ("lost messages", report.lost > 100),
         ("delayed messages", report.delayed > 100),
         ("declarations of death", report.declared_gone > 0),
-        ("news for those who watch", report.news > 500),
+        ("news for those who watch", report.news > 300),
     ];
     happened.into_iter().find(|(_, it_did)| !it_did).map(|(what, _)| what)
 }
