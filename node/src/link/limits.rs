@@ -97,7 +97,7 @@ pub(crate) const BI_STREAMS_OF_A_QUIET_PEER: u32 = 8;
 /// Bytes of signs of life that QUIC carries and that wait to be read, and to be sent; the oldest go first.
 pub(crate) const SIGNS_BYTES_MAX: usize = 4 * 1024;
 /// Larger datagrams are looked for in steps of at least this. One more than half the way from 1,200 to 1,452 bytes, so that
-/// the largest is tried first, and 1,325 for tunnels where that is lost: QUIC's own steps of 20 take five datagrams each
+/// the largest is tried first, and 1,325 for tunnels where that is lost: QUIC's own steps of 20 take four datagrams each
 /// way of every connection.
 pub(crate) const MTU_STEP_BYTES: u16 = 127;
 /// Bytes under way in one stream, so that no stream takes the whole connection.
