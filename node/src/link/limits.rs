@@ -72,10 +72,13 @@ pub(crate) const SIGNS_AN_ANSWER: u64 = 2;
 pub(crate) const SILENT_LOOKS_MAX: u32 = 9;
 /// How long signs that carry something wait for others, to be given to the driver together.
 pub(crate) const SIGNS_TOGETHER: Duration = Duration::from_millis(50);
-/// How long a socket of so many connections or more receives nothing after only signs came: what QUIC gets next may be
-/// late by as much.
+/// Connections from which on a socket is one of a leader of many: what it does is weighed for thousands.
+pub(crate) const CROWDED_FROM: usize = 500;
+/// How long a crowded socket receives nothing after only signs came: what QUIC gets next may be late by as much.
 pub(crate) const SIGNS_PAUSE: Duration = Duration::from_millis(5);
-pub(crate) const SIGNS_PAUSE_FROM: usize = 500;
+/// Datagrams that one connection of a crowded socket hands to the kernel at once. QUIC keeps a buffer for as many with
+/// each connection, ten if it may: that was 5 kB of a member's 49.
+pub(crate) const CROWDED_SEGMENTS: usize = 1;
 /// Signs that wait for the driver; what comes then is lost, as any of them may be.
 pub(crate) const SIGNS_WAITING_MAX: usize = SESSIONS_MAX;
 /// What is left for QUIC to watch between nodes: connections that come to nothing. Each node dials with a keep-alive

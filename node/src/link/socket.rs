@@ -1,7 +1,7 @@
 //! The socket with an eye on it: signs of life are taken out, and datagrams that no peer would send are counted before
 //! QUIC drops them silently.
 
-use super::limits::{SIGNS_PAUSE, SIGNS_PAUSE_FROM};
+use super::limits::{CROWDED_FROM, CROWDED_SEGMENTS, SIGNS_PAUSE};
 use super::sign::is_beside_quic;
 use super::udp::Udp;
 use super::vitals::{Garbage, Vitals};
@@ -55,6 +55,10 @@ impl Watched {
     /// What only looks like a socket.
     pub(crate) fn tunnelled(inner: Arc<dyn AsyncUdpSocket>, vitals: Arc<Vitals>) -> Self {
         Self { udp: None, inner, vitals, strangers: None }
+    }
+
+    fn is_crowded(&self) -> bool {
+        self.vitals.count() >= CROWDED_FROM
     }
 
     /// Takes the signs of life out of datagrams that came as one, and gives how many bytes are left for QUIC.
@@ -135,7 +139,7 @@ impl AsyncUdpSocket for Watched {
             let only_signs = count < room && meta.iter().take(count).all(|meta| meta.len == 0);
             if let Some(udp) = &self.udp
                 && only_signs
-                && self.vitals.count() >= SIGNS_PAUSE_FROM
+                && self.is_crowded()
             {
                 // Where thousands of peers give signs, one would wake the task every other moment.
                 udp.rest(SIGNS_PAUSE);
@@ -149,7 +153,8 @@ impl AsyncUdpSocket for Watched {
     }
 
     fn max_transmit_segments(&self) -> usize {
-        self.inner.max_transmit_segments()
+        let max = self.inner.max_transmit_segments();
+        if self.is_crowded() { max.min(CROWDED_SEGMENTS) } else { max }
     }
 
     fn max_receive_segments(&self) -> usize {
