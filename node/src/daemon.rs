@@ -34,6 +34,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use wiring::{Gate, Wiring};
@@ -64,10 +65,17 @@ pub(crate) fn run(options: UpOptions, registry: Registry) -> Result<(), Failed> 
         .enable_all()
         .build()
         .map_err(|e| failed(codes::INTERNAL, e.to_string()))?;
+    // One thread, beside those of the members' links.
+    let urgent = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("odeon-urgent")
+        .enable_all()
+        .build()
+        .map_err(|e| failed(codes::INTERNAL, e.to_string()))?;
     let ended = runtime.block_on(async {
         let mut announce = true;
         loop {
-            match run_once(&options, &registry, &logging, &mut announce).await? {
+            match run_once(&options, &registry, &logging, &mut announce, urgent.handle()).await? {
                 End::Left => return Ok(()),
                 End::Rejected { code, reason } => return Err(failed(code, reason)),
                 End::StartAgain(reason) => {
@@ -80,6 +88,7 @@ pub(crate) fn run(options: UpOptions, registry: Registry) -> Result<(), Failed> 
     });
     // A native check that never ends must not keep the process.
     runtime.shutdown_timeout(Duration::from_secs(1));
+    urgent.shutdown_timeout(Duration::from_secs(1));
     ended
 }
 
@@ -111,6 +120,7 @@ async fn run_once(
     registry: &Registry,
     logging: &LogSetup,
     announce: &mut bool,
+    urgent: &Handle,
 ) -> Result<End, Failed> {
     let name = options.name.clone().unwrap_or_else(host_name);
     let data = options.data.clone();
@@ -155,6 +165,7 @@ async fn run_once(
             admission: gate.clone().map(|gate| gate as Arc<dyn crate::link::Admission>),
             outbound_only: options.outbound_only,
             tcp_only: options.tcp_only,
+            urgent: leads.then(|| urgent.clone()),
         },
         wiring.clone(),
     )
@@ -182,7 +193,7 @@ async fn run_once(
     let seat = Seat { name: name.clone(), listen: listen.clone() };
     let known = identity.leaders().map_err(|e| of_data(e.code(), &e))?;
     let (ledger, listener) = match leads {
-        true => open_ledger(&data, me, seat, leaders::alone(&known, me.id), &links).await?,
+        true => open_ledger(&data, me, seat, leaders::alone(&known, me.id), &links, urgent).await?,
         false => (None, None),
     };
     let means = Means {
@@ -346,9 +357,12 @@ async fn open_ledger(
     seat: Seat,
     founds: bool,
     links: &Links,
+    urgent: &Handle,
 ) -> Result<(Option<Ledger>, Option<Listener>), Failed> {
     let path = data.join(LEDGER);
-    let opened = Ledger::open(&path, me.id, seat, founds, Arc::new(links.clone())).await;
+    let (at, way) = (path.clone(), Arc::new(links.clone()));
+    let opened = urgent.spawn(async move { Ledger::open(&at, me.id, seat, founds, way).await });
+    let opened = opened.await.map_err(internal)?;
     let (ledger, listener) = opened.map_err(|e| failed(e.code(), format!("{}: {}", path.display(), chain(&e))))?;
     Ok((Some(ledger), Some(listener)))
 }

@@ -32,6 +32,7 @@ mod table;
 mod tcp;
 pub(crate) mod token_link;
 mod udp;
+mod urgent;
 mod vitals;
 mod writer;
 
@@ -177,6 +178,9 @@ pub struct LinkConfig {
     pub outbound_only: bool,
     /// Whether it dials over TCP only, instead of where UDP gets no answer.
     pub tcp_only: bool,
+    /// Where the socket is received from and the links among leaders run, on a node that may lead: what they carry does
+    /// not wait for thousands of members then.
+    pub urgent: Option<tokio::runtime::Handle>,
 }
 
 /// What became of a frame.

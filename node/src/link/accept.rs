@@ -3,7 +3,7 @@
 use super::admit;
 use super::connection::greet;
 use super::door::Door;
-use super::error::{of_alert, tls_alert};
+use super::error::{CLOSE_DONE, Close, of_alert, tls_alert};
 use super::gate::Place;
 use super::limits::{ACCEPT_TIMEOUT, STRAY_CONNECTIONS_MAX};
 use super::line::Line;
@@ -50,7 +50,8 @@ pub(crate) async fn run(shared: Arc<Shared>, door: Arc<Door>) {
             continue;
         }
         while let Some((incoming, place)) = line.next(Instant::now(), |source| shared.gate.enter(source)) {
-            shared.runtime.spawn(receive(shared.clone(), door.clone(), incoming, place));
+            let runtime = shared.runtime_for(incoming.remote_address());
+            runtime.spawn(receive(shared.clone(), door.clone(), incoming, place));
         }
     }
 }
@@ -76,12 +77,15 @@ async fn receive(shared: Arc<Shared>, door: Arc<Door>, incoming: Incoming, place
         .ok_or(rustls::Error::NoCertificatesPresented)
         .and_then(|leaf| verified_client(&shared.tokens, &leaf, UnixTime::now()));
     match credential {
+        Ok(Credential::Node { role, .. }) if shared.is_misplaced(&door, &connection, role) => {
+            Close::new(CLOSE_DONE, "dial again").apply(&connection);
+        }
         Ok(Credential::Node { id, role }) => {
             let greeted = greet(&shared, &door, connection, id, role, false).await;
             drop(place);
             if let Ok(carrier) = greeted {
                 // In a task of its own, which has no room for a handshake any more.
-                shared.runtime.spawn(carrier.run(shared.clone()));
+                tokio::spawn(carrier.run(shared.clone()));
             }
         }
         Ok(Credential::Token { id, role }) => admit::serve(&shared, connection, id, role, place).await,

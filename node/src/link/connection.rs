@@ -17,6 +17,7 @@ use odeon::NodeId;
 use odeon_convention::codes;
 use odeon_convention::types::Role;
 use quinn::{Connection, RecvStream, SendStream};
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use tokio::task::JoinSet;
@@ -128,6 +129,11 @@ async fn greet_now(
 }
 
 impl Carrier {
+    /// Where QUIC has the peer.
+    pub(crate) fn remote(&self) -> SocketAddr {
+        self.connection.remote_address()
+    }
+
     /// Carries the session until the connection is gone.
     pub(crate) async fn run(self, shared: Arc<Shared>) {
         let Self { session, generation, dialled_here, connection, peer, watch, greeting, mut acks } = self;
@@ -170,7 +176,7 @@ impl Carrier {
                             if streams == BI_STREAMS_OF_A_QUIET_PEER {
                                 allow_all_streams(&connection);
                             }
-                            shared.runtime.spawn(serve(shared.clone(), peer.clone(), send, receive));
+                            tokio::spawn(serve(shared.clone(), peer.clone(), send, receive));
                         }
                         Err(e) => break Close::new(CLOSE_DONE, e.to_string()),
                     },

@@ -6,7 +6,7 @@ use super::connect::{self, NotConnected};
 use super::connection::{NotGreeted, greet};
 use super::door::{Door, Transport};
 use super::endpoint::node_client;
-use super::error::{LinkError, closed_by_peer, tls_alert};
+use super::error::{CLOSE_DONE, Close, LinkError, closed_by_peer, tls_alert};
 use super::limits::{BACKOFF_MIN, DIAL_TIMEOUT, IDLE_DIAL_TRIES, NEXT_ADDRESS_AFTER};
 use super::resolve::resolve;
 use super::session::{Attached, Session, Way};
@@ -125,18 +125,24 @@ async fn try_until_attached(shared: &Arc<Shared>, session: &Arc<Session>, way: &
 
 /// Dials once at every address. Gives the session that the connection carries.
 async fn dial(shared: &Arc<Shared>, address: &str, expect: Option<NodeId>) -> Result<Arc<Session>, LinkError> {
-    let (door, connection) = connect(shared, address, expect).await?;
     let no_certificate = || unreachable(address, "it showed no certificate");
-    let leaf = certificate_of(&connection).ok_or_else(no_certificate)?;
-    // The handshake verified this very certificate.
-    let name = verified_node(&leaf).map_err(|e| unreachable(address, e))?;
+    let (door, connection, name) = loop {
+        let (door, connection) = connect(shared, address, expect).await?;
+        let leaf = certificate_of(&connection).ok_or_else(no_certificate)?;
+        // The handshake verified this very certificate.
+        let name = verified_node(&leaf).map_err(|e| unreachable(address, e))?;
+        if !shared.is_misplaced(&door, &connection, name.role) {
+            break (door, connection, name);
+        }
+        Close::new(CLOSE_DONE, "dials again").apply(&connection);
+    };
     let carrier = greet(shared, &door, connection, name.id, name.role, true).await.map_err(|not| match not {
         // Who is over is the one that was told so, which can be the peer as well.
         NotGreeted { close, by_peer: true } if close.code == codes::SUPERSEDED => LinkError::Superseded(shared.me()),
         NotGreeted { close, .. } => LinkError::Refused { code: close.code, reason: close.reason },
     })?;
     let session = carrier.session.clone();
-    shared.runtime.spawn(carrier.run(shared.clone()));
+    shared.runtime_for(carrier.remote()).spawn(carrier.run(shared.clone()));
     Ok(session)
 }
 
@@ -161,7 +167,8 @@ async fn connect(
         let next = remotes.next();
         let alone_for = if next.is_some() { NEXT_ADDRESS_AFTER } else { DIAL_TIMEOUT };
         if let Some(remote) = next {
-            trying.spawn(connect_at(shared.clone(), address.to_owned(), remote, expect));
+            let connect = connect_at(shared.clone(), address.to_owned(), remote, expect);
+            trying.spawn_on(connect, shared.runtime_for(remote));
         }
         match tokio::time::timeout(alone_for, trying.join_next()).await {
             Ok(Some(Ok(Ok(connection)))) => return Ok(connection),

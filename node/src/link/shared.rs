@@ -11,14 +11,17 @@ use super::relay::{self, Relayed, Switch};
 use super::session::Session;
 use super::table::Table;
 use super::tcp::Tcp;
+use super::urgent::Urgent;
 use super::{Admission, LinkConfig, LinkEvents, endpoint};
 use crate::identity::{Identity, Tokens};
 use odeon::{NodeId, NodeRef};
 use odeon_convention::types::Role;
 use parking_lot::{Mutex, RwLock};
+use quinn::Connection;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::runtime::Handle;
 
 pub(crate) struct Shared {
     pub(crate) identity: Arc<Identity>,
@@ -32,7 +35,9 @@ pub(crate) struct Shared {
     /// Whether UDP is not even tried.
     pub(crate) tcp_only: bool,
     pub(crate) habits: Habits,
-    pub(crate) runtime: tokio::runtime::Handle,
+    pub(crate) runtime: Handle,
+    /// Where the links with other leaders run, on a node that may lead.
+    urgent: Option<Urgent>,
     pub(crate) table: RwLock<Table>,
     pub(crate) gate: Gate,
     pub(crate) refusals: Arc<Refusals>,
@@ -62,7 +67,10 @@ impl Shared {
             true => (endpoint::socket(config.listen, receive_bytes)?, None),
             false => endpoint::sockets(config.listen, receive_bytes).map(|(udp, tcp)| (udp, Some(tcp)))?,
         };
-        let (endpoint, vitals) = endpoint::node(socket, &config.identity, &config.tokens, on_garbage)?;
+        let (endpoint, vitals) = {
+            let _urgent = config.urgent.as_ref().map(Handle::enter);
+            endpoint::node(socket, &config.identity, &config.tokens, on_garbage)?
+        };
         let door = Door { endpoint, vitals, transport: Transport::Quic };
         let relayed = config.outbound_only.then(|| Relayed::new(&config.identity, &config.tokens)).transpose()?;
         let tcp = Some(Arc::new(Tcp::of_node(&config.identity, &config.tokens)?));
@@ -90,13 +98,25 @@ impl Shared {
             tcp,
             tcp_only: config.tcp_only,
             habits: Habits::default(),
-            runtime: tokio::runtime::Handle::current(),
+            runtime: Handle::current(),
+            urgent: config.urgent.map(Urgent::new),
             table: RwLock::default(),
             gate: Gate::default(),
             refusals,
             tickets: AtomicU64::new(1),
             signs: Mutex::default(),
         })
+    }
+
+    /// What runs the connections with whoever is there.
+    pub(crate) fn runtime_for(&self, at: SocketAddr) -> &Handle {
+        self.urgent.as_ref().and_then(|urgent| urgent.runs(at)).unwrap_or(&self.runtime)
+    }
+
+    /// Whether this connection with a leader has to be begun again, because it runs among those of members.
+    pub(crate) fn is_misplaced(&self, door: &Door, connection: &Connection, role: Role) -> bool {
+        let meets = |urgent: &Urgent| urgent.meet(connection.remote_address());
+        role == Role::Leader && door.transport == Transport::Quic && self.urgent.as_ref().is_some_and(meets)
     }
 
     pub(crate) fn me(&self) -> NodeRef {

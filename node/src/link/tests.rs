@@ -2,6 +2,7 @@
 
 mod delivering;
 mod joining;
+mod leading;
 mod living;
 mod refusing;
 mod relaying;
@@ -193,6 +194,7 @@ fn start_by(
         admission: (identity.role() == Role::Leader).then(|| record.clone() as Arc<dyn Admission>),
         outbound_only: false,
         tcp_only: false,
+        urgent: None,
     };
     change(&mut config);
     let links = Links::start(config, seen.clone()).expect("a free port");

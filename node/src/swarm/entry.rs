@@ -43,6 +43,7 @@ impl Entry {
             admission: None,
             outbound_only: false,
             tcp_only: false,
+            urgent: None,
         };
         let links = Links::dialling((self.socket, self.vitals), config, ear.clone());
         ear.attach(links.clone());
