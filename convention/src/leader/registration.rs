@@ -273,13 +273,13 @@ impl Leader {
                 self.outbox.at_once(Effect::Send { to: peer.node, message: ToMember::Ping });
             }
         }
-        // They all have to dial a leader that was started again, and as long as some arrive others are on their way: those
-        // that remain may take as long again as the others have taken.
+        // They all turn to a leader that has just begun, and as long as some arrive others are on their way: those that remain
+        // may take as long again as the others have taken. What those say that are back waits behind the others.
         let taken = self.returned.saturating_sub(self.started);
         let return_by = self.returned + self.config.lease_ms.max(taken.min(limits::RETURN_PAUSE_MS));
         let mut expired = silent.expired;
         if now < return_by.min(self.started + limits::RETURN_MS) {
-            for id in expired.extract_if(.., |id| self.awaited.contains(id)) {
+            for id in std::mem::take(&mut expired) {
                 self.leases.renew(id, return_by.saturating_sub(self.config.lease_ms));
             }
         }

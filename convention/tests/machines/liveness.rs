@@ -100,6 +100,21 @@ fn while_members_come_back_to_a_leader_that_started_again_the_others_are_waited_
 }
 
 #[test]
+fn while_members_come_back_nobody_is_dead_who_is_back_already() {
+    let mut scene = Scene::of(3).crash();
+    let gone = |scene: &Scene| scene.ledger.iter().filter(|r| matches!(r, Record::NodeGone { .. })).count();
+    scene.join(node(1), facts(1, &[]));
+    scene.pass(3_000, &[]);
+    scene.join(node(2), facts(2, &[]));
+    scene.pass(3_000, &[node(2)]);
+    scene.join(node(3), facts(3, &[]));
+    scene.pass(5_800, &[node(2), node(3)]);
+    assert_eq!(gone(&scene), 0, "what the first one says may wait behind those that come");
+    scene.pass(2_000, &[node(2), node(3)]);
+    assert_eq!(gone(&scene), 1);
+}
+
+#[test]
 fn who_leaves_is_shown_as_left() {
     let mut scene = Scene::of(2);
     assert_eq!(scene.say(node(1), ToLeader::Leave), [gone(2, 1, "it left")]);
