@@ -45,8 +45,9 @@ pub(crate) use endpoint::{can_listen, dialler_through};
 pub use error::LinkError;
 pub use frame::Decoder;
 pub use refusals::Refusal;
-pub use relay::RelayStats;
+pub use relay::{RelayStats, Switch};
 pub(crate) use resolve::SEPARATOR as ADDRESS_SEPARATOR;
+pub use tcp::{Pipe, Pipes};
 pub use token_link::{TokenLink, connect_operator};
 pub(crate) use vitals::Vitals;
 

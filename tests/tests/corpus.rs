@@ -7,6 +7,7 @@ mod targets;
 
 use odeon_capabilities::Expression;
 use odeon_convention::wire::{ToLeader, ToMember, Word, decode};
+use odeon_node::link::limits::{RELAYED_PACKET_BYTES_MAX, TCP_PACKET_BYTES_MAX};
 use odeon_sourceauth::{AllowedSigners, Image, Manifest, Signature};
 use std::path::PathBuf;
 
@@ -48,6 +49,14 @@ fn the_seeds_get_past_the_first_look_of_what_they_are_for() {
     decode::<ToMember>(&bytes("wire", "watched")).unwrap();
     for seed in ["word-create", "word-placed", "word-register", "word-renew", "word-watch", "word-watched"] {
         decode::<Word>(&bytes("wire", seed)).unwrap();
+    }
+    for (seed, count) in [("to-the-peer", 2), ("to-anybody", 4), ("too-long", 1), ("cut", 1), ("cut-in-the-id", 1)] {
+        let packets = bytes("relay", seed);
+        let packets = targets::packets::<16>(&packets, RELAYED_PACKET_BYTES_MAX);
+        assert_eq!((packets.len(), packets.last().unwrap().0), (count, targets::PEER.0), "{seed}");
+    }
+    for (seed, count) in [("two", 2), ("empty-between", 3), ("longest", 2), ("too-long", 1), ("cut", 1)] {
+        assert_eq!(targets::packets::<0>(&bytes("tcp", seed), TCP_PACKET_BYTES_MAX).len(), count, "{seed}");
     }
     for seed in ["any-key", "comparisons", "lists-and-maps"] {
         Expression::parse(&text("expression", seed)).unwrap();

@@ -9,8 +9,7 @@ mod packet;
 mod switch;
 mod tunnel;
 
-pub use switch::RelayStats;
-pub(crate) use switch::Switch;
+pub use switch::{RelayStats, Switch};
 pub(crate) use tunnel::Tunnel;
 
 use super::LinkError;

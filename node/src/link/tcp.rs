@@ -6,6 +6,8 @@
 
 mod pipes;
 
+pub use pipes::{Pipe, Pipes};
+
 use super::LinkError;
 use super::door::{Door, Transport};
 use super::endpoint::{Client, SERVER_NAME, server, tcp_server};
@@ -16,7 +18,6 @@ use super::socket::Watched;
 use super::vitals::Vitals;
 use crate::identity::{Identity, Tokens};
 use parking_lot::Mutex;
-use pipes::{Pipe, Pipes};
 use quinn::{EndpointConfig, TokioRuntime};
 use rustls::pki_types::ServerName;
 use std::fmt;
@@ -51,7 +52,7 @@ impl Tcp {
     }
 
     fn new(server: Option<quinn::ServerConfig>) -> Result<Self, LinkError> {
-        let pipes = Arc::new(Pipes::new());
+        let pipes = Arc::new(Pipes::default());
         let vitals = Vitals::of(pipes.clone());
         let socket = Arc::new(Watched::tunnelled(pipes.clone(), vitals.clone()));
         let mut config = EndpointConfig::default();

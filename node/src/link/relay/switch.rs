@@ -8,11 +8,10 @@ use crate::link::limits::{RELAY_BYTES_MAX, RELAY_NODES_MAX, RELAY_PAIR_IDLE, REL
 use hashbrown::HashMap;
 use odeon::NodeId;
 use parking_lot::Mutex;
-use quinn::{RecvStream, SendStream};
 use std::io;
 use std::sync::Arc;
 use std::time::Instant;
-use tokio::io::BufReader;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::sync::mpsc;
 
 /// Packets that are written at once.
@@ -35,7 +34,7 @@ pub struct RelayStats {
 
 /// The relay of one leader. A clone is the same relay.
 #[derive(Clone, Default)]
-pub(crate) struct Switch(Arc<Mutex<State>>);
+pub struct Switch(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
@@ -56,7 +55,7 @@ struct Seat {
 
 impl Switch {
     /// Carries what a node sends and what is for it, until its stream ends.
-    pub(crate) async fn serve(&self, node: NodeId, send: SendStream, receive: RecvStream) {
+    pub async fn serve(&self, node: NodeId, send: impl AsyncWrite + Unpin, receive: impl AsyncRead + Unpin) {
         let Some((number, queue)) = self.enter(node) else {
             tracing::warn!(%node, max = RELAY_NODES_MAX, "a node is not served: there are as many as a relay may have");
             return;
@@ -71,7 +70,8 @@ impl Switch {
         }
     }
 
-    pub(crate) fn stats(&self) -> RelayStats {
+    /// What it has carried until now.
+    pub fn stats(&self) -> RelayStats {
         let mut state = self.0.lock();
         state.prune(Instant::now());
         let State { seats, pairs, waiting_bytes, packets, dropped, .. } = &*state;
@@ -98,7 +98,7 @@ impl Switch {
         }
     }
 
-    async fn take(&self, from: NodeId, receive: RecvStream) -> io::Result<()> {
+    async fn take(&self, from: NodeId, receive: impl AsyncRead + Unpin) -> io::Result<()> {
         let mut receive = BufReader::new(receive);
         while let Some(packet) = Packet::read(&mut receive).await? {
             self.0.lock().pass_on(from, packet, Instant::now());
@@ -106,7 +106,7 @@ impl Switch {
         Ok(())
     }
 
-    async fn give(&self, mut queue: Queue, mut send: SendStream) -> io::Result<()> {
+    async fn give(&self, mut queue: Queue, mut send: impl AsyncWrite + Unpin) -> io::Result<()> {
         let (mut batch, mut buffer) = (Vec::with_capacity(AT_ONCE), Vec::new());
         while queue.packets.recv_many(&mut batch, AT_ONCE).await > 0 {
             buffer.clear();

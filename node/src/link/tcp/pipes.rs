@@ -35,8 +35,9 @@ fn mapped(address: SocketAddr) -> SocketAddr {
     }
 }
 
+/// All TCP connections of one side: to QUIC one socket.
 #[derive(Debug)]
-pub(super) struct Pipes {
+pub struct Pipes {
     state: Mutex<State>,
     came: mpsc::Sender<Packet>,
     coming: Mutex<mpsc::Receiver<Packet>>,
@@ -50,18 +51,20 @@ struct State {
 }
 
 /// One TCP connection. The address is free for another when this is dropped.
-pub(super) struct Pipe {
+pub struct Pipe {
     pipes: Arc<Pipes>,
     remote: SocketAddr,
     going: mpsc::Receiver<Vec<u8>>,
 }
 
-impl Pipes {
-    pub(super) fn new() -> Self {
+impl Default for Pipes {
+    fn default() -> Self {
         let (came, coming) = mpsc::channel(TCP_WAITING_MAX);
         Self { state: Mutex::default(), came, coming: Mutex::new(coming) }
     }
+}
 
+impl Pipes {
     /// Whether there is a connection with an address.
     pub(super) fn lead_to(&self, remote: SocketAddr) -> bool {
         self.state.lock().open.contains_key(&mapped(remote))
@@ -72,7 +75,7 @@ impl Pipes {
     }
 
     /// A place for a connection with an address; none where there is one, or at the end.
-    pub(super) fn open(self: &Arc<Self>, remote: SocketAddr) -> Option<Pipe> {
+    pub fn open(self: &Arc<Self>, remote: SocketAddr) -> Option<Pipe> {
         let remote = mapped(remote);
         let mut state = self.state.lock();
         if state.closed || state.open.contains_key(&remote) {
@@ -107,7 +110,7 @@ impl Pipe {
     }
 
     /// Carries packets both ways until one of the sides is done, or nothing has come for too long.
-    pub(super) async fn carry(mut self, stream: impl AsyncRead + AsyncWrite) {
+    pub async fn carry(mut self, stream: impl AsyncRead + AsyncWrite) {
         let (receive, send) = tokio::io::split(stream);
         let (remote, came) = (self.remote, self.pipes.came.clone());
         let ended = tokio::select! {
@@ -242,7 +245,7 @@ mod tests {
 
     #[tokio::test]
     async fn packets_come_out_as_they_went_in_and_the_end_of_one_side_is_that_of_the_other() {
-        let (here, there) = (Arc::new(Pipes::new()), Arc::new(Pipes::new()));
+        let (here, there) = (Arc::new(Pipes::default()), Arc::new(Pipes::default()));
         let (one, other) = tokio::io::duplex(64);
         let first = tokio::spawn(here.open(THERE).expect("a place").carry(one));
         let second = tokio::spawn(there.open(THERE).expect("a place").carry(other));
@@ -266,7 +269,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_packet_that_is_too_long_ends_the_connection() {
-        let pipes = Arc::new(Pipes::new());
+        let pipes = Arc::new(Pipes::default());
         let (one, mut other) = tokio::io::duplex(64);
         let carried = tokio::spawn(pipes.open(THERE).expect("a place").carry(one));
         other.write_u16(TCP_PACKET_BYTES_MAX as u16 + 1).await.expect("room");
@@ -276,7 +279,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_silent_connection_ends() {
-        let pipes = Arc::new(Pipes::new());
+        let pipes = Arc::new(Pipes::default());
         let (one, _other) = tokio::io::duplex(64);
         pipes.open(THERE).expect("a place").carry(one).await;
         assert_eq!(pipes.count(), 0);
