@@ -47,7 +47,7 @@ pub struct Measure {
 pub const BETWEEN: [(&str, Between); 3] =
     [("steady", Between::Nothing), ("changing", Between::Capabilities), ("asking anew", Between::Requirements)];
 /// Members, and their distinct maps.
-pub const FLEETS: [(u64, u64); 4] = [(1_000, 10), (1_000, 1_000), (10_000, 10), (10_000, 1_000)];
+pub const FLEETS: [(u64, u64); 5] = [(1_000, 10), (1_000, 1_000), (10_000, 10), (10_000, 40), (10_000, 1_000)];
 
 /// All of them, with the words that name each to a sample.
 pub fn measures() -> impl Iterator<Item = (String, Measure)> {

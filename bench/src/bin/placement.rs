@@ -7,7 +7,9 @@ use odeon_bench::rounds::Results;
 use odeon_bench::table::{self, Aim, Wanted};
 use odeon_bench::{apart, page};
 
-/// What is wanted of the largest fleets, in thousand decisions a second.
+/// The fleet of which it is wanted.
+const WANTED_OF: (u64, u64) = (10_000, 40);
+/// What is wanted of it, in thousand decisions a second.
 const AIMS: [(&str, f64); 3] = [("steady", 100.0), ("changing", 20.0), ("asking anew", 20.0)];
 
 fn main() -> Result<()> {
@@ -41,10 +43,11 @@ fn answer(words: &[String]) -> Result<()> {
 }
 
 fn aims(results: &Results) -> Vec<Aim> {
+    let (members, maps) = WANTED_OF;
     let mut aims = Vec::new();
     for (between, thousands) in AIMS {
         for strategy in CONTESTANTS {
-            let name = placement::named(between, 10_000, 10);
+            let name = placement::named(between, members, maps);
             let found = |figure: &str, unit: f64| Some(results.median(&format!("{name}: {figure}"), strategy)? / unit);
             aims.push(Aim {
                 what: format!("{name}, {strategy}: thousand decisions/s"),
