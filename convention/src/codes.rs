@@ -96,6 +96,10 @@ codes! {
     OUTBOUND_ONLY = 155, exit 1;
     /// Whoever is there does not wait for an invitation with this code.
     INVITE_REFUSED = 156, exit 5;
+    /// No invitation to this address is under way.
+    NOT_INVITED = 157, exit 1;
+    /// The invitation was cancelled.
+    INVITE_CANCELLED = 158, exit 1;
     /// Something failed that has no code of its own.
     INTERNAL = 199, exit 1;
 }

@@ -23,6 +23,7 @@ use crate::link::Links;
 use crate::logs::Store;
 use crate::purpose;
 use crate::transfer::Images;
+use invite::Invitations;
 use names::Names;
 use odeon::NodeRef;
 use odeon_convention::codes;
@@ -51,6 +52,7 @@ pub(crate) struct NodeBackend {
     pub(crate) links: Links,
     pub(crate) listen: String,
     pub(crate) names: Arc<Names>,
+    pub(crate) invitations: Arc<Invitations>,
     /// The collected log, on a leader.
     pub(crate) log_store: Option<Arc<Store>>,
     /// On a node that may lead.
@@ -129,6 +131,8 @@ impl NodeBackend {
             Request::Invite { address, code, claims, timeout_ms } => {
                 self.invite(&address, &code, claims, timeout_ms).await
             }
+            Request::Invitations => self.invitations(&view),
+            Request::CancelInvite { address } => self.cancel_invitation(&view, &address),
         }
     }
 
@@ -213,6 +217,8 @@ fn allowed(caller: &Caller, request: &Request, leads: bool) -> Result<(), Failed
         request,
         Request::CreateToken { .. }
             | Request::Invite { .. }
+            | Request::Invitations
+            | Request::CancelInvite { .. }
             | Request::PushImage(_)
             | Request::UnloadImage { .. }
             | Request::SetAuthority { .. }

@@ -216,6 +216,7 @@ async fn run_once(
         links: links.clone(),
         listen: listen.clone(),
         names: Arc::default(),
+        invitations: Arc::default(),
         log_store: log_store.clone(),
         ledger: ledger.clone(),
     });

@@ -99,6 +99,12 @@ pub enum Request {
         claims: Option<Vec<String>>,
         timeout_ms: u64,
     },
+    /// The invitations that are under way.
+    Invitations,
+    /// Dials the node at an address no more.
+    CancelInvite {
+        address: String,
+    },
 }
 
 /// An image with the signature that came along.
@@ -176,6 +182,7 @@ pub enum Reply {
     Actors(Vec<ActorItem>),
     Status(Value),
     Leaders(Vec<LeaderItem>),
+    Invitations(Vec<InvitationItem>),
     Admitted {
         role: Role,
     },
@@ -264,6 +271,19 @@ pub struct LeaderItem {
     pub behind: u64,
     /// Milliseconds since its last answer; none where it has not answered this leader.
     pub answered_ms: Option<u64>,
+}
+
+/// A line of `odeon invite --list`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InvitationItem {
+    /// Where the node is dialled.
+    pub address: String,
+    /// When it began: RFC 3339, to the second, UTC.
+    pub since: String,
+    /// When it is given up, in the same form.
+    pub until: String,
+    /// The keys that the node may claim; any where there are none.
+    pub claims: Option<Vec<String>>,
 }
 
 /// A line of `odeon image list`.

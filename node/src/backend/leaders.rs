@@ -19,7 +19,7 @@ use tokio::time::Instant;
 /// How long a request waits while the leaders choose the next one of them.
 const CHOICE_MAX: Duration = Duration::from_secs(5);
 /// How often a node that waits for a leader's answer looks whether it still leads.
-const FOLLOWS_LOOK: Duration = Duration::from_millis(100);
+pub(super) const FOLLOWS_LOOK: Duration = Duration::from_millis(100);
 const CHOICE_LOOK: Duration = Duration::from_millis(20);
 /// How often a leader looks whether it lacks an image.
 const LOOK_FOR_IMAGES: Duration = Duration::from_secs(2);
@@ -241,6 +241,8 @@ impl NodeBackend {
         match request {
             Request::CreateToken { .. }
             | Request::Invite { .. }
+            | Request::Invitations
+            | Request::CancelInvite { .. }
             | Request::PushImage(_)
             | Request::UnloadImage { .. }
             | Request::SetAuthority { .. }

@@ -106,6 +106,11 @@ fn a_wrong_command_line_exits_2_and_says_what_is_expected() {
         (&["up", "--advertise", "a"], "is not HOST:PORT"),
         (&["up", "--await-invite", "--join", "x"], "cannot be used with"),
         (&["invite", "127.0.0.1:5340"], "--code"),
+        (&["invite", "--code", "x"], "HOST:PORT"),
+        (&["invite", "127.0.0.1:5340", "--list"], "cannot be used with"),
+        (&["invite", "127.0.0.1:5340", "--code", "x", "--cancel", "127.0.0.1:5340"], "cannot be used with"),
+        (&["invite", "--list", "--cancel", "127.0.0.1:5340"], "cannot be used with"),
+        (&["invite", "--cancel", "5340"], "is not HOST:PORT"),
         (&["authority", "set", "keyring"], "--allowed-signers FILE"),
         (&["token", "create", "--ttl", "5"], "not a duration"),
         (&["token", "create", "--ttl", "5ms"], "less than one second"),
@@ -164,6 +169,12 @@ fn commands_become_the_requests_that_they_mean() {
         (&["node", "drain"], Request::Drain { on: none(), timeout_ms: 60_000 }),
         (&["node", "drain", "db", "--timeout", "90s"], Request::Drain { on: Some("db".into()), timeout_ms: 90_000 }),
         (&["node", "drain", "db", "--cancel"], Request::CancelDrain { on: Some("db".into()) }),
+        (&["invite", "a:1", "--code", "x", "--claim", "gpu", "--timeout", "90s"], {
+            let (address, code, claims) = ("a:1".into(), "x".into(), Some(vec!["gpu".to_owned()]));
+            Request::Invite { address, code, claims, timeout_ms: 90_000 }
+        }),
+        (&["invite", "--list"], Request::Invitations),
+        (&["invite", "--cancel", "a:1"], Request::CancelInvite { address: "a:1".into() }),
         (&["image", "list"], Request::Images),
         (&["image", "unload", "hello@1"], Request::UnloadImage { image: "hello@1".into() }),
         (&["authority", "set", "accept-all"], Request::SetAuthority { authority: AuthoritySetting::AcceptAll }),

@@ -110,6 +110,26 @@ fn nodes_print_the_keys_of_the_contract() {
 }
 
 #[test]
+fn invitations_print_where_since_when_until_when_and_what_may_be_claimed() {
+    let item = |claims| InvitationItem {
+        address: "guest.example:5340".into(),
+        since: "2026-01-02T03:04:05Z".into(),
+        until: "2026-01-02T03:05:05Z".into(),
+        claims,
+    };
+    let reply = || Reply::Invitations(vec![item(None), item(Some(vec!["gpu".into(), "zone".into()]))]);
+    let expected = json!({
+        "address": "guest.example:5340", "since": "2026-01-02T03:04:05Z", "until": "2026-01-02T03:05:05Z",
+        "claims": null,
+    });
+    let printed = json_of(reply(), &["invite", "--list"]);
+    assert_eq!((&printed[0], &printed[1]["claims"]), (&expected, &json!(["gpu", "zone"])));
+    let text = odeon_at(&giving(vec![reply()]).data(), &["invite", "--list"]).stdout;
+    assert!(text.starts_with("ADDRESS") && text.contains("  any") && text.contains("  gpu, zone"), "{text}");
+    assert_eq!(json_of(Reply::Done, &["invite", "--cancel", "a:1"]), json!({"done": true}));
+}
+
+#[test]
 fn a_saved_fleet_is_explained_as_a_node_would_and_says_what_it_does_not_know() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("fleet.json");
