@@ -9,7 +9,8 @@ use odeon_capabilities::Delta;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-/// Changes when a peer of the version before could misread a message.
+/// Counted up when a peer of the version before could misread something: one of these messages, a greeting of a link, or
+/// what a node that joins and its leader say. Peers of two versions refuse each other.
 pub const PROTOCOL_VERSION: u16 = 1;
 
 /// A word between two nodes: both may be members, and either may lead.

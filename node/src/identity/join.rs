@@ -2,12 +2,12 @@
 
 use super::ca::Ca;
 use super::folder::{Leaders, Stored};
-use super::join_wire::{self, Admitted, CaKey, JOIN_PURPOSE, JOIN_VERSION, JoinReply, JoinRequest};
+use super::join_wire::{self, Admitted, CaKey, JOIN_PURPOSE, JoinReply, JoinRequest};
 use super::keys::NodeKey;
 use super::{DataFolder, Identity, IdentityError, JoinError, Token, Trust};
 use crate::link::token_link::{Through, TokenLink};
 use odeon_convention::types::Role;
-use odeon_convention::wire::LeaderAt;
+use odeon_convention::wire::{LeaderAt, PROTOCOL_VERSION};
 use rustls::pki_types::UnixTime;
 use sha2::{Digest, Sha256};
 use std::path::Path;
@@ -73,7 +73,7 @@ pub(crate) async fn join_in_memory(token: &Token, name: &str, from: &quinn::Endp
 
 async fn ask(token: &Token, key: &NodeKey, name: &str, through: Through<'_>) -> Result<Admitted, JoinError> {
     let csr = rcgen::CertificateParams::default().serialize_request(key.pair()).map_err(IdentityError::from)?;
-    let request = JoinRequest { version: JOIN_VERSION, csr: csr.der().to_vec(), name: name.to_owned() };
+    let request = JoinRequest { version: PROTOCOL_VERSION, csr: csr.der().to_vec(), name: name.to_owned() };
     let link = TokenLink::connect(token, through).await?;
     let exchange = tokio::time::timeout(Duration::from_secs(JOIN_TIMEOUT_S), exchange(&link, &request)).await;
     let reply = match exchange {

@@ -4,8 +4,6 @@ use odeon_convention::wire::LeaderAt;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-/// Counted up when the two shapes below change.
-pub(crate) const JOIN_VERSION: u16 = 2;
 /// The first byte of a joiner's stream. An operator's streams have other purposes.
 pub(crate) const JOIN_PURPOSE: u8 = 0xff;
 /// Bytes of either of them at most.
@@ -14,6 +12,7 @@ pub(crate) const JOIN_BYTES_MAX: usize = 32 * 1024;
 /// A node asks to be let in.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct JoinRequest {
+    /// Of the protocol: a node whose links would be refused is not let in, and uses no token up.
     pub(crate) version: u16,
     /// A PKCS #10 request, signed by the node's key.
     #[serde(with = "odeon::bytes")]

@@ -9,10 +9,11 @@ use super::refusals::Refusal;
 use super::shared::Shared;
 use super::{Caller, NotAdmitted};
 use crate::identity::NodeName;
-use crate::identity::join_wire::{self, Admitted, JOIN_PURPOSE, JOIN_VERSION, JoinReply, JoinRequest};
+use crate::identity::join_wire::{self, Admitted, JOIN_PURPOSE, JoinReply, JoinRequest};
 use odeon::NodeId;
 use odeon_convention::codes;
 use odeon_convention::types::Role;
+use odeon_convention::wire::PROTOCOL_VERSION;
 use quinn::Connection;
 use rcgen::PublicKeyData;
 use sha2::{Digest, Sha256};
@@ -92,8 +93,11 @@ async fn joiner(shared: &Arc<Shared>, connection: &Connection, token: [u8; 32]) 
 }
 
 async fn admit(shared: &Arc<Shared>, token: [u8; 32], request: &JoinRequest) -> Result<Admitted, NotAdmitted> {
-    if request.version != JOIN_VERSION {
-        let reason = format!("version {} of the join request, expected {JOIN_VERSION}", request.version);
+    if request.version != PROTOCOL_VERSION {
+        let theirs = request.version;
+        let reason = format!(
+            "the node that joins speaks version {theirs} of the protocol, the leader version {PROTOCOL_VERSION}"
+        );
         return Err(not(codes::PROTOCOL_VERSION, reason));
     }
     if request.name.len() > NAME_BYTES_MAX {

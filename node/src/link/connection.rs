@@ -90,7 +90,7 @@ async fn greet_now(
     let mut greeting = connection.open_uni().await.map_err(gone)?;
     send_hello(&mut greeting, &shared.hello()).await?;
     let mut acks = connection.accept_uni().await.map_err(gone)?;
-    let Hello { node, name, outbound_only } = receive_hello(&mut acks).await?;
+    let Hello { node, name, outbound_only } = receive_hello(&mut acks, shared.me().id, id).await?;
     if node.id != id {
         return Err(Close::new(codes::IDENTITY, format!("the peer says it is {}, its certificate says {id}", node.id)));
     }

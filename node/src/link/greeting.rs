@@ -1,9 +1,10 @@
 //! What two nodes tell each other before anything else, on the first stream of each: Hello, then Resume.
 
 use super::error::Close;
-use super::limits::{GREETING_BYTES_MAX, LANES, NAME_BYTES_MAX, PROTOCOL_VERSION};
-use odeon::NodeRef;
+use super::limits::{GREETING_BYTES_MAX, LANES, NAME_BYTES_MAX};
+use odeon::{NodeId, NodeRef};
 use odeon_convention::codes;
+use odeon_convention::wire::PROTOCOL_VERSION;
 use quinn::{RecvStream, SendStream};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -72,7 +73,8 @@ pub(crate) async fn send_hello(stream: &mut SendStream, hello: &Hello) -> Result
     write(stream, &bytes).await
 }
 
-pub(crate) async fn receive_hello(stream: &mut RecvStream) -> Result<Hello, Close> {
+/// Reads what the node at the other end says first.
+pub(crate) async fn receive_hello(stream: &mut RecvStream, me: NodeId, peer: NodeId) -> Result<Hello, Close> {
     let mut prefix = [0; HELLO_PREFIX_BYTES];
     read_exact(stream, &mut prefix).await?;
     if prefix[..MAGIC.len()] != MAGIC {
@@ -80,7 +82,8 @@ pub(crate) async fn receive_hello(stream: &mut RecvStream) -> Result<Hello, Clos
     }
     let version = u16::from_be_bytes([prefix[MAGIC.len()], prefix[MAGIC.len() + 1]]);
     if version != PROTOCOL_VERSION {
-        let reason = format!("the peer speaks version {version} of the protocol, this node {PROTOCOL_VERSION}");
+        // It is read on both sides.
+        let reason = format!("{me} speaks version {PROTOCOL_VERSION} of the protocol, {peer} version {version}");
         return Err(Close::new(codes::PROTOCOL_VERSION, reason));
     }
     let hello: Hello = read(stream).await?;

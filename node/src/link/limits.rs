@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-/// The version of everything that follows the handshake.
-pub const PROTOCOL_VERSION: u16 = 1;
 /// Lanes of a session: 0 is control, the others carry what actors send.
 pub const LANES: usize = 8;
 /// Bytes of one frame of an actor lane at most.

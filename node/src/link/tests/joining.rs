@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::identity::JoinError;
+use crate::identity::join_wire::{self, JOIN_PURPOSE, JoinReply, JoinRequest};
+use odeon_convention::wire::PROTOCOL_VERSION;
 
 /// What a token's bearer is told once the leader has looked at it.
 async fn refusal_of(link: &TokenLink) -> JoinError {
@@ -57,6 +59,24 @@ async fn unknown_expired_and_used_up_tokens_are_told_so_and_counted() {
     for refusal in [Refusal::UnknownCertificate, Refusal::Expired, Refusal::TokenUsedUp] {
         assert_eq!(leader.links.stats().refused.get(&refusal), Some(&1), "{refusal:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_of_another_version_is_told_so_and_uses_no_token_up() {
+    let leader = leader();
+    let once = leader.token(Role::Member, Some(1), 60);
+    let link = connect_operator(None, &once).await.expect("the handshake is the same");
+    let (mut send, mut receive) = link.open(JOIN_PURPOSE).await.expect("a stream");
+    let request = JoinRequest { version: PROTOCOL_VERSION + 1, csr: vec![], name: "m".into() };
+    join_wire::send(&mut send, &request).await.expect("the leader reads");
+    let reply: JoinReply = join_wire::receive(&mut receive).await.expect("an answer");
+    let JoinReply::Refused { code: codes::PROTOCOL_VERSION, reason } = reply else { panic!("{reply:?}") };
+    let (theirs, ours) = (PROTOCOL_VERSION + 1, PROTOCOL_VERSION);
+    let said = format!("the node that joins speaks version {theirs} of the protocol, the leader version {ours}");
+    assert_eq!(reason, said);
+    drop(link);
+    let dir = tempfile::tempdir().expect("a folder");
+    join(DataFolder::open(dir.path()).expect("a folder"), &once, "m", false).await.expect("its first use");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::identity::trust::Expect;
+use odeon_convention::wire::PROTOCOL_VERSION;
 use quinn::{ConnectionError, VarInt};
 
 async fn still_works(leader: &Node) {
@@ -114,7 +115,10 @@ async fn another_version_is_told_so_on_both_sides() {
     stream.write_all(b"ODEON\0\x63and whatever comes then").await.expect("the leader reads");
     assert_eq!(code_of_end(&connection).await, codes::PROTOCOL_VERSION);
     leader.refused(Refusal::Version).await;
-    assert!(connection.close_reason().expect("closed").to_string().contains("version 99"), "it says which");
+    let (reason, member) = (connection.close_reason().expect("closed").to_string(), member.node().id);
+    let expected =
+        format!("{} speaks version {PROTOCOL_VERSION} of the protocol, {member} version 99", leader.node().id);
+    assert!(reason.contains(&expected), "{reason}");
 }
 
 /// A bare connection that has greeted as it should.
@@ -124,7 +128,7 @@ async fn greeted(member: &Node, leader: &Node) -> (quinn::Endpoint, quinn::Conne
     let hello = greeting::Hello { node: member.node(), name: "m".into(), outbound_only: false };
     greeting::send_hello(&mut send, &hello).await.expect("the leader reads");
     let mut receive = connection.accept_uni().await.expect("a stream");
-    greeting::receive_hello(&mut receive).await.expect("the leader's");
+    greeting::receive_hello(&mut receive, member.node().id, leader.node().id).await.expect("the leader's");
     let resume = greeting::Resume { session: 1, peer_session: 0, received: [0; LANES] };
     greeting::send_resume(&mut send, &resume).await.expect("the leader reads");
     greeting::receive_resume(&mut receive).await.expect("the leader's");
