@@ -6,6 +6,7 @@
 mod changes;
 mod choosing;
 mod creations;
+mod departure;
 mod facts;
 mod holders;
 mod images;

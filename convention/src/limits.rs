@@ -8,6 +8,11 @@ pub const LEASE_MS: Millis = 4_500;
 pub const RENEW_EVERY_MS: Millis = 3_000;
 /// How long a member keeps what needs the leader while it has no link to one.
 pub const LEADER_ABSENT_MS: Millis = 30_000;
+/// Members register with a leader that has just begun over this long for each that it waits for: a quarter of what a
+/// registration costs both.
+pub const REGISTER_EACH_US: u64 = 150;
+/// And over this long at most, well within a lease.
+pub const REGISTER_WITHIN_MS_MAX: Millis = 2_000;
 /// How long after its start a leader at most waits for members that have not come back, while others still do.
 pub const RETURN_MS: Millis = 120_000;
 /// The longest pause between two that come back, after which no more are waited for: a dial that came to nothing and the
@@ -64,6 +69,10 @@ pub const RECHECKS_MAX: u32 = 8;
 
 /// Gone nodes that everyone is told of in one word.
 pub const GONE_TOLD_TOGETHER_MAX: usize = 4_096;
+/// What one word of who is gone takes, at the leader and at a member that share two cores.
+pub const GONE_WORD_US: u64 = 40;
+/// How far the leader may be behind with such words before it waits with those whose lease runs out next.
+pub const GONE_BEHIND_MS_MAX: Millis = 4_000;
 /// Gone nodes that are told again to a member that registers.
 pub const GONE_TOLD_AGAIN_MAX: usize = 1_024;
 /// Gone nodes that a member remembers, so that it hears of each once.

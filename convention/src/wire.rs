@@ -2,7 +2,7 @@
 //! version is refused when its link is made.
 
 use crate::limits;
-use crate::types::{CreateOutcome, CreateSpec, Explanation, ImageInfo, Load, NodeFacts, RequestId, SourceHash};
+use crate::types::{CreateOutcome, CreateSpec, Explanation, ImageInfo, Load, Millis, NodeFacts, RequestId, SourceHash};
 use crate::watching::{Since, Watched};
 use odeon::{Address, NodeId, NodeRef};
 use odeon_capabilities::Delta;
@@ -138,6 +138,9 @@ pub enum ToMember {
     Leading {
         /// Counted up by every turn of a leader.
         term: u64,
+        /// A member registers at a moment that it draws from this time, so that all hear of the leader before what they
+        /// answer keeps it busy; at once when it is told to register again.
+        register_within_ms: Millis,
     },
     /// Where all leaders are, after a change.
     Leaders {

@@ -64,6 +64,8 @@ pub struct Leader {
     /// When it started, and when one of those came back last.
     pub(super) started: Millis,
     pub(super) returned: Millis,
+    /// When all members have been told of those that are gone, by estimate.
+    pub(super) gone_told: Millis,
     pub(super) creations: Creations,
     pub(super) checks: Checks,
     pub(super) verdicts: Verdicts,
@@ -95,6 +97,7 @@ impl Leader {
             awaited: BTreeSet::new(),
             started: 0,
             returned: 0,
+            gone_told: 0,
             creations: Creations::default(),
             checks: Checks::default(),
             verdicts: Verdicts::default(),

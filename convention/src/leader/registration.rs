@@ -1,36 +1,17 @@
-//! Members come, speak, change and go.
+//! Members come, speak and change.
 //!
-//! A start of a node (its incarnation) is registered, renews its lease with every word, and ends once and for
-//! ever: its lease runs out, it leaves, or a later start supersedes it. What comes back is another start.
+//! A start of a node (its incarnation) is registered, and renews its lease with every word until it ends.
 
+use super::MemberState;
+use super::departure::Ending;
 use super::machine::Leader;
-use super::{Effect, MemberState};
 use crate::codes;
 use crate::limits;
-use crate::liveness::Silent;
 use crate::record::Record;
 use crate::types::{Load, Millis, NodeFacts, Role};
 use crate::wire::{LeaderAt, ToMember};
 use odeon::{NodeId, NodeRef};
 use odeon_capabilities::{CapabilityMap, Delta};
-
-/// How a member went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ending {
-    LeaseRanOut,
-    Left,
-    Superseded,
-}
-
-impl Ending {
-    fn reason(self) -> &'static str {
-        match self {
-            Ending::LeaseRanOut => "its lease ran out",
-            Ending::Left => "it left",
-            Ending::Superseded => "a later start supersedes it",
-        }
-    }
-}
 
 impl Leader {
     /// A link proves that the node lives; what it has is known once it registers.
@@ -38,13 +19,23 @@ impl Leader {
         if role == Role::Operator {
             return;
         }
-        self.send(node, ToMember::Leading { term: self.facts.term });
+        let (term, register_within_ms) = (self.facts.term, self.register_within_ms(node.id));
+        self.send(node, ToMember::Leading { term, register_within_ms });
         if let Some(peer) = self.peers.of_mut(node) {
             peer.connected = true;
             peer.current = false;
             self.leases.renew(node.id, now);
             self.enter(node, MemberState::Alive, "its link is up", now);
         }
+    }
+
+    /// Nobody has to wait but those that turn to this leader together.
+    fn register_within_ms(&self, id: NodeId) -> Millis {
+        if !self.awaited.contains(&id) {
+            return 0;
+        }
+        let all_us = limits::REGISTER_EACH_US.saturating_mul(self.awaited.len() as u64);
+        (all_us / 1_000).min(limits::REGISTER_WITHIN_MS_MAX)
     }
 
     pub(super) fn disconnected(&mut self, node: NodeRef, now: Millis) {
@@ -259,76 +250,8 @@ impl Leader {
         self.send(from, ToMember::Located { node, at });
     }
 
-    pub(super) fn left(&mut self, from: NodeRef, now: Millis) {
-        self.gone(&[from], Ending::Left, now);
-        self.resume_held(now);
-    }
-
-    pub(super) fn expire(&mut self, silent: Silent, now: Millis) {
-        self.echo();
-        for id in silent.late {
-            // A renewal may be lost, this is not. Where there is no link, nothing would come of it.
-            if let Some(peer) = self.peers.live.get(&id).filter(|peer| peer.current) {
-                // It follows from no fact, and a disk that is slow is no silence.
-                self.outbox.at_once(Effect::Send { to: peer.node, message: ToMember::Ping });
-            }
-        }
-        // They all turn to a leader that has just begun, and as long as some arrive others are on their way: those that remain
-        // may take as long again as the others have taken. What those say that are back waits behind the others.
-        let taken = self.returned.saturating_sub(self.started);
-        let return_by = self.returned + self.config.lease_ms.max(taken.min(limits::RETURN_PAUSE_MS));
-        let mut expired = silent.expired;
-        if now < return_by.min(self.started + limits::RETURN_MS) {
-            for id in std::mem::take(&mut expired) {
-                self.leases.renew(id, return_by.saturating_sub(self.config.lease_ms));
-            }
-        }
-        let expired: Vec<NodeRef> =
-            expired.iter().filter_map(|id| self.peers.live.get(id)).map(|peer| peer.node).collect();
-        for together in expired.chunks(limits::GONE_TOLD_TOGETHER_MAX) {
-            self.gone(together, Ending::LeaseRanOut, now);
-        }
-        if !expired.is_empty() {
-            self.resume_held(now);
-        }
-    }
-
-    /// Ends starts of nodes: the facts first, then everyone is told, then what waited for them goes on. Of those that
-    /// end together everyone is told together: a leader that is late has many of them.
-    fn gone(&mut self, nodes: &[NodeRef], ending: Ending, now: Millis) {
-        let reason = ending.reason();
-        for node in nodes {
-            self.end(*node, ending, now);
-        }
-        match nodes {
-            [node] => self.broadcast(&ToMember::MemberGone { node: *node, reason: reason.to_owned() }),
-            _ => self.broadcast(&ToMember::MembersGone { nodes: nodes.to_vec(), reason: reason.to_owned() }),
-        }
-        for node in nodes {
-            self.abandon_changes(*node);
-            self.abandon_placements(*node, now);
-        }
-    }
-
-    fn end(&mut self, node: NodeRef, ending: Ending, now: Millis) {
-        let reason = ending.reason();
-        let state = if ending == Ending::Left { MemberState::Left } else { MemberState::Dead };
-        self.enter(node, state, reason, now);
-        if let Some(view) = self.view_of(node, now) {
-            self.peers.depart(now, view);
-        }
-        self.persist(Record::NodeGone { node, left: ending == Ending::Left });
-        let linked = self.peers.end(node.id).is_some_and(|p| p.connected);
-        self.leases.forget(node.id);
-        self.watchers.forget(node.id);
-        self.awaited.remove(&node.id);
-        if linked && ending != Ending::Left {
-            self.outbox.after_facts(Effect::Close { node, reason: reason.to_owned() });
-        }
-    }
-
     /// Changes a member's state and logs it once, with the old and the new one.
-    fn enter(&mut self, node: NodeRef, next: MemberState, why: &str, now: Millis) {
+    pub(super) fn enter(&mut self, node: NodeRef, next: MemberState, why: &str, now: Millis) {
         let Some(peer) = self.peers.of_mut(node) else { return };
         if let Some(old) = peer.enter(next, now) {
             let name = self.facts.registered.get(&node.id).map_or("", |r| r.name.as_str());

@@ -4,6 +4,7 @@ use super::Effect;
 use super::machine::Member;
 use super::state::{Link, Origin, Step};
 use crate::codes;
+use crate::limits;
 use crate::types::{Millis, NodeFacts, RequestId, SourceHash};
 use crate::wire::{LeaderAt, ToLeader};
 use odeon::NodeRef;
@@ -12,7 +13,7 @@ use odeon_capabilities::Delta;
 impl Member {
     /// A link to a leader, perhaps another one than before. What a leader asked for on an earlier link and is not
     /// launched yet is given up: the leader that still wants it asks again, another one would not know of it.
-    pub(super) fn connected(&mut self, leader: NodeRef, now: Millis) {
+    pub(super) fn connected(&mut self, leader: NodeRef, register_within_ms: Millis, now: Millis) {
         if matches!(self.link, Link::Registered { .. }) {
             self.absent_since = now;
         }
@@ -26,20 +27,20 @@ impl Member {
             self.jobs.remove(&request);
         }
         self.checks.retain(|_, request| self.jobs.contains_key(request));
-        self.link = Link::Settling { leader };
+        self.link = Link::Settling { leader, until: now.saturating_add(self.random_ms(register_within_ms)) };
         self.schedule_renewal(now);
         self.settle(now);
     }
 
     /// Somebody says that it leads. The higher term is right; a lower one is of a leader that does not know of its end.
-    pub(super) fn leading(&mut self, from: NodeRef, term: u64, now: Millis) {
+    pub(super) fn leading(&mut self, from: NodeRef, term: u64, register_within_ms: Millis, now: Millis) {
         let follows = self.link.leader() == Some(from);
         let known = self.heard;
         self.heard = known.max(term);
         if term < known || (follows && (term == known || known == 0)) {
             return;
         }
-        self.connected(from, now);
+        self.connected(from, register_within_ms.min(limits::REGISTER_WITHIN_MS_MAX), now);
     }
 
     pub(super) fn know_leaders(&mut self, leaders: Vec<LeaderAt>) {
@@ -48,11 +49,20 @@ impl Member {
         }
     }
 
-    /// Registers once no launch of an earlier link is under way.
-    pub(super) fn settle(&mut self, now: Millis) {
+    /// When it registers, with which leader: once no launch of an earlier link is under way.
+    fn settles(&self) -> Option<(Millis, NodeRef)> {
+        let Link::Settling { leader, until } = self.link else { return None };
         let launching = self.jobs.values().any(|j| j.origin == Origin::Leader && j.step == Step::Launching);
-        if let Link::Settling { leader } = self.link
-            && !launching
+        (!launching).then_some((until, leader))
+    }
+
+    pub(super) fn settles_at(&self) -> Option<Millis> {
+        self.settles().map(|(at, _)| at)
+    }
+
+    pub(super) fn settle(&mut self, now: Millis) {
+        if let Some((at, leader)) = self.settles()
+            && at <= now
         {
             self.register(leader, now);
         }
@@ -75,8 +85,12 @@ impl Member {
                 self.absent_since = now;
                 self.register(leader, now);
             }
+            Link::Settling { leader, .. } => {
+                self.link = Link::Settling { leader, until: now };
+                self.settle(now);
+            }
             // The word that it answers was said before the registration that is under way.
-            Link::Registering { .. } | Link::Down | Link::Settling { .. } | Link::Refused { .. } => {}
+            Link::Registering { .. } | Link::Down | Link::Refused { .. } => {}
         }
     }
 
@@ -121,8 +135,12 @@ impl Member {
 
     /// Up to a quarter early, so that members that came together do not renew together for ever.
     fn schedule_renewal(&mut self, now: Millis) {
-        let early = self.random.below(usize::try_from(self.renew_every_ms / 4).unwrap_or(0) + 1) as Millis;
+        let early = self.random_ms(self.renew_every_ms / 4);
         self.renew_at = now.saturating_add(self.renew_every_ms.saturating_sub(early).max(1));
+    }
+
+    fn random_ms(&mut self, max: Millis) -> Millis {
+        self.random.below(usize::try_from(max).unwrap_or(0) + 1) as Millis
     }
 
     /// Changes this node's capabilities. A leader that asked is told even where nothing is different: that is the
@@ -138,7 +156,7 @@ impl Member {
         }
         match self.link {
             Link::Refused { leader, curable: true } => {
-                self.link = Link::Settling { leader };
+                self.link = Link::Settling { leader, until: now };
                 self.settle(now);
             }
             _ => {

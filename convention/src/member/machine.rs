@@ -111,9 +111,11 @@ impl Member {
     /// Takes in what happened. `now` never goes back.
     pub fn handle(&mut self, now: Millis, input: Input) {
         match input {
-            Input::Connected { leader } => self.connected(leader, now),
+            Input::Connected { leader } => self.connected(leader, 0, now),
             Input::Disconnected { leader } => self.disconnected(leader, now),
-            Input::Received { from, message: ToMember::Leading { term } } => self.leading(from, term, now),
+            Input::Received { from, message: ToMember::Leading { term, register_within_ms } } => {
+                self.leading(from, term, register_within_ms, now);
+            }
             Input::Received { from, message } => {
                 // A word of another leader, or of an earlier start of this one, was meant for an earlier link.
                 if self.link.leader() == Some(from) {
@@ -144,6 +146,9 @@ impl Member {
         match message {
             // Taken before, from whoever says it.
             ToMember::Leading { .. } => {}
+            // What is answered is an earlier registration; the one that comes has an answer of its own, and says what has
+            // changed since.
+            ToMember::Registered { .. } | ToMember::RegistrationRefused { .. } if self.link.settles() => {}
             ToMember::Leaders { leaders } => self.know_leaders(leaders),
             ToMember::Registered { term, lease_ms, renew_every_ms, images, gone, leaders } => {
                 let renew_every_ms = renew_every_ms.min(lease_ms).max(1);
@@ -184,13 +189,14 @@ impl Member {
     /// When to give it [`Input::Timer`], at the latest.
     pub fn next_deadline(&self) -> Option<Millis> {
         let renew = self.link.renews().map(|_| self.renew_at);
-        [renew, self.give_up_at()].into_iter().flatten().min()
+        [renew, self.settles_at(), self.give_up_at()].into_iter().flatten().min()
     }
 
     fn timer(&mut self, now: Millis) {
         if self.link.renews().is_some() && self.renew_at <= now {
             self.renew(now);
         }
+        self.settle(now);
         self.give_up(now);
     }
 

@@ -9,10 +9,11 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Link {
     Down,
-    /// The link is up, but launches that another leader may have asked for have to end first, so that the
-    /// registration tells of them.
+    /// The link is up, but the moment to register has not come, or launches that another leader may have asked for have
+    /// to end first, so that the registration tells of them.
     Settling {
         leader: NodeRef,
+        until: Millis,
     },
     Registering {
         leader: NodeRef,
@@ -31,7 +32,7 @@ impl Link {
     pub(super) fn leader(self) -> Option<NodeRef> {
         match self {
             Link::Down => None,
-            Link::Settling { leader }
+            Link::Settling { leader, .. }
             | Link::Registering { leader }
             | Link::Registered { leader }
             | Link::Refused { leader, .. } => Some(leader),
@@ -44,6 +45,11 @@ impl Link {
             Link::Registering { leader } | Link::Registered { leader } => Some(leader),
             Link::Down | Link::Settling { .. } | Link::Refused { .. } => None,
         }
+    }
+
+    /// A registration is still to come.
+    pub(super) fn settles(self) -> bool {
+        matches!(self, Link::Settling { .. })
     }
 
     pub(super) fn renews(self) -> Option<NodeRef> {

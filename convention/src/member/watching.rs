@@ -81,7 +81,7 @@ impl Member {
         }
         watching.watches += 1;
         let watch = watching.watches;
-        watching.asked = any.then_some(Asked { watch, wants, number: 0, has_all: false });
+        watching.asked = any.then_some(Asked { watch, wants, number: 0 });
         let Wants { members, images, capabilities } = wants;
         let capabilities = capabilities.then(|| watching.upto.map_or(Since::Now, Since::Record));
         self.send(leader, ToLeader::Watch { watch, members, images, capabilities });
@@ -95,7 +95,6 @@ impl Member {
             return self.watch_anew();
         }
         asked.number = number;
-        asked.has_all |= part == Part::LastPage;
         let asked = *asked;
         if asked.wants.members || asked.wants.capabilities {
             self.watching.upto = Some(upto);

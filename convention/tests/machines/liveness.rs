@@ -1,10 +1,10 @@
 //! Leases: who is taken for dead, when, and who hears of it.
 
-use crate::scene::{Scene, facts, node, refused, send};
+use crate::scene::{Scene, facts, leading, node, refused, send};
 use odeon_convention::codes;
 use odeon_convention::leader::{Effect, Input, MemberState};
 use odeon_convention::record::Record;
-use odeon_convention::types::Load;
+use odeon_convention::types::{Load, Role};
 use odeon_convention::wire::{ToLeader, ToMember};
 
 fn gone(to: u8, of: u8, reason: &str) -> Effect {
@@ -85,9 +85,12 @@ fn a_leader_that_slept_declares_nobody_dead() {
 }
 
 #[test]
-fn while_members_come_back_to_a_leader_that_started_again_the_others_are_waited_for() {
+fn while_members_register_with_a_leader_that_has_just_begun_the_others_are_waited_for() {
     let mut scene = Scene::of(3).crash();
     let gone = |scene: &Scene| scene.ledger.iter().filter(|r| matches!(r, Record::NodeGone { .. })).count();
+    for n in 1..=3 {
+        scene.link(node(n));
+    }
     scene.pass(3_000, &[]);
     scene.join(node(1), facts(1, &[]));
     scene.pass(3_000, &[node(1)]);
@@ -97,6 +100,51 @@ fn while_members_come_back_to_a_leader_that_started_again_the_others_are_waited_
     assert_eq!(gone(&scene), 0, "the first two took 6 s, so much may the third take again");
     scene.pass(700, &[node(1), node(2)]);
     assert_eq!(gone(&scene), 1);
+}
+
+#[test]
+fn who_has_to_dial_a_leader_that_started_again_is_waited_for_as_long_as_two_tries_take() {
+    let mut scene = Scene::of(3).crash();
+    let gone = |scene: &Scene| scene.ledger.iter().filter(|r| matches!(r, Record::NodeGone { .. })).count();
+    scene.pass(4_000, &[]);
+    scene.join(node(1), facts(1, &[]));
+    scene.link(node(2));
+    scene.pass(6_000, &[node(1)]);
+    assert_eq!(gone(&scene), 1, "the second has a link: the lease counts");
+    scene.pass(8_900, &[node(1)]);
+    assert_eq!(gone(&scene), 1, "the third may still dial");
+    scene.pass(200, &[node(1)]);
+    assert_eq!(gone(&scene), 2);
+    let mut scene = Scene::of(3).crash();
+    scene.pass(14_900, &[]);
+    assert_eq!(gone(&scene), 0, "the first may still dial");
+    scene.pass(200, &[]);
+    assert_eq!(gone(&scene), 3);
+}
+
+#[test]
+fn who_is_silent_before_it_registers_is_told_to() {
+    let mut scene = Scene::of(1).crash();
+    scene.link(node(1));
+    assert_eq!(scene.pass(3_500, &[]), [send(node(1), ToMember::RegisterAgain)]);
+    let effects = scene.say(node(1), ToLeader::Register(Box::new(facts(1, &[]))));
+    assert!(matches!(effects.as_slice(), [Effect::Send { message: ToMember::Registered { .. }, .. }]), "{effects:?}");
+}
+
+#[test]
+fn the_more_turn_to_a_leader_that_has_just_begun_the_longer_they_may_take() {
+    let mut scene = Scene::of(200).crash();
+    let mut within = |n: u8| match scene.give(Input::Connected { node: node(n), role: Role::Member }).as_slice() {
+        [Effect::Send { message: ToMember::Leading { register_within_ms, .. }, .. }] => *register_within_ms,
+        effects => panic!("{effects:?}"),
+    };
+    assert_eq!(within(1), 30);
+    let mut scene = Scene::of(200).crash();
+    for n in 1..=200 {
+        scene.join(node(n), facts(n, &[]));
+    }
+    let again = scene.give(Input::Connected { node: node(1), role: Role::Member });
+    assert_eq!(again, [send(node(1), leading(2))], "nobody else is on the way");
 }
 
 #[test]
@@ -112,6 +160,23 @@ fn while_members_come_back_nobody_is_dead_who_is_back_already() {
     assert_eq!(gone(&scene), 0, "what the first one says may wait behind those that come");
     scene.pass(2_000, &[node(2), node(3)]);
     assert_eq!(gone(&scene), 1);
+}
+
+#[test]
+fn a_leader_that_has_told_many_deaths_waits_with_the_next_ones() {
+    let mut scene = Scene::of(200);
+    let living: Vec<_> = (3..=200).map(node).collect();
+    let mut leaves = node(1);
+    for _ in 0..1_500 {
+        scene.say(leaves, ToLeader::Leave);
+        leaves = crate::scene::next_start(leaves);
+        scene.join(leaves, facts(1, &[]));
+    }
+    scene.say(leaves, ToLeader::Leave);
+    let tells = |effects: &[Effect]| effects.contains(&gone(3, 2, "its lease ran out"));
+    // 1,501 times 7 ms, and 4 s of them are allowed.
+    assert!(!tells(&scene.pass(6_400, &living)));
+    assert!(tells(&scene.pass(1_700, &living)), "it is asked once more, and then it is dead");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The member: registers, renews, hosts once, asks until it is answered.
 
-use crate::scene::{LEADER, address, capabilities, facts, image, named, node, outcome, request, spec};
+use crate::scene::{LEADER, address, capabilities, facts, image, leading, named, node, outcome, request, spec};
 use odeon::{Incarnation, NodeRef};
 use odeon_capabilities::{Delta, Requirements};
 use odeon_convention::codes;
@@ -317,18 +317,69 @@ fn who_says_to_lead_in_the_highest_term_is_followed() {
     let other = NodeRef { id: odeon::NodeId([9; 16]), ..LEADER };
     let registers = |effects: &[Effect], at: NodeRef| matches!(effects, [Effect::Send { to, message: ToLeader::Register(_) }] if *to == at);
     let mut node = Node::new();
-    assert!(registers(&node.hear(ToMember::Leading { term: 2 }), LEADER));
-    assert_eq!(node.hear(ToMember::Leading { term: 2 }), [], "once is enough");
+    assert!(registers(&node.hear(leading(2)), LEADER));
+    assert_eq!(node.hear(leading(2)), [], "once is enough");
     node.hear(welcome(2));
-    let say = |node: &mut Node, term| node.give(Input::Received { from: other, message: ToMember::Leading { term } });
+    let say = |node: &mut Node, term| node.give(Input::Received { from: other, message: leading(term) });
     assert_eq!(say(&mut node, 1), [], "its turn is over");
     assert!(registers(&say(&mut node, 3), other));
-    assert_eq!(node.hear(ToMember::Leading { term: 2 }), [], "it does not know yet that its turn is over");
+    assert_eq!(node.hear(leading(2)), [], "it does not know yet that its turn is over");
     assert_eq!(node.member.leader(), Some(other));
     node.give(Input::Disconnected { leader: LEADER });
     assert_eq!(node.member.leader(), Some(other), "another link than the one to the leader is down");
-    assert!(registers(&node.hear(ToMember::Leading { term: 4 }), LEADER), "the same node may lead again");
+    assert!(registers(&node.hear(leading(4)), LEADER), "the same node may lead again");
     node.give(Input::Disconnected { leader: LEADER });
     assert_eq!(node.member.leader(), None);
-    assert!(registers(&node.hear(ToMember::Leading { term: 4 }), LEADER), "the link is another one");
+    assert!(registers(&node.hear(leading(4)), LEADER), "the link is another one");
+}
+
+#[test]
+fn who_turns_to_a_leader_with_many_others_registers_at_a_moment_of_its_own() {
+    let mut moments = Vec::new();
+    for seed in 0..20 {
+        let mut node = Node::new();
+        node.member = Member::new(MemberConfig::default(), crate::scene::node(1), facts(1, &[]), seed);
+        assert_eq!(node.hear(ToMember::Leading { term: 1, register_within_ms: 1_000 }), []);
+        let due = node.member.next_deadline().unwrap();
+        node.now = due;
+        let effects = node.give(Input::Timer);
+        assert!(matches!(effects.as_slice(), [Effect::Send { message: ToLeader::Register(_), .. }]), "{effects:?}");
+        moments.push(due - 1_000);
+    }
+    assert!(moments.iter().all(|ms| *ms <= 1_000), "{moments:?}");
+    assert!(moments.iter().any(|ms| *ms < 500) && moments.iter().any(|ms| *ms > 500), "{moments:?}");
+}
+
+#[test]
+fn who_waits_for_its_moment_to_register_does_it_when_it_is_told_to() {
+    let mut node = Node::new();
+    assert_eq!(node.hear(ToMember::Leading { term: 1, register_within_ms: 2_000 }), []);
+    let effects = node.hear(ToMember::RegisterAgain);
+    assert!(matches!(effects.as_slice(), [Effect::Send { message: ToLeader::Register(_), .. }]), "{effects:?}");
+    assert_eq!(node.hear(ToMember::RegisterAgain), [], "once");
+}
+
+#[test]
+fn no_leader_keeps_a_member_from_registering_for_longer_than_a_lease_allows() {
+    let mut node = Node::new();
+    assert_eq!(node.hear(ToMember::Leading { term: 1, register_within_ms: u64::MAX }), []);
+    node.now += 2_000;
+    let effects = node.give(Input::Timer);
+    assert!(matches!(effects.as_slice(), [Effect::Send { message: ToLeader::Register(_), .. }]), "{effects:?}");
+}
+
+#[test]
+fn the_answer_to_an_earlier_registration_does_not_stand_for_the_one_that_is_to_come() {
+    let mut node = Node::joined();
+    let effects = node.reconnect(LEADER);
+    assert!(matches!(effects.as_slice(), [Effect::Send { message: ToLeader::Register(_), .. }]), "{effects:?}");
+    assert_eq!(node.hear(ToMember::Leading { term: 2, register_within_ms: 1_000 }), []);
+    let delta = Delta([("gpu".to_owned(), Some(true.into()))].into());
+    let changed = node.give(Input::ChangeCapabilities { delta });
+    assert!(matches!(changed.as_slice(), [Effect::CapabilitiesChanged(_)]), "{changed:?}");
+    assert_eq!(node.hear(welcome(2)), []);
+    node.now += 1_000;
+    let effects = node.give(Input::Timer);
+    let Some(Effect::Send { message: ToLeader::Register(facts), .. }) = effects.last() else { panic!("{effects:?}") };
+    assert!(facts.capabilities.iter().any(|(key, _)| key == "gpu"), "{facts:?}");
 }

@@ -1,6 +1,6 @@
 //! Nodes that only dial: how others come to a link with them, and where nobody fetches images.
 
-use crate::scene::{LEADER, Scene, facts, image, node, send, spec};
+use crate::scene::{LEADER, Scene, facts, image, leading, node, send, spec};
 use odeon_convention::leader::{Effect, Input, Operation};
 use odeon_convention::limits;
 use odeon_convention::member::{self, Member, MemberConfig};
@@ -57,7 +57,7 @@ fn a_member_dials_whom_its_leader_names_and_nobody_elses_word_counts() {
         member.handle(0, member::Input::Received { from, message });
         std::iter::from_fn(|| member.next_effect()).collect::<Vec<_>>()
     };
-    hear(LEADER, ToMember::Leading { term: 1 });
+    hear(LEADER, leading(1));
     let listen = "10.0.0.1:1".to_owned();
     assert_eq!(hear(LEADER, reach(1)), [member::Effect::Reach { node: node(1), listen }]);
     assert_eq!(hear(node(3), reach(1)), []);

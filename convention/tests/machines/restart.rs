@@ -69,8 +69,8 @@ fn a_creation_that_may_exist_goes_on_when_who_could_host_it_is_gone() {
     let mut scene = Scene::of(2).crash();
     scene.join(node(1), facts(1, &[]));
     assert_eq!(again(&mut scene, 1, 1), []);
-    let effects = scene.pass(5_000, &[node(1)]);
-    assert_eq!(asked_to_host(&effects), Some(node(1)));
+    assert_eq!(asked_to_host(&scene.pass(14_900, &[node(1)])), None, "node 2 may still dial");
+    assert_eq!(asked_to_host(&scene.pass(200, &[node(1)])), Some(node(1)));
 }
 
 #[test]

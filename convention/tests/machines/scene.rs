@@ -83,6 +83,11 @@ pub(crate) fn token(n: u8, uses: Option<u32>, claims: Option<&[&str]>) -> TokenF
     TokenFact { id: [n; 32], role: Role::Member, expires_unix_s: 100, uses, claims }
 }
 
+/// Whoever hears it registers at once.
+pub(crate) fn leading(term: u64) -> ToMember {
+    ToMember::Leading { term, register_within_ms: 0 }
+}
+
 pub(crate) fn outcome(verdict: CheckVerdict) -> CheckOutcome {
     CheckOutcome { verdict, read: Reads::default() }
 }

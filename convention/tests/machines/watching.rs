@@ -419,12 +419,22 @@ fn a_missing_part_makes_the_member_ask_anew() {
 fn changes_of_capabilities_are_told_to_those_who_want_to_know_with_what_is_different() {
     let mut node = Node::watching();
     let effects = node.give(Input::Watch { by: actor(2), topic: Topic::Capabilities, on: true });
-    assert_eq!(effects, [], "a copy of all members tells what they can do");
+    let capabilities = Some(Since::Record(0));
+    assert_eq!(effects, [say(ToLeader::Watch { watch: 2, members: true, images: false, capabilities })]);
+    assert_eq!(node.listing(&[entry(self::node(1), &[]), entry(self::node(2), &[])]), []);
     let now = entry(self::node(2), &[("gpu", 2.into()), ("zone", "a".into())]);
-    let effects = node.told(page(1, 2, Part::Change, vec![now.clone()]));
+    let effects = node.told(page(2, 2, Part::Change, vec![now.clone()]));
     let changed = News::Changed { member: now.clone(), keys: vec!["gpu".to_owned(), "zone".to_owned()] };
     assert_eq!(news(effects), [(vec![actor(2)], vec![changed])]);
-    assert_eq!(node.told(page(1, 3, Part::Change, vec![now])), [], "nothing is different");
+    assert_eq!(node.told(page(2, 3, Part::Change, vec![now])), [], "nothing is different");
+    // One that joins and changes at once is told in one word, and those who watch only changes have to know as well.
+    let both = ChangedEntry { member: entry(self::node(3), &[("gpu", 1.into())]), keys: vec!["gpu".to_owned()] };
+    let effects = node.told(change(2, 4, 1, vec![both.clone()]));
+    let told =
+        [(vec![actor(1)], vec![News::Joined(both.member.clone())]), (vec![actor(2)], told_changed(&both, &["gpu"]))];
+    assert_eq!(news(effects), told);
+    let gone = |n| ToMember::MemberGone { node: self::node(n), reason: "it left".to_owned() };
+    node.hear(gone(3));
     // It is told of a change that happened while there was no link, too.
     node.give(Input::Disconnected { leader: LEADER });
     node.give(Input::Connected { leader: LEADER });

@@ -95,7 +95,7 @@ impl Seat {
     /// A word on the control lane.
     pub(super) fn hear(&mut self, now: u64, from: NodeRef, bytes: &[u8]) {
         match wire::decode(bytes) {
-            Ok(Word::ToMember(message @ ToMember::Leading { term })) => {
+            Ok(Word::ToMember(message @ ToMember::Leading { term, .. })) => {
                 self.tally.hears_of(self.me(), term);
                 self.handle(now, Input::Received { from, message });
             }

@@ -41,8 +41,6 @@ pub(super) struct Asked {
     pub(super) wants: Wants,
     /// The last part that came.
     pub(super) number: u64,
-    /// Whether the whole listing has come.
-    pub(super) has_all: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,11 +55,11 @@ impl Wants {
 }
 
 impl Asked {
-    /// Whether what the leader tells is all that is wanted. With a copy of all members their changes can be told from it.
+    /// Whether what the leader tells is all that is wanted. A copy of all members does not stand for their changes: one
+    /// that joins and changes at once is told in one word.
     pub(super) fn serves(self, wants: Wants) -> bool {
-        let by_copy = wants.members && (self.has_all || !wants.capabilities);
         (self.wants.members, self.wants.images) == (wants.members, wants.images)
-            && (self.wants.capabilities == wants.capabilities || by_copy)
+            && (self.wants.capabilities == wants.capabilities || (self.wants.capabilities && wants.members))
     }
 }
 
