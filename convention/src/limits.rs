@@ -8,11 +8,11 @@ pub const LEASE_MS: Millis = 4_500;
 pub const RENEW_EVERY_MS: Millis = 3_000;
 /// How long a member keeps what needs the leader while it has no link to one.
 pub const LEADER_ABSENT_MS: Millis = 30_000;
-/// Members register with a leader that has just begun over this long for each that it waits for: a quarter of what a
-/// registration costs both.
-pub const REGISTER_EACH_US: u64 = 150;
+/// Members register with a leader that has just begun over this long for each that it waits for: what a registration takes
+/// on two cores for both.
+pub const REGISTER_EACH_US: u64 = 300;
 /// And over this long at most, well within a lease.
-pub const REGISTER_WITHIN_MS_MAX: Millis = 2_000;
+pub const REGISTER_WITHIN_MS_MAX: Millis = 3_000;
 /// How long after its start a leader at most waits for members that have not come back, while others still do.
 pub const RETURN_MS: Millis = 120_000;
 /// The longest pause between two that come back, after which no more are waited for: a dial that came to nothing and the

@@ -138,7 +138,7 @@ fn the_more_turn_to_a_leader_that_has_just_begun_the_longer_they_may_take() {
         [Effect::Send { message: ToMember::Leading { register_within_ms, .. }, .. }] => *register_within_ms,
         effects => panic!("{effects:?}"),
     };
-    assert_eq!(within(1), 30);
+    assert_eq!(within(1), 60);
     let mut scene = Scene::of(200).crash();
     for n in 1..=200 {
         scene.join(node(n), facts(n, &[]));

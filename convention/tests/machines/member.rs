@@ -363,7 +363,7 @@ fn who_waits_for_its_moment_to_register_does_it_when_it_is_told_to() {
 fn no_leader_keeps_a_member_from_registering_for_longer_than_a_lease_allows() {
     let mut node = Node::new();
     assert_eq!(node.hear(ToMember::Leading { term: 1, register_within_ms: u64::MAX }), []);
-    node.now += 2_000;
+    node.now += 3_000;
     let effects = node.give(Input::Timer);
     assert!(matches!(effects.as_slice(), [Effect::Send { message: ToLeader::Register(_), .. }]), "{effects:?}");
 }
