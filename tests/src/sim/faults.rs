@@ -1,7 +1,8 @@
 //! What goes wrong, and when.
 
-use super::links::Way;
-use super::world::{Event, World};
+use super::link::Way;
+use super::queue::Event;
+use super::world::World;
 
 impl World {
     /// One fault, and when the next one comes. The last one ends them all.

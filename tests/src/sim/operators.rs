@@ -1,9 +1,10 @@
 //! What operators ask of the leader. Questions that a crash of the leader swallows are not asked again, but for
 //! the admission of nodes, which try until they are in.
 
+use super::queue::Event;
 use super::truth;
 use super::watch::Seen;
-use super::world::{Event, World};
+use super::world::World;
 use odeon::NodeId;
 use odeon_convention::leader::{Answer, Input, Operation};
 use odeon_convention::record::{AuthoritySetting, TokenFact};

@@ -1,8 +1,9 @@
 //! What the actors and people of the convention do all day.
 
+use super::queue::Event;
 use super::truth;
 use super::watch::Seen;
-use super::world::{Event, World};
+use super::world::World;
 use odeon::{Address, NodeRef, Topic};
 use odeon_capabilities::{CapabilityMap, Delta, Requirements, Value};
 use odeon_convention::member;
