@@ -5,9 +5,11 @@
 
 mod broken;
 mod clock;
+mod costs;
 mod faults;
 mod ledger;
 mod link;
+mod meter;
 mod operators;
 mod process;
 mod queue;
@@ -18,6 +20,8 @@ mod workload;
 mod world;
 
 pub use broken::Broken;
+pub use costs::{Costs, costs};
+pub use meter::Words;
 
 use random::Random;
 use std::fmt;

@@ -103,9 +103,8 @@ impl World {
         if let (Operation::Admit { node, .. }, Answer::Admitted { .. }) = (&operation, &answer)
             && self.admitted.insert(*node)
         {
-            let at = self.nodes.iter().position(|n| n.id() == *node);
             let delay = self.random.within(0, 500);
-            self.after(delay, Event::Start { node: at.expect("a node of this world") });
+            self.after(delay, Event::Start { node: self.by_id[node] });
         }
         self.saw(&Seen::OperatorAnswered { operation, answer });
     }

@@ -93,8 +93,9 @@ impl Queue {
         self.order.push(Reverse((at, self.number, slot)));
     }
 
-    /// The next event and its time.
-    pub(super) fn pop(&mut self) -> Option<(u64, Event)> {
+    /// The next event and its time, if that comes until then.
+    pub(super) fn pop_until(&mut self, end: u64) -> Option<(u64, Event)> {
+        self.order.peek().filter(|Reverse((at, ..))| *at <= end)?;
         let Reverse((at, _, slot)) = self.order.pop()?;
         self.free.push(slot);
         self.events[slot].take().map(|event| (at, event))

@@ -12,6 +12,7 @@ mod turns;
 use super::clock::Clock;
 use super::ledger::Ledger;
 use super::link::Link;
+use super::meter::Meter;
 use super::operators::Operators;
 use super::process::{Node, Process};
 use super::queue::{Event, Queue};
@@ -42,7 +43,7 @@ pub(super) struct World {
     ledger: Ledger,
     pub(super) nodes: Vec<Node>,
     pub(super) links: Vec<Link>,
-    by_id: BTreeMap<NodeId, usize>,
+    pub(super) by_id: BTreeMap<NodeId, usize>,
     pub(super) admitted: BTreeSet<NodeId>,
     pub(super) operators: Operators,
     /// How sound the link of a node was when it was declared gone, until that is durable.
@@ -51,6 +52,7 @@ pub(super) struct World {
     digest: DefaultHasher,
     pub(super) report: Report,
     broke: Option<Broke>,
+    pub(super) meter: Meter,
 }
 
 impl World {
@@ -80,6 +82,7 @@ impl World {
             digest: DefaultHasher::new(),
             report: Report::default(),
             broke: None,
+            meter: Meter::default(),
         }
     }
 
@@ -88,18 +91,7 @@ impl World {
         self.admit_missing();
         self.after(50, Event::Work);
         self.after(2_000, Event::Fault);
-        let end = self.now + self.options.faults_ms + self.options.settle_ms;
-        while let Some((at, event)) = self.queue.pop() {
-            if at > end {
-                break;
-            }
-            self.now = at;
-            self.report.events += 1;
-            self.happen(event);
-            if let Some(broke) = self.broke {
-                return Err(broke);
-            }
-        }
+        self.pass(self.options.faults_ms + self.options.settle_ms)?;
         self.settle();
         if let Some(broke) = self.broke {
             return Err(broke);
@@ -107,6 +99,20 @@ impl World {
         self.report.alive_at_end = self.settled().map_err(|(checker, what)| (self.now, checker, what))?;
         self.report.digest = self.digest.finish();
         Ok(self.report)
+    }
+
+    /// Everything happens that happens within so many milliseconds.
+    pub(super) fn pass(&mut self, ms: u64) -> Result<(), Broke> {
+        let end = self.now + ms;
+        while let Some((at, event)) = self.queue.pop_until(end) {
+            self.now = at;
+            self.report.events += 1;
+            self.happen(event);
+            if let Some(broke) = self.broke.take() {
+                return Err(broke);
+            }
+        }
+        Ok(())
     }
 
     /// The checkers see what is left when all is quiet.

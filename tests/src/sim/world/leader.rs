@@ -33,7 +33,9 @@ impl World {
         }
         let now = self.leader_now();
         if let Some(leader) = &mut self.leader {
+            let began = self.meter.begin(&input);
             leader.handle(now, input);
+            self.meter.end(began);
             self.drain_leader();
         }
     }
@@ -112,6 +114,7 @@ impl World {
             let sound = lives && !left && self.links[at].sound();
             self.judged.insert(*node, sound.then(|| self.now - self.links[at].disturbed_ms));
         }
+        self.meter.words.records += 1;
         let at = self.ledger.append(index, record, self.now, &mut self.random);
         self.at(at, Event::Commit { term: self.leader_starts });
         let now = self.leader_now();
@@ -138,6 +141,7 @@ impl World {
             return;
         }
         self.round_trip(&message);
+        self.meter.words.from_leader += 1;
         match self.carry(node, Way::ToMember) {
             Some(at) => {
                 let from = self.leader_ref();

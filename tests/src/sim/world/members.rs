@@ -87,7 +87,7 @@ impl World {
                 self.later_at_member(delay, node, me, member::Input::Checked { ticket, outcome });
             }
             member::Effect::Fetch { image, .. } => {
-                let failure = self.random.chance(4).then(|| "the source went away".to_owned());
+                let failure = self.random.mishap(4).then(|| "the source went away".to_owned());
                 let (hash, delay) = (image.hash, self.random.within(5, 400));
                 self.later_at_member(delay, node, me, member::Input::Fetched { hash, failure });
             }
@@ -175,11 +175,12 @@ impl World {
             (ToLeader::Register(facts), Broken::ForgetHosted) => facts.hosted.clear(),
             (ToLeader::Renew { .. } | ToLeader::Pong { .. }, Broken::LoseRenewals) if node < 10 => return,
             // A datagram: it may be lost where the link is sound.
-            (ToLeader::Renew { .. }, _) if self.random.chance(RENEWALS_LOST_PERCENT) => return,
+            (ToLeader::Renew { .. }, _) if self.random.mishap(RENEWALS_LOST_PERCENT) => return,
             _ => {}
         }
         let Some(epoch) = self.links[node].at_member else { return };
         self.round_trip(&message);
+        self.meter.to_leader(&message);
         match self.carry(node, Way::ToLeader) {
             Some(at) => self.at(at, Event::ToLeader { node, epoch, from, to, message: Box::new(message) }),
             None => self.silent(node, epoch),
@@ -187,8 +188,8 @@ impl World {
     }
 
     fn launch(&mut self, node: usize, me: NodeRef, request: RequestId, spec: &CreateSpec) {
-        let delay = if self.random.chance(2) { self.random.within(100, 1_500) } else { self.random.within(1, 40) };
-        let fails = self.random.chance(2);
+        let delay = if self.random.mishap(2) { self.random.within(100, 1_500) } else { self.random.within(1, 40) };
+        let fails = self.random.mishap(2);
         let number = self.nodes[node].number;
         let Some(process) = self.running(node, me) else { return };
         let accepts = !process.draining && truth::accepts(spec, number, &process.capabilities);

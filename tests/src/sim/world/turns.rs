@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 const LEADERS: u8 = 3;
 
 impl World {
-    pub(super) fn start_leader(&mut self) {
+    pub(in crate::sim) fn start_leader(&mut self) {
         if self.leader.is_some() {
             return;
         }
