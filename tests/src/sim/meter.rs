@@ -43,7 +43,8 @@ pub(super) struct Meter {
 }
 
 impl Meter {
-    pub(super) fn to_leader(&mut self, message: &ToLeader) {
+    /// A member says something to its leader.
+    pub(super) fn said(&mut self, message: &ToLeader) {
         match message {
             ToLeader::Renew { .. } => self.words.renewals += 1,
             _ => self.words.to_leader += 1,

@@ -1,6 +1,7 @@
 //! What operators ask of the leader. Questions that a crash of the leader swallows are not asked again, but for
 //! the admission of nodes, which try until they are in.
 
+use super::process::number_of;
 use super::queue::Event;
 use super::truth;
 use super::watch::Seen;
@@ -104,7 +105,7 @@ impl World {
             && self.admitted.insert(*node)
         {
             let delay = self.random.within(0, 500);
-            self.after(delay, Event::Start { node: self.by_id[node] });
+            self.after(delay, Event::Start { node: number_of(*node) });
         }
         self.saw(&Seen::OperatorAnswered { operation, answer });
     }

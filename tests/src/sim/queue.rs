@@ -4,12 +4,11 @@
 use odeon::NodeRef;
 use odeon_convention::wire::{ToLeader, ToMember};
 use odeon_convention::{leader, member};
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, VecDeque};
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Event {
-    Leader(leader::Input),
+    Leader(Box<leader::Input>),
     LeaderTimer,
     LeaderWakes,
     LeaderRestarts,
@@ -72,32 +71,25 @@ pub(super) enum Event {
     Work,
 }
 
-/// The events that are still to come.
+/// The events that are still to come, by their times. These are whole milliseconds, so there are far fewer times than
+/// events, and a lookup is cheaper than a heap of all events.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    /// Time, number and slot of each. The events lie apart, since what a heap moves should be small.
-    order: BinaryHeap<Reverse<(u64, u64, usize)>>,
-    events: Vec<Option<Event>>,
-    free: Vec<usize>,
-    number: u64,
+    by_time: BTreeMap<u64, VecDeque<Event>>,
 }
 
 impl Queue {
     pub(super) fn push(&mut self, at: u64, event: Event) {
-        self.number += 1;
-        let slot = self.free.pop().unwrap_or_else(|| {
-            self.events.push(None);
-            self.events.len() - 1
-        });
-        self.events[slot] = Some(event);
-        self.order.push(Reverse((at, self.number, slot)));
+        self.by_time.entry(at).or_default().push_back(event);
     }
 
     /// The next event and its time, if that comes until then.
     pub(super) fn pop_until(&mut self, end: u64) -> Option<(u64, Event)> {
-        self.order.peek().filter(|Reverse((at, ..))| *at <= end)?;
-        let Reverse((at, _, slot)) = self.order.pop()?;
-        self.free.push(slot);
-        self.events[slot].take().map(|event| (at, event))
+        let mut first = self.by_time.first_entry().filter(|first| *first.key() <= end)?;
+        let (at, event) = (*first.key(), first.get_mut().pop_front());
+        if first.get().is_empty() {
+            first.remove();
+        }
+        event.map(|event| (at, event))
     }
 }

@@ -10,6 +10,7 @@ mod members;
 mod turns;
 
 use super::clock::Clock;
+use super::digest::Digest;
 use super::ledger::Ledger;
 use super::link::Link;
 use super::meter::Meter;
@@ -23,7 +24,6 @@ use odeon::{NodeId, NodeRef};
 use odeon_convention::leader::{ImageState, Input, Leader, MemberState};
 use odeon_convention::limits;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Why a run ends early: when, which checker, what.
 pub(super) type Broke = (u64, &'static str, String);
@@ -43,13 +43,12 @@ pub(super) struct World {
     ledger: Ledger,
     pub(super) nodes: Vec<Node>,
     pub(super) links: Vec<Link>,
-    pub(super) by_id: BTreeMap<NodeId, usize>,
     pub(super) admitted: BTreeSet<NodeId>,
     pub(super) operators: Operators,
     /// How sound the link of a node was when it was declared gone, until that is durable.
     judged: BTreeMap<NodeRef, Option<u64>>,
     checkers: Vec<Box<dyn Checker>>,
-    digest: DefaultHasher,
+    digest: Digest,
     pub(super) report: Report,
     broke: Option<Broke>,
     pub(super) meter: Meter,
@@ -61,7 +60,6 @@ impl World {
         let leader_clock = Clock::new(&mut random);
         let nodes: Vec<Node> = (0..options.members).map(Node::new).collect();
         Self {
-            by_id: nodes.iter().enumerate().map(|(at, node)| (node.id(), at)).collect(),
             links: nodes.iter().map(|_| Link::default()).collect(),
             nodes,
             options,
@@ -79,7 +77,7 @@ impl World {
             operators: Operators::default(),
             judged: BTreeMap::new(),
             checkers: watch::checkers(limits::LEASE_MS),
-            digest: DefaultHasher::new(),
+            digest: Digest::default(),
             report: Report::default(),
             broke: None,
             meter: Meter::default(),
@@ -97,7 +95,7 @@ impl World {
             return Err(broke);
         }
         self.report.alive_at_end = self.settled().map_err(|(checker, what)| (self.now, checker, what))?;
-        self.report.digest = self.digest.finish();
+        self.report.digest = self.digest.sum();
         Ok(self.report)
     }
 
@@ -147,7 +145,7 @@ impl World {
     }
 
     pub(super) fn saw(&mut self, seen: &Seen) {
-        format!("{} {seen:?}", self.now).hash(&mut self.digest);
+        self.digest.add(self.now, seen);
         for checker in &mut self.checkers {
             if let Err(what) = checker.observe(seen) {
                 let name = checker.name();
@@ -158,7 +156,7 @@ impl World {
 
     fn happen(&mut self, event: Event) {
         match event {
-            Event::Leader(input) => self.tell_leader(input),
+            Event::Leader(input) => self.tell_leader(*input),
             Event::LeaderTimer => self.leader_timer(),
             Event::LeaderEcho { start, at } if start == self.leader_starts => {
                 self.tell_leader(Input::Heard { until: at });

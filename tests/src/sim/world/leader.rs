@@ -3,6 +3,7 @@
 use super::World;
 use crate::sim::broken::Broken;
 use crate::sim::link::Way;
+use crate::sim::process::number_of;
 use crate::sim::queue::Event;
 use crate::sim::truth;
 use crate::sim::watch::Seen;
@@ -91,11 +92,12 @@ impl World {
             leader::Effect::Check { ticket, actor, capabilities, .. } => {
                 let outcome = self.options.broken.spoil(truth::check(&actor, &capabilities, true));
                 let delay = self.random.within(0, 10);
-                self.after(delay, Event::Leader(leader::Input::Checked { ticket, outcome }));
+                let checked = leader::Input::Checked { ticket, outcome };
+                self.after(delay, Event::Leader(Box::new(checked)));
             }
             leader::Effect::Answer { ticket, answer } => self.operator_answered(ticket, answer),
             leader::Effect::Close { node, .. } => {
-                let at = self.by_id[&node.id];
+                let at = number_of(node.id);
                 if self.links[at].at_leader.is_some_and(|(_, linked)| linked == node) {
                     self.tear(at);
                 }
@@ -109,7 +111,7 @@ impl World {
 
     fn persist(&mut self, index: u64, record: Record) {
         if let Record::NodeGone { node, left } = &record {
-            let at = self.by_id[&node.id];
+            let at = number_of(node.id);
             let lives = self.nodes[at].running.as_ref().is_some_and(|p| p.me == *node);
             let sound = lives && !left && self.links[at].sound();
             self.judged.insert(*node, sound.then(|| self.now - self.links[at].disturbed_ms));
@@ -135,7 +137,7 @@ impl World {
         {
             return;
         }
-        let node = self.by_id[&to.id];
+        let node = number_of(to.id);
         let Some((epoch, linked)) = self.links[node].at_leader else { return };
         if linked != to {
             return;

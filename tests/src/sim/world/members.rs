@@ -180,7 +180,7 @@ impl World {
         }
         let Some(epoch) = self.links[node].at_member else { return };
         self.round_trip(&message);
-        self.meter.to_leader(&message);
+        self.meter.said(&message);
         match self.carry(node, Way::ToLeader) {
             Some(at) => self.at(at, Event::ToLeader { node, epoch, from, to, message: Box::new(message) }),
             None => self.silent(node, epoch),
