@@ -5,11 +5,15 @@
 
 mod broken;
 mod clock;
+mod costs;
+mod digest;
 mod faults;
 mod ledger;
-mod links;
+mod link;
+mod meter;
 mod operators;
 mod process;
+mod queue;
 mod random;
 mod truth;
 pub mod watch;
@@ -17,6 +21,8 @@ mod workload;
 mod world;
 
 pub use broken::Broken;
+pub use costs::{Costs, costs};
+pub use meter::Words;
 
 use random::Random;
 use std::fmt;
@@ -74,6 +80,8 @@ pub struct Report {
 pub struct Failure {
     /// The seed of the run.
     pub seed: u64,
+    /// Its size.
+    pub members: u32,
     /// Simulated milliseconds.
     pub at_ms: u64,
     /// The checker.
@@ -84,9 +92,10 @@ pub struct Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Failure { seed, at_ms, checker, what } = self;
-        writeln!(f, "{checker} does not hold at {at_ms} ms of seed {seed}: {what}")?;
-        write!(f, "replay: ODEON_SIM_SEED={seed} cargo nextest run -p odeon-tests simulator")
+        let Failure { seed, members, at_ms, checker, what } = self;
+        writeln!(f, "{checker} does not hold at {at_ms} ms of seed {seed} with {members} members: {what}")?;
+        let variables = format!("ODEON_SIM_MEMBERS={members} ODEON_SIM_SEED={seed}");
+        write!(f, "replay: {variables} cargo nextest run -p odeon-tests simulator")
     }
 }
 
@@ -94,6 +103,7 @@ impl fmt::Display for Failure {
 pub fn run(seed: u64, options: &Options) -> Result<Report, Failure> {
     World::new(Random::new(seed), options.clone()).run().map_err(|(at_ms, checker, what)| Failure {
         seed,
+        members: options.members,
         at_ms,
         checker,
         what,

@@ -1,5 +1,8 @@
 //! Deliberate mistakes of the simulator's driver: each proves that a checker can fail.
 
+use odeon_capabilities::Reads;
+use odeon_convention::types::{CheckOutcome, CheckVerdict};
+
 /// The mistake that is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Broken {
@@ -21,4 +24,14 @@ pub enum Broken {
     TellNewsTwice,
     /// Some of what actors watch is never told to them.
     LoseNews,
+}
+
+impl Broken {
+    /// What comes of a check.
+    pub(super) fn spoil(self, outcome: CheckOutcome) -> CheckOutcome {
+        match self {
+            Broken::AcceptEverything => CheckOutcome { verdict: CheckVerdict::Accepted, read: Reads::default() },
+            _ => outcome,
+        }
+    }
 }

@@ -1,7 +1,12 @@
 //! What goes wrong, and when.
 
-use super::links::Way;
-use super::world::{Event, World};
+use super::link::Way;
+use super::queue::Event;
+use super::world::World;
+
+/// How many nodes one fault hits, times those that are told of each that dies. All these words may be under way at once,
+/// and a few gigabytes of memory hold no more.
+const TOLD_AT_ONCE_MAX: usize = 5_000_000;
 
 impl World {
     /// One fault, and when the next one comes. The last one ends them all.
@@ -21,6 +26,11 @@ impl World {
         }
         let next = self.random.within(20, 500);
         self.after(next, Event::Fault);
+    }
+
+    /// How many nodes one fault hits: one in so many, as far as that can be told.
+    fn together(&self, one_in: usize) -> usize {
+        (self.nodes.len() / one_in).min(TOLD_AT_ONCE_MAX / self.nodes.len())
     }
 
     fn any(&mut self) -> usize {
@@ -45,7 +55,7 @@ impl World {
 
     fn partition(&mut self) {
         let first = self.any();
-        let many = self.random.below(self.nodes.len() / 4 + 1);
+        let many = self.random.below(self.together(4) + 1);
         self.report.partitions += u64::from(many > 1);
         for node in (first..first + many).map(|n| n % self.nodes.len()).collect::<Vec<_>>() {
             self.block(node, &[Way::ToLeader, Way::ToMember]);
@@ -73,7 +83,7 @@ impl World {
     }
 
     fn crash_many(&mut self) {
-        for _ in 0..self.nodes.len() / 10 {
+        for _ in 0..self.together(10) {
             self.crash_member();
         }
     }

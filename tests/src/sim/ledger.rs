@@ -17,7 +17,7 @@ impl Ledger {
         let expected = (self.durable.len() + self.pending.len()) as u64 + 1;
         assert_eq!(index, expected, "indexes count up by one");
         self.pending.push_back(record);
-        let delay = if random.chance(3) { random.within(100, 900) } else { random.within(0, 8) };
+        let delay = if random.mishap(3) { random.within(100, 900) } else { random.within(0, 8) };
         self.last_commit_ms = self.last_commit_ms.max(now + delay);
         self.last_commit_ms
     }

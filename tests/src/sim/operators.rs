@@ -1,9 +1,11 @@
 //! What operators ask of the leader. Questions that a crash of the leader swallows are not asked again, but for
 //! the admission of nodes, which try until they are in.
 
+use super::process::number_of;
+use super::queue::Event;
 use super::truth;
 use super::watch::Seen;
-use super::world::{Event, World};
+use super::world::World;
 use odeon::NodeId;
 use odeon_convention::leader::{Answer, Input, Operation};
 use odeon_convention::record::{AuthoritySetting, TokenFact};
@@ -102,9 +104,8 @@ impl World {
         if let (Operation::Admit { node, .. }, Answer::Admitted { .. }) = (&operation, &answer)
             && self.admitted.insert(*node)
         {
-            let at = self.nodes.iter().position(|n| n.id() == *node);
             let delay = self.random.within(0, 500);
-            self.after(delay, Event::Start { node: at.expect("a node of this world") });
+            self.after(delay, Event::Start { node: number_of(*node) });
         }
         self.saw(&Seen::OperatorAnswered { operation, answer });
     }

@@ -16,6 +16,12 @@ pub(super) struct Node {
     pub(super) running: Option<Process>,
 }
 
+/// Which of the world's nodes has this id.
+pub(super) fn number_of(id: NodeId) -> usize {
+    let [a, b, c, d, ..] = id.0;
+    u32::from_be_bytes([a, b, c, d]) as usize - 1
+}
+
 /// One start.
 #[derive(Debug)]
 pub(super) struct Process {

@@ -1,8 +1,9 @@
 //! What the actors and people of the convention do all day.
 
+use super::queue::Event;
 use super::truth;
 use super::watch::Seen;
-use super::world::{Event, World};
+use super::world::World;
 use odeon::{Address, NodeRef, Topic};
 use odeon_capabilities::{CapabilityMap, Delta, Requirements, Value};
 use odeon_convention::member;
@@ -104,7 +105,12 @@ impl World {
 
     fn create_somewhere(&mut self) {
         let spec = self.some_spec();
-        let Some((node, me)) = self.some_process() else { return };
+        if let Some((node, me)) = self.some_process() {
+            self.ask_create(node, me, spec);
+        }
+    }
+
+    pub(super) fn ask_create(&mut self, node: usize, me: NodeRef, spec: CreateSpec) {
         let Some(process) = self.running(node, me) else { return };
         process.tickets += 1;
         let ticket = process.tickets;

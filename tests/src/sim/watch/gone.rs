@@ -2,18 +2,37 @@
 
 use super::{Checker, Seen};
 use odeon::NodeRef;
-use std::collections::BTreeSet;
+use std::collections::HashMap;
 
 #[derive(Debug)]
 pub(super) struct GoneIsTrueAndToldOnce {
     lease_ms: u64,
-    told: BTreeSet<(NodeRef, NodeRef)>,
-    declared: BTreeSet<NodeRef>,
+    /// Those that are gone, each with whom it was told to.
+    declared: HashMap<NodeRef, Told>,
+    /// A number for each that was told something.
+    numbers: HashMap<NodeRef, usize>,
+}
+
+/// Numbers of nodes, a bit for each: every death is told to everyone.
+#[derive(Debug, Default)]
+struct Told(Vec<u64>);
+
+impl Told {
+    /// Whether it is new.
+    fn insert(&mut self, number: usize) -> bool {
+        let (word, bit) = (number / 64, 1 << (number % 64));
+        if self.0.len() <= word {
+            self.0.resize(word + 1, 0);
+        }
+        let is_new = self.0[word] & bit == 0;
+        self.0[word] |= bit;
+        is_new
+    }
 }
 
 impl GoneIsTrueAndToldOnce {
     pub(super) fn new(lease_ms: u64) -> Self {
-        Self { lease_ms, told: BTreeSet::new(), declared: BTreeSet::new() }
+        Self { lease_ms, declared: HashMap::new(), numbers: HashMap::new() }
     }
 }
 
@@ -25,7 +44,7 @@ impl Checker for GoneIsTrueAndToldOnce {
     fn observe(&mut self, seen: &Seen) -> Result<(), String> {
         match seen {
             Seen::DeclaredGone { node, sound_for_ms } => {
-                if !self.declared.insert(*node) {
+                if self.declared.insert(*node, Told::default()).is_some() {
                     return Err(format!("{node} was declared gone twice"));
                 }
                 match sound_for_ms {
@@ -36,10 +55,12 @@ impl Checker for GoneIsTrueAndToldOnce {
                 }
             }
             Seen::ToldGone { to, node } => {
-                if !self.declared.contains(node) {
+                let next = self.numbers.len();
+                let number = *self.numbers.entry(*to).or_insert(next);
+                let Some(told) = self.declared.get_mut(node) else {
                     return Err(format!("{to} was told that {node} is gone before that was durable"));
-                }
-                if !self.told.insert((*to, *node)) {
+                };
+                if !told.insert(number) {
                     return Err(format!("{to} was told twice that {node} is gone"));
                 }
             }

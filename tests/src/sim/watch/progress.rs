@@ -3,6 +3,7 @@
 use odeon::NodeRef;
 use odeon_capabilities::CapabilityMap;
 use odeon_convention::leader::{MemberState, MemberView};
+use std::collections::HashMap;
 
 /// A node that lives at the end.
 #[derive(Debug)]
@@ -25,11 +26,12 @@ pub(crate) fn settled(
     if operations > 0 {
         return fail(format!("{operations} operations were not answered"));
     }
+    let shown: HashMap<NodeRef, &MemberView> = shown.iter().map(|view| (view.node, view)).collect();
     for end in living {
         if end.unanswered > 0 {
             return fail(format!("{} creations of {} were not answered", end.unanswered, end.node));
         }
-        match shown.iter().find(|view| view.node == end.node) {
+        match shown.get(&end.node) {
             None => return fail(format!("{} lives and is not registered", end.node)),
             Some(view) if view.state != MemberState::Alive => {
                 return fail(format!("{} lives and is shown as {:?}", end.node, view.state));

@@ -71,7 +71,7 @@ impl Link {
             self.disturbed_ms = now;
             return None;
         }
-        let delay = if random.chance(2) { random.within(20, 300) } else { random.within(1, USUAL_DELAY_MS) };
+        let delay = if random.mishap(2) { random.within(20, 300) } else { random.within(1, USUAL_DELAY_MS) };
         self.last_ms[at] = self.last_ms[at].max(now + delay);
         Some(self.last_ms[at])
     }
