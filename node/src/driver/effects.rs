@@ -17,7 +17,7 @@ const WORDS_AT_ONCE: usize = 256;
 /// Of words beyond so many, which are to thousands, as many leave in each of these times. What QUIC takes for lost because
 /// it was not acknowledged yet costs more than the words: with all at once each had five packets for one.
 const UNPACED: usize = 2_048;
-const PACE: Duration = Duration::from_millis(10);
+const PACE: Duration = Duration::from_millis(18);
 
 impl Driver {
     /// Drains the effects of both machines until neither has any: the one place where effects are carried out.
