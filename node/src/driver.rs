@@ -5,6 +5,7 @@
 
 mod effects;
 mod turns;
+mod window;
 
 use crate::hosting::Hosting;
 use crate::identity::Tokens;
@@ -26,6 +27,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
+use window::Window;
 
 /// Events that wait for the driver; what comes then is refused by whoever has it.
 pub(crate) const EVENTS_MAX: usize = 65_536;
@@ -175,6 +177,8 @@ pub(crate) struct Driver {
     /// What this node's machines say to each other.
     to_leader: VecDeque<ToLeader>,
     to_member: VecDeque<ToMember>,
+    /// What a leader says to the others.
+    window: Window,
     end: Option<End>,
 }
 
@@ -198,6 +202,7 @@ impl Driver {
             joined: None,
             to_leader: VecDeque::new(),
             to_member: VecDeque::new(),
+            window: Window::new(started),
             end: None,
         }
     }
@@ -254,7 +259,8 @@ impl Driver {
         let leader = self.leader.as_ref().and_then(Leader::next_deadline);
         let at = [leader, self.member.next_deadline()].into_iter().flatten().min();
         // An hour stands for "nothing is due".
-        self.started + Duration::from_millis(at.unwrap_or(self.now() + 3_600_000))
+        let at = self.started + Duration::from_millis(at.unwrap_or(self.now() + 3_600_000));
+        self.window.look_at().map_or(at, |look_at| at.min(look_at))
     }
 
     fn lead(&mut self, f: impl FnOnce(&mut Leader, u64)) {

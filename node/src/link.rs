@@ -68,6 +68,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tcp::Tcp;
 
@@ -300,6 +301,11 @@ impl Links {
         }
         let session = self.0.session(to)?;
         self.push(&session, 0, frame).map(|_| ()).map_err(|(error, _)| error)
+    }
+
+    /// How many control frames peers have acknowledged, ever.
+    pub fn acknowledged(&self) -> u64 {
+        self.0.acknowledged.load(Ordering::Relaxed)
     }
 
     /// Sends a sign of life: a control frame that may be lost, come twice, or overtake others, since another one follows

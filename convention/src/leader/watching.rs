@@ -88,9 +88,7 @@ impl Watchers {
             Record::ImageJudged { image, .. } => {
                 self.images.insert(image.hash);
             }
-            Record::ImageUnloaded { hash } => {
-                self.images.insert(*hash);
-            }
+            // Of one that is unloaded every member is told, whether it watches or not.
             _ => {}
         }
     }

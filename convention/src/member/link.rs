@@ -199,5 +199,6 @@ impl Member {
             self.tell(ToLeader::ImageHeld { hash, held: false });
         }
         self.effects.push_back(Effect::ImageUnloaded { hash });
+        self.watched_unloaded(hash);
     }
 }

@@ -15,6 +15,7 @@ use super::Effect;
 use super::machine::Member;
 use super::state::Link;
 use crate::limits;
+use crate::types::SourceHash;
 use crate::watching::{ChangedEntry, MemberEntry, News, Part, Since, Watched};
 use crate::wire::ToLeader;
 use copy::{Asked, Known, Wants, lost};
@@ -140,6 +141,12 @@ impl Member {
         {
             self.tell_watchers(Topic::Members, vec![lost(known.entry, reason)]);
         }
+    }
+
+    /// An image may not be used any more, as everyone is told.
+    pub(super) fn watched_unloaded(&mut self, hash: SourceHash) {
+        let known = self.watching.images.remove(&hash);
+        self.tell_watchers(Topic::Images, known.map(|known| News::Unavailable(known.entry)).into_iter().collect());
     }
 
     fn tell_watchers(&mut self, topic: Topic, news: Vec<News>) {

@@ -73,9 +73,10 @@ fn the_leader_lists_what_there_is_and_tells_each_change_once_to_those_who_watch(
     assert_eq!(told(&scene.operate(approve(8, true)), node(1)), [available]);
     let rejected = Watched { unavailable: vec![image(8, "1.0.0").hash], ..page(1, 5, Part::Change, vec![]) };
     assert_eq!(told(&scene.operate(approve(8, false)), node(1)), [rejected]);
-    let unloaded = Watched { unavailable: vec![image(7, "1.0.0").hash], ..page(1, 6, Part::Change, vec![]) };
-    let unload = Operation::UnloadImage { hash: image(7, "1.0.0").hash };
-    assert_eq!(told(&scene.operate(unload), node(1)), [unloaded]);
+    let hash = image(7, "1.0.0").hash;
+    let effects = scene.operate(Operation::UnloadImage { hash });
+    assert_eq!(told(&effects, node(1)), [], "every member is told that, whether it watches or not");
+    assert!(effects.contains(&LeaderEffect::Send { to: node(1), message: ToMember::ImageUnloaded { hash } }));
 }
 
 #[test]
@@ -526,6 +527,11 @@ fn images_come_and_go_once() {
     let effects = node.told(of(3, Part::Change, &[], &[7]));
     assert_eq!(news(effects), [(vec![actor(1)], vec![News::Unavailable(image_entry(7))])]);
     assert_eq!(node.told(of(4, Part::Change, &[], &[7])), []);
+    let hash = image_entry(8).hash;
+    let told = Effect::News { to: vec![actor(1)], news: vec![News::Unavailable(image_entry(8))] };
+    assert_eq!(node.hear(ToMember::ImageUnloaded { hash }), [Effect::ImageUnloaded { hash }, told]);
+    assert_eq!(node.hear(ToMember::ImageUnloaded { hash }), [Effect::ImageUnloaded { hash }]);
+    assert_eq!(news(node.told(of(5, Part::Change, &[8], &[]))), [(vec![actor(1)], vec![available(8)])]);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What the machines want done, done.
 
+use super::window::Said;
 use super::{CreateFor, Driver, End, Event};
 use crate::causes::chain;
 use crate::identity::TokenEntry;
@@ -10,34 +11,16 @@ use odeon_convention::types::{CheckOutcome, CheckVerdict, CreateSpec, ImageInfo,
 use odeon_convention::wire::{ToLeader, Word};
 use odeon_convention::{codes, leader, member, wire};
 use std::sync::Arc;
-use std::time::Duration;
-
-/// Words of a leader, after which everything else that is ready has its turn.
-const WORDS_AT_ONCE: usize = 256;
-/// Of words beyond so many, which are to thousands, as many leave in each of these times. What QUIC takes for lost because
-/// it was not acknowledged yet costs more than the words: with all at once each had five packets for one.
-const UNPACED: usize = 2_048;
-const PACE: Duration = Duration::from_millis(18);
+use tokio::time::Instant;
 
 impl Driver {
-    /// Drains the effects of both machines until neither has any: the one place where effects are carried out.
-    ///
-    /// Words to thousands leave a few hundred at a time: each wakes the tasks of a link, and whatever else is ready waits
-    /// for all of these. Beyond [`UNPACED`] the driver takes in nothing between them: ten thousand take it 0.6 s.
+    /// Drains the effects of both machines until neither has any: the one place where effects are carried out. Words to
+    /// members then leave as the window allows.
     pub(super) async fn carry_out(&mut self) {
-        let mut words = 0;
         loop {
             self.check_lease();
             if let Some(effect) = self.leader.as_mut().and_then(leader::Leader::next_effect) {
-                let is_word = matches!(effect, leader::Effect::Send { .. });
-                words += usize::from(is_word);
                 self.lead_effect(effect);
-                if is_word && words.is_multiple_of(WORDS_AT_ONCE) {
-                    match words {
-                        ..=UNPACED => tokio::task::yield_now().await,
-                        _ => tokio::time::sleep(PACE).await,
-                    }
-                }
             } else if let Some(effect) = self.member.next_effect() {
                 self.member_effect(effect);
             } else if let Some(message) = self.to_leader.pop_front() {
@@ -46,16 +29,38 @@ impl Driver {
             } else if let Some(message) = self.to_member.pop_front() {
                 let from = self.me;
                 self.take_part(member::Input::Received { from, message });
+            } else if self.say() && self.window.look_at().is_some() {
+                // What was woken by it has its turn.
+                tokio::task::yield_now().await;
             } else {
                 return;
             }
         }
     }
 
+    /// Says what may leave now. Gives whether there was anything.
+    fn say(&mut self) -> bool {
+        if self.window.look_at().is_none() {
+            return false;
+        }
+        let said: Vec<Said> = self.window.take(Instant::now(), self.means.links.acknowledged()).collect();
+        let any = !said.is_empty();
+        for said in said {
+            match said {
+                Said::Word { to, message } => self.send(to, &Word::ToMember(message)),
+                Said::Close { node, reason } => {
+                    tracing::info!(%node, reason, "closing the link");
+                    self.means.links.forget(node);
+                }
+            }
+        }
+        any
+    }
+
     fn lead_effect(&mut self, effect: leader::Effect) {
         match effect {
             leader::Effect::Send { to, message } if to == self.me => self.to_member.push_back(message),
-            leader::Effect::Send { to, message } => self.send(to, &Word::ToMember(message)),
+            leader::Effect::Send { to, message } => self.window.push(Said::Word { to, message }),
             // The numbers go on from what was taken, so nothing may follow what was not. The end is near.
             leader::Effect::Persist { .. } if self.end.is_some() => {}
             leader::Effect::Persist { index, record } => {
@@ -84,10 +89,7 @@ impl Driver {
             leader::Effect::DropImage { hash } => self.drop_image(hash),
             leader::Effect::TokensChanged => self.take_over_tokens(),
             leader::Effect::Echo { at } => self.means.links.echo(at),
-            leader::Effect::Close { node, reason } => {
-                tracing::info!(%node, reason, "closing the link");
-                self.means.links.forget(node);
-            }
+            leader::Effect::Close { node, reason } => self.window.push(Said::Close { node, reason }),
             leader::Effect::Notice(notice) => {
                 let node = notice.node.map(|n| n.to_string()).unwrap_or_default();
                 if notice.warn {

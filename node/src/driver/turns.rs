@@ -69,6 +69,7 @@ impl Driver {
         self.follow_tokens();
         self.to_leader.clear();
         self.to_member.clear();
+        self.window.clear();
         self.joined = self.joined.filter(|leader| *leader != self.me);
         self.take_part(member::Input::Disconnected { leader: self.me });
         for (_, end) in self.operations.drain() {

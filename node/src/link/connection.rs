@@ -148,7 +148,7 @@ impl Carrier {
         }
         let close = {
             let mut writer = pin!(Writer::new(session.clone(), generation, connection.clone(), greeting).run());
-            let mut acks = pin!(read_acks(&session, generation, &*shared.events, &mut acks));
+            let mut acks = pin!(read_acks(&session, generation, &shared, &mut acks));
             loop {
                 tokio::select! {
                     reason = &mut writer => break Close::new(CLOSE_DONE, reason),

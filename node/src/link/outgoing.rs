@@ -118,6 +118,11 @@ impl Outgoing {
         lane.acknowledged + lane.taken as u64 + 1
     }
 
+    /// The last frame of a lane that the peer has acknowledged.
+    pub(crate) fn acknowledged(&self, lane: usize) -> u64 {
+        self.lanes[lane].acknowledged
+    }
+
     /// The peer has taken every frame of the lane up to `number`. Gives a ticket that is over by this.
     pub(crate) fn acknowledge(&mut self, lane: usize, number: u64) -> Result<Option<u64>, String> {
         let state = self.lanes.get(lane).ok_or_else(|| format!("an acknowledgement of lane {lane}"))?;

@@ -5,11 +5,13 @@ use super::error::Close;
 use super::frame::{Decoder, too_long};
 use super::limits::{CONTROL_FRAME_BYTES_MAX, FRAME_BYTES_MAX, LANES, READ_CHUNKS};
 use super::session::Session;
+use super::shared::Shared;
 use super::writer::ACK_RECORD_BYTES;
 use bytes::Bytes;
 use quinn::{ReadError, ReadExactError, RecvStream};
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 
 /// Why a reader ended: the connection is gone, or the peer broke the rules.
@@ -120,7 +122,7 @@ fn give(
 pub(crate) async fn read_acks(
     session: &Session,
     generation: u64,
-    events: &dyn LinkEvents,
+    shared: &Shared,
     stream: &mut RecvStream,
 ) -> ReaderEnd {
     loop {
@@ -133,10 +135,13 @@ pub(crate) async fn read_acks(
         if outgoing.generation != generation {
             return ReaderEnd::Gone;
         }
+        let before = outgoing.acknowledged(0);
         let ticket = outgoing.acknowledge(usize::from(lane), u64::from_be_bytes(number));
+        let words = outgoing.acknowledged(0) - before;
         drop(outgoing);
+        shared.acknowledged.fetch_add(words, Ordering::Relaxed);
         match ticket {
-            Ok(Some(ticket)) => events.drained(ticket),
+            Ok(Some(ticket)) => shared.events.drained(ticket),
             Ok(None) => {}
             Err(reason) => return ReaderEnd::Violation(Close::violation(reason)),
         }

@@ -46,6 +46,8 @@ pub(crate) struct Shared {
     /// What a node that may lead carries between those that only dial.
     pub(crate) switch: Option<Switch>,
     tickets: AtomicU64,
+    /// Control frames that peers have acknowledged, ever.
+    pub(crate) acknowledged: AtomicU64,
     /// Signs of life that carry something, for the driver.
     signs: Mutex<Vec<(Arc<Session>, Vec<u8>)>>,
 }
@@ -104,6 +106,7 @@ impl Shared {
             gate: Gate::default(),
             refusals,
             tickets: AtomicU64::new(1),
+            acknowledged: AtomicU64::new(0),
             signs: Mutex::default(),
         })
     }
