@@ -22,6 +22,7 @@ mod registration;
 mod revisions;
 mod shortlist;
 mod survey;
+mod telling;
 mod tokens;
 mod watching;
 
@@ -89,6 +90,8 @@ pub enum Input {
         /// The time that the echo was asked for at.
         until: Millis,
     },
+    /// The answer to [`Effect::Flush`]: every word before it has left.
+    Flushed,
     /// The time that was asked for has come.
     Timer,
 }
@@ -143,6 +146,8 @@ pub enum Effect {
         /// The time now.
         at: Millis,
     },
+    /// Say when all words before this have left, by [`Input::Flushed`].
+    Flush,
     /// Close the link of a start that another one supersedes.
     Close {
         /// Whose.

@@ -69,13 +69,9 @@ pub const RECHECKS_MAX: u32 = 8;
 
 /// Gone nodes that everyone is told of in one word.
 pub const GONE_TOLD_TOGETHER_MAX: usize = 4_096;
-/// What one word of who is gone takes, at the leader and at a member that share two cores.
-pub const GONE_WORD_US: u64 = 40;
-/// How far the leader may be behind with such words before it waits with those whose lease runs out next.
-pub const GONE_BEHIND_MS_MAX: Millis = 4_000;
-/// Gone nodes that are told again to a member that registers.
-pub const GONE_TOLD_AGAIN_MAX: usize = 1_024;
-/// Gone nodes that a member remembers, so that it hears of each once.
+/// Gone nodes that are told again to every member that registers; one that has missed more asks.
+pub const GONE_WELCOMED_WITH: u64 = 8;
+/// Gone nodes that a leader remembers for those who have missed them, and a member, so that it hears of each once.
 pub const GONE_REMEMBERED_MAX: usize = 65_536;
 /// Gone nodes that a list of members still shows.
 pub const DEPARTED_SHOWN_MAX: usize = 256;

@@ -4,6 +4,7 @@
 //! Start with [`Member`], whose `handle` names the file of every input.
 
 mod asking;
+mod gone;
 mod hosting;
 mod link;
 mod machine;

@@ -128,6 +128,11 @@ pub enum ToLeader {
         /// What is watched.
         watch: u64,
     },
+    /// The member was not told of all that are gone: which are after so many?
+    GoneSince {
+        /// How many that are gone, ever, it knows of.
+        upto: u64,
+    },
 }
 
 /// From a leader to a member.
@@ -157,8 +162,11 @@ pub enum ToMember {
         renew_every_ms: u64,
         /// Images that this convention has approved, so that a member drops what is gone.
         images: Vec<SourceHash>,
-        /// Nodes that are gone; told again because the member may have missed it.
+        /// The last nodes that are gone, in the order of their records: the member may have missed it.
         gone: Vec<NodeRef>,
+        /// How many starts of nodes are gone, ever. One that knows of fewer, and is not told the others here, asks with
+        /// [`ToLeader::GoneSince`].
+        gone_upto: u64,
         /// Where all leaders are; none when the leader has not heard that itself.
         leaders: Vec<LeaderAt>,
     },
@@ -196,13 +204,6 @@ pub enum ToMember {
         /// The answer.
         explanation: Box<Explanation>,
     },
-    /// A node is gone: dead, left or superseded. Told once to every member.
-    MemberGone {
-        /// Which.
-        node: NodeRef,
-        /// For people to read.
-        reason: String,
-    },
     /// An image is unloaded: no new actors from it.
     ImageUnloaded {
         /// Which.
@@ -220,12 +221,23 @@ pub enum ToMember {
         /// The node's current start and where it can be dialled, nowhere if it only dials; none when no such node lives.
         at: Option<(NodeRef, String)>,
     },
-    /// Several nodes are gone at the same time, for the same reason.
+    /// Nodes are gone: dead, left or superseded. Told once to every member.
     MembersGone {
         /// Which.
         nodes: Vec<NodeRef>,
         /// For people to read.
         reason: String,
+        /// How many that are gone, ever, the member knows of with this.
+        upto: u64,
+    },
+    /// The answer to [`ToLeader::GoneSince`], as often as it takes.
+    GoneBefore {
+        /// Which, in the order of their records.
+        nodes: Vec<NodeRef>,
+        /// How many that are gone, ever, the member knows of with this.
+        upto: u64,
+        /// Whether these are all.
+        last: bool,
     },
     /// The leader misses a renewal: the member says [`ToLeader::Pong`].
     Ping,

@@ -124,6 +124,7 @@ impl Scene {
                         let outcome = CheckOutcome { verdict: CheckVerdict::Accepted, read };
                         self.leader.handle(NOW, Input::Checked { ticket, outcome });
                     }
+                    Effect::Flush => self.leader.handle(NOW, Input::Flushed),
                     Effect::Echo { .. } | Effect::Notice(_) | Effect::TokensChanged => {}
                     other => others.push(other),
                 }

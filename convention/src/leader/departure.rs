@@ -13,7 +13,7 @@ use crate::wire::ToMember;
 use odeon::{NodeId, NodeRef};
 
 /// How a member went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Ending {
     LeaseRanOut,
     Left,
@@ -21,7 +21,7 @@ pub(super) enum Ending {
 }
 
 impl Ending {
-    fn reason(self) -> &'static str {
+    pub(super) fn reason(self) -> &'static str {
         match self {
             Ending::LeaseRanOut => "its lease ran out",
             Ending::Left => "it left",
@@ -56,22 +56,14 @@ impl Leader {
         });
         let expired: Vec<NodeRef> =
             expired.iter().filter_map(|id| self.peers.live.get(id)).map(|peer| peer.node).collect();
-        for together in expired.chunks(limits::GONE_TOLD_TOGETHER_MAX) {
-            self.gone(together, Ending::LeaseRanOut, now);
-        }
         if !expired.is_empty() {
+            self.gone(&expired, Ending::LeaseRanOut, now);
             self.resume_held(now);
         }
     }
 
-    /// Until when a silent member lives all the same.
+    /// Until when a silent member lives all the same: all members turn to a leader that has just begun.
     fn waits_until(&self, id: NodeId) -> Millis {
-        // Each death is a word to every member: many of them one by one would keep a leader from hearing those that live.
-        self.returns_until(id).max(self.gone_told.saturating_sub(limits::GONE_BEHIND_MS_MAX))
-    }
-
-    /// All members turn to a leader that has just begun.
-    fn returns_until(&self, id: NodeId) -> Millis {
         let dials = self.awaited.contains(&id) && self.peers.live.get(&id).is_some_and(|peer| !peer.connected);
         let until = if dials {
             // What it sends first may be lost, and again, as long as others arrive at the same time.
@@ -85,18 +77,11 @@ impl Leader {
         until.min(self.started + limits::RETURN_MS)
     }
 
-    /// Ends starts of nodes: the facts first, then everyone is told, then what waited for them goes on. Of those that
-    /// end together everyone is told together: a leader that is late has many of them.
+    /// Ends starts of nodes: the facts first, of which everyone is told, and what waited for them goes on.
     pub(super) fn gone(&mut self, nodes: &[NodeRef], ending: Ending, now: Millis) {
-        let reason = ending.reason();
         for node in nodes {
             self.end(*node, ending, now);
-        }
-        let words_ms = limits::GONE_WORD_US.saturating_mul(self.peers.live.len() as u64) / 1_000;
-        self.gone_told = self.gone_told.max(now).saturating_add(words_ms);
-        match nodes {
-            [node] => self.broadcast(&ToMember::MemberGone { node: *node, reason: reason.to_owned() }),
-            _ => self.broadcast(&ToMember::MembersGone { nodes: nodes.to_vec(), reason: reason.to_owned() }),
+            self.telling.note_gone(*node, ending);
         }
         for node in nodes {
             self.abandon_changes(*node);

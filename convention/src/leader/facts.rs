@@ -23,7 +23,10 @@ pub struct Facts {
     pub(crate) tokens: BTreeMap<[u8; 32], Token>,
     pub(crate) admitted: BTreeMap<NodeId, Admission>,
     pub(crate) registered: BTreeMap<NodeId, Registration>,
-    pub(crate) gone: VecDeque<NodeRef>,
+    /// The last starts of nodes that are gone, and how many were before them.
+    gone: VecDeque<NodeRef>,
+    #[serde(default)]
+    gone_before: u64,
     pub(crate) images: BTreeMap<SourceHash, Judged>,
     rejected: VecDeque<SourceHash>,
     pub(crate) names: BTreeMap<String, NameOwner>,
@@ -269,9 +272,21 @@ impl Facts {
             self.names.remove(&name);
         }
         self.gone.push_back(node);
-        while self.gone.len() > limits::GONE_TOLD_AGAIN_MAX {
+        while self.gone.len() > limits::GONE_REMEMBERED_MAX {
             self.gone.pop_front();
+            self.gone_before += 1;
         }
+    }
+
+    /// How many starts of nodes are gone, ever.
+    pub(crate) fn gone_upto(&self) -> u64 {
+        self.gone_before + self.gone.len() as u64
+    }
+
+    /// Those after so many, as far as they are remembered.
+    pub(crate) fn gone_after(&self, upto: u64) -> Vec<NodeRef> {
+        let known = usize::try_from(upto.saturating_sub(self.gone_before)).unwrap_or(usize::MAX);
+        self.gone.iter().skip(known).copied().collect()
     }
 
     /// A name belongs to who took it last: what a ledger of before says may be of two nodes.

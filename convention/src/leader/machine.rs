@@ -10,6 +10,7 @@ use super::pools::{Pools, Standing};
 use super::revisions::Revisions;
 use super::shortlist::Shortlists;
 use super::survey::Checks;
+use super::telling::Telling;
 use super::watching::{Wants, Watchers};
 use super::{Answer, Effect, Input, MemberState, Operation};
 use crate::limits;
@@ -64,8 +65,7 @@ pub struct Leader {
     /// When it started, and when one of those came back last.
     pub(super) started: Millis,
     pub(super) returned: Millis,
-    /// When all members have been told of those that are gone, by estimate.
-    pub(super) gone_told: Millis,
+    pub(super) telling: Telling,
     pub(super) creations: Creations,
     pub(super) checks: Checks,
     pub(super) verdicts: Verdicts,
@@ -97,7 +97,7 @@ impl Leader {
             awaited: BTreeSet::new(),
             started: 0,
             returned: 0,
-            gone_told: 0,
+            telling: Telling::default(),
             creations: Creations::default(),
             checks: Checks::default(),
             verdicts: Verdicts::default(),
@@ -182,6 +182,7 @@ impl Leader {
                 let silent = self.leases.heard(until, now);
                 self.expire(silent, now);
             }
+            Input::Flushed => self.flushed(),
             Input::Timer => {
                 let silent = self.leases.silent(now);
                 self.expire(silent, now);
@@ -210,10 +211,10 @@ impl Leader {
         }
     }
 
-    /// Words that waited for these records leave, and those follow who watch what they changed.
+    /// Words that waited for these records leave, and those follow that say what they changed.
     fn committed(&mut self, index: u64) {
         self.outbox.commit(index);
-        self.tell_watchers();
+        self.tell_all();
     }
 
     /// The next thing to do.
@@ -259,6 +260,7 @@ impl Leader {
                 self.watch(from, watch, wants, capabilities);
             }
             ToLeader::WatchNext { watch } => self.watch_next(from, watch),
+            ToLeader::GoneSince { upto } => self.tell_gone_since(from, upto),
         }
     }
 

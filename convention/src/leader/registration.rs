@@ -48,17 +48,20 @@ impl Leader {
 
     /// Whether the word of `from` counts. It renews the lease; who has not registered is told to.
     pub(super) fn heard(&mut self, from: NodeRef, now: Millis) -> bool {
-        let Some(peer) = self.peers.of_mut(from) else {
+        let Some(peer) = self.peers.of(from) else {
             match self.refusal_of(from) {
                 Some((code, reason)) => self.refuse(from, code, reason),
                 None => self.send(from, ToMember::RegisterAgain),
             }
             return false;
         };
-        let current = peer.current;
-        peer.connected = true;
+        let (current, news) = (peer.current, !peer.connected || peer.state() != MemberState::Alive);
         self.leases.renew(from.id, now);
-        self.enter(from, MemberState::Alive, "it spoke", now);
+        // Most words of most members change nothing, and whoever is touched is looked at by all that follows from it.
+        if news && let Some(peer) = self.peers.of_mut(from) {
+            peer.connected = true;
+            self.enter(from, MemberState::Alive, "it spoke", now);
+        }
         if !current {
             self.send(from, ToMember::RegisterAgain);
         }
@@ -163,12 +166,14 @@ impl Leader {
     }
 
     fn welcome(&mut self, to: NodeRef) {
+        let gone_upto = self.facts.gone_upto();
         let message = ToMember::Registered {
             term: self.facts.term,
             lease_ms: self.config.lease_ms,
             renew_every_ms: self.config.renew_every_ms,
             images: self.facts.approved().map(|judged| judged.image.hash).collect(),
-            gone: self.facts.gone.iter().copied().filter(|node| *node != to).collect(),
+            gone: self.facts.gone_after(gone_upto.saturating_sub(limits::GONE_WELCOMED_WITH)),
+            gone_upto,
             leaders: self.leaders_told.clone(),
         };
         self.send(to, message);
@@ -194,7 +199,9 @@ impl Leader {
     }
 
     pub(super) fn renewed(&mut self, from: NodeRef, load: Load) {
-        if let Some(peer) = self.peers.of_mut(from) {
+        if self.peers.of(from).is_some_and(|peer| peer.actors != load.actors)
+            && let Some(peer) = self.peers.of_mut(from)
+        {
             peer.actors = load.actors;
         }
     }

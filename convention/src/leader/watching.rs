@@ -1,8 +1,8 @@
 //! Members that watch: who is in the convention, what members can do, and which images may be used.
 //!
 //! Each is told the present state page by page, as it asks for the pages, and the changes since it began. A change is
-//! noted when its record is made and told, as the state then is, when records become durable: many that become so
-//! together are one word to each. While nobody watches nothing is noted. That a member is gone is not told here:
+//! noted when its record is made and told, as the state then is, when records become durable and the round of words
+//! before has left: many that become so together are one word to each. While nobody watches nothing is noted. That a member is gone is not told here:
 //! everyone hears that, watching or not.
 //!
 //! Of capabilities each is told what records after a certain one have changed. That record is all that a member has to
@@ -171,10 +171,10 @@ impl Leader {
         (told, None, upto)
     }
 
-    /// Records are durable: what they changed is told. It waits for whatever was recorded since, as every word does.
-    pub(super) fn tell_watchers(&mut self) {
+    /// Tells what records have changed. Gives whether there was anything.
+    pub(super) fn tell_watchers(&mut self) -> bool {
         if self.watchers.members.is_empty() && self.watchers.images.is_empty() {
-            return;
+            return false;
         }
         let members = std::mem::take(&mut self.watchers.members);
         let images = std::mem::take(&mut self.watchers.images);
@@ -192,6 +192,7 @@ impl Leader {
                 self.tell_changes(to, &words, catches_up);
             }
         }
+        true
     }
 
     fn tell_changes(&mut self, to: NodeId, words: &[Told], catches_up: bool) {

@@ -172,16 +172,6 @@ impl Member {
         self.effects.push_back(Effect::Left);
     }
 
-    pub(super) fn member_gone(&mut self, node: NodeRef, reason: String) {
-        if node == self.me {
-            return;
-        }
-        self.watched_gone(node, &reason);
-        if self.gone.learn(node) {
-            self.effects.push_back(Effect::MemberGone { node, reason });
-        }
-    }
-
     /// The leader's list of what may be used: what is held and not on it is dropped.
     pub(super) fn learn_images(&mut self, approved: Vec<SourceHash>) {
         self.images.approved = approved.into_iter().collect();

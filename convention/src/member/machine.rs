@@ -1,6 +1,7 @@
 //! The member itself: its state, its verbs, and the match over what can happen to it.
 
-use super::state::{Ask, Gone, Images, Job, Link, Placements};
+use super::gone::Gone;
+use super::state::{Ask, Images, Job, Link, Placements};
 use super::watching::Watching;
 use super::{Effect, Input};
 use crate::limits;
@@ -150,14 +151,12 @@ impl Member {
             // changed since.
             ToMember::Registered { .. } | ToMember::RegistrationRefused { .. } if self.link.settles() => {}
             ToMember::Leaders { leaders } => self.know_leaders(leaders),
-            ToMember::Registered { term, lease_ms, renew_every_ms, images, gone, leaders } => {
+            ToMember::Registered { term, lease_ms, renew_every_ms, images, gone, gone_upto, leaders } => {
                 let renew_every_ms = renew_every_ms.min(lease_ms).max(1);
                 self.registered(from, term, renew_every_ms, now);
                 self.know_leaders(leaders);
                 self.learn_images(images);
-                for node in gone {
-                    self.member_gone(node, "it is gone, as the leader knows".to_owned());
-                }
+                self.welcomed_with(from, gone, gone_upto);
                 self.ask_all(now);
                 self.watch_anew();
             }
@@ -166,12 +165,8 @@ impl Member {
             ToMember::Place { request, spec, image, sources } => self.place(request, spec, image, sources),
             ToMember::Created { request, outcome } => self.created(request, outcome),
             ToMember::Explained { request, explanation } => self.explained(request, explanation),
-            ToMember::MemberGone { node, reason } => self.member_gone(node, reason),
-            ToMember::MembersGone { nodes, reason } => {
-                for node in nodes {
-                    self.member_gone(node, reason.clone());
-                }
-            }
+            ToMember::MembersGone { nodes, reason, upto } => self.members_gone(nodes, &reason, upto),
+            ToMember::GoneBefore { nodes, upto, last } => self.gone_before(nodes, upto, last),
             ToMember::ImageUnloaded { hash } => self.image_unloaded(hash),
             ToMember::SetCapabilities { delta } => self.change_capabilities(&delta, true, now),
             ToMember::Located { node, at } => self.located(node, at),

@@ -2,7 +2,7 @@
 
 use crate::limits;
 use crate::types::{CreateSpec, Hosted, ImageInfo, Millis, RequestId, SourceHash};
-use odeon::{Address, Incarnation, NodeId, NodeRef};
+use odeon::{Address, NodeId, NodeRef};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Where the member stands with its leader.
@@ -228,37 +228,6 @@ impl Placements {
     pub(super) fn forget_refusals(&mut self) {
         self.refused.clear();
         self.refused_order.clear();
-    }
-}
-
-/// The nodes that are known to be gone: each start is told of once.
-#[derive(Debug, Default)]
-pub(super) struct Gone {
-    highest: BTreeMap<NodeId, Incarnation>,
-    order: VecDeque<NodeId>,
-}
-
-impl Gone {
-    /// Whether this is news.
-    pub(super) fn learn(&mut self, node: NodeRef) -> bool {
-        match self.highest.insert(node.id, node.incarnation) {
-            None => self.order.push_back(node.id),
-            Some(known) if known >= node.incarnation => {
-                self.highest.insert(node.id, known);
-                return false;
-            }
-            Some(_) => {}
-        }
-        while self.order.len() > limits::GONE_REMEMBERED_MAX {
-            if let Some(oldest) = self.order.pop_front() {
-                self.highest.remove(&oldest);
-            }
-        }
-        true
-    }
-
-    pub(super) fn knows(&self, node: NodeRef) -> bool {
-        self.highest.get(&node.id).is_some_and(|known| *known >= node.incarnation)
     }
 }
 

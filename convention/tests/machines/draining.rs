@@ -1,6 +1,6 @@
 //! A node that is to become empty: it takes nothing new, and everybody knows why.
 
-use crate::scene::{LEADER, Scene, address, asked_to_host, facts, node, outcome, request, send, spec};
+use crate::scene::{LEADER, Scene, address, asked_to_host, facts, node, outcome, registered, request, send, spec};
 use odeon_capabilities::Requirements;
 use odeon_convention::leader::{Answer, Effect as LeaderEffect, Operation};
 use odeon_convention::member::{Effect, Input, Member, MemberConfig};
@@ -92,8 +92,7 @@ impl Node {
     fn joined() -> Self {
         let mut node = Self { member: Member::new(MemberConfig::default(), node(1), facts(1, &[]), 1), now: 1_000 };
         node.give(Input::Connected { leader: LEADER });
-        let (images, gone, leaders) = (vec![], vec![], vec![]);
-        node.hear(ToMember::Registered { term: 1, lease_ms: 4_000, renew_every_ms: 1_000, images, gone, leaders });
+        node.hear(registered(1));
         node
     }
 

@@ -1,7 +1,8 @@
 //! At most one actor of a group on a node, whoever leads.
 
 use crate::scene::{
-    LEADER, Scene, address, asked_to_host, facts, node, outcome, refused as refused_with, request, send, spec,
+    LEADER, Scene, address, asked_to_host, facts, node, outcome, refused as refused_with, registered, request, send,
+    spec,
 };
 use odeon_convention::leader::{Effect as LeaderEffect, Operation};
 use odeon_convention::member::{Effect, Input, Member, MemberConfig};
@@ -111,8 +112,7 @@ impl Host {
     fn new() -> Self {
         let mut host = Self(Member::new(MemberConfig::default(), node(1), facts(1, &[]), 1));
         host.give(Input::Connected { leader: LEADER });
-        let (images, gone, leaders) = (vec![], vec![], vec![]);
-        host.hear(ToMember::Registered { term: 1, lease_ms: 4_000, renew_every_ms: 1_000, images, gone, leaders });
+        host.hear(registered(1));
         host
     }
 

@@ -1,14 +1,14 @@
 //! Leases: who is taken for dead, when, and who hears of it.
 
-use crate::scene::{Scene, facts, leading, node, refused, send};
-use odeon_convention::codes;
+use crate::scene::{Scene, facts, is_gone, leading, node, refused, send};
 use odeon_convention::leader::{Effect, Input, MemberState};
 use odeon_convention::record::Record;
 use odeon_convention::types::{Load, Role};
 use odeon_convention::wire::{ToLeader, ToMember};
+use odeon_convention::{codes, limits};
 
 fn gone(to: u8, of: u8, reason: &str) -> Effect {
-    send(node(to), ToMember::MemberGone { node: node(of), reason: reason.to_owned() })
+    send(node(to), is_gone(node(of), reason))
 }
 
 #[test]
@@ -40,7 +40,8 @@ fn of_those_that_are_silent_together_everyone_hears_in_one_word() {
     let effects = scene.pass(6_000, &[node(3), node(4)]);
     let reason = "its lease ran out".to_owned();
     let close = |of: u8| Effect::Close { node: node(of), reason: reason.clone() };
-    let told = |to: u8| send(node(to), ToMember::MembersGone { nodes: vec![node(1), node(2)], reason: reason.clone() });
+    let message = ToMember::MembersGone { nodes: vec![node(1), node(2)], reason: reason.clone(), upto: 2 };
+    let told = |to: u8| send(node(to), message.clone());
     let asked = |to: u8| send(node(to), ToMember::Ping);
     assert_eq!(effects, [asked(1), asked(2), close(1), close(2), told(3), told(4)]);
 }
@@ -163,20 +164,44 @@ fn while_members_come_back_nobody_is_dead_who_is_back_already() {
 }
 
 #[test]
-fn a_leader_that_has_told_many_deaths_waits_with_the_next_ones() {
-    let mut scene = Scene::of(200);
-    let living: Vec<_> = (3..=200).map(node).collect();
-    let mut leaves = node(1);
-    for _ in 0..1_500 {
-        scene.say(leaves, ToLeader::Leave);
-        leaves = crate::scene::next_start(leaves);
-        scene.join(leaves, facts(1, &[]));
+fn those_who_end_while_others_are_told_are_told_together_in_the_next_round() {
+    let mut scene = Scene::of(5);
+    scene.flushes = false;
+    let words = scene.say(node(1), ToLeader::Leave);
+    assert_eq!(words.len(), 5, "one to each and the end of the round: {words:?}");
+    assert_eq!(scene.say(node(2), ToLeader::Leave), []);
+    assert_eq!(scene.say(node(3), ToLeader::Leave), []);
+    let message = ToMember::MembersGone { nodes: vec![node(2), node(3)], reason: "it left".to_owned(), upto: 3 };
+    let round = [send(node(4), message.clone()), send(node(5), message), Effect::Flush];
+    assert_eq!(scene.give(Input::Flushed), round);
+    assert_eq!(scene.give(Input::Flushed), []);
+    let message = ToMember::MembersGone { nodes: vec![node(4)], reason: "it left".to_owned(), upto: 4 };
+    assert_eq!(scene.say(node(4), ToLeader::Leave), [send(node(5), message), Effect::Flush]);
+}
+
+#[test]
+fn a_member_is_told_the_ends_that_it_asks_for_in_pages() {
+    let mut scene = Scene::of(2);
+    let mut start = node(1);
+    let mut starts = Vec::new();
+    for _ in 0..limits::GONE_TOLD_TOGETHER_MAX + 9 {
+        starts.push(start);
+        start = crate::scene::next_start(start);
+        scene.join(start, facts(1, &[]));
     }
-    scene.say(leaves, ToLeader::Leave);
-    let tells = |effects: &[Effect]| effects.contains(&gone(3, 2, "its lease ran out"));
-    // 1,501 times 7 ms, and 4 s of them are allowed.
-    assert!(!tells(&scene.pass(6_400, &living)));
-    assert!(tells(&scene.pass(1_700, &living)), "it is asked once more, and then it is dead");
+    let all = starts.len() as u64;
+    let effects = scene.join(node(2), facts(2, &[]));
+    let [Effect::Send { message: ToMember::Registered { gone, gone_upto, .. }, .. }] = effects.as_slice() else {
+        panic!("{effects:?}")
+    };
+    assert_eq!((gone.as_slice(), *gone_upto), (&starts[starts.len() - 8..], all));
+    let page = |nodes: &[odeon::NodeRef], upto, last| {
+        send(node(2), ToMember::GoneBefore { nodes: nodes.to_vec(), upto, last })
+    };
+    let first = 3 + limits::GONE_TOLD_TOGETHER_MAX;
+    let pages = [page(&starts[3..first], first as u64, false), page(&starts[first..], all, true)];
+    assert_eq!(scene.say(node(2), ToLeader::GoneSince { upto: 3 }), pages);
+    assert_eq!(scene.say(node(2), ToLeader::GoneSince { upto: all + 1 }), []);
 }
 
 #[test]

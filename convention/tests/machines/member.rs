@@ -1,6 +1,8 @@
 //! The member: registers, renews, hosts once, asks until it is answered.
 
-use crate::scene::{LEADER, address, capabilities, facts, image, leading, named, node, outcome, request, spec};
+use crate::scene::{
+    LEADER, address, capabilities, facts, image, is_gone, leading, named, node, outcome, registered, request, spec,
+};
 use odeon::{Incarnation, NodeRef};
 use odeon_capabilities::{Delta, Requirements};
 use odeon_convention::codes;
@@ -22,7 +24,7 @@ impl Node {
     fn joined() -> Self {
         let mut node = Self::new();
         node.give(Input::Connected { leader: LEADER });
-        node.hear(welcome(1));
+        node.hear(registered(1));
         node
     }
 
@@ -59,10 +61,6 @@ impl Node {
     }
 }
 
-fn welcome(term: u64) -> ToMember {
-    ToMember::Registered { term, lease_ms: 4_000, renew_every_ms: 1_000, images: vec![], gone: vec![], leaders: vec![] }
-}
-
 fn say(message: ToLeader) -> Effect {
     Effect::Send { to: LEADER, message }
 }
@@ -88,7 +86,7 @@ fn a_link_makes_it_register_and_the_answer_makes_it_renew() {
     assert_eq!(node.member.next_deadline(), None);
     let registration = node.give(Input::Connected { leader: LEADER });
     assert_eq!(registration, [say(ToLeader::Register(Box::new(facts(1, &[]))))]);
-    assert_eq!(node.hear(welcome(1)), [Effect::Joined { leader: LEADER, term: 1 }]);
+    assert_eq!(node.hear(registered(1)), [Effect::Joined { leader: LEADER, term: 1 }]);
     let renew_at = node.member.next_deadline().unwrap();
     assert!((1_750..=2_000).contains(&renew_at), "{renew_at}");
     node.now = renew_at;
@@ -100,7 +98,7 @@ fn a_link_makes_it_register_and_the_answer_makes_it_renew() {
 fn who_is_asked_whether_it_lives_says_so_at_once() {
     let mut node = Node::new();
     node.give(Input::Connected { leader: LEADER });
-    node.hear(welcome(1));
+    node.hear(registered(1));
     assert_eq!(node.hear(ToMember::Ping), [say(ToLeader::Pong { load: Load::default() })]);
 }
 
@@ -151,9 +149,9 @@ fn an_unanswered_creation_is_asked_again_on_a_new_link_and_answered_once() {
     assert_eq!(node.give(Input::Create { ticket: 9, spec: Box::new(spec()) }), []);
     node.give(Input::Connected { leader: LEADER });
     let ask = |again| say(ToLeader::Create { request: here(1), again, spec: Box::new(spec()) });
-    assert_eq!(node.hear(welcome(1)).last(), Some(&ask(false)));
+    assert_eq!(node.hear(registered(1)).last(), Some(&ask(false)));
     node.reconnect(LEADER);
-    assert_eq!(node.hear(welcome(1)).last(), Some(&ask(true)));
+    assert_eq!(node.hear(registered(1)).last(), Some(&ask(true)));
     let refusal = CreateOutcome::Refused { code: codes::IMAGE_UNKNOWN, reason: "none".to_owned() };
     let answer = ToMember::Created { request: here(1), outcome: Box::new(refusal.clone()) };
     let created = Effect::Created { ticket: 9, spec: Box::new(spec()), outcome: Box::new(refusal) };
@@ -240,7 +238,7 @@ fn what_is_asked_before_the_registration_is_answered_is_asked_again() {
     let mut node = Node::joined();
     node.reconnect(LEADER);
     assert_eq!(node.place(1, spec()), [], "the leader did not know of this link when it asked");
-    node.hear(welcome(2));
+    node.hear(registered(2));
     let effects = node.place(1, spec());
     assert!(matches!(effects.as_slice(), [Effect::Check { .. }]), "{effects:?}");
 }
@@ -277,19 +275,46 @@ fn an_image_is_fetched_once_checked_and_held_until_it_is_unloaded() {
 #[test]
 fn a_node_that_is_gone_is_told_of_once() {
     let mut node = Node::joined();
-    let gone = ToMember::MemberGone { node: crate::scene::node(2), reason: "it left".to_owned() };
-    let told = Effect::MemberGone { node: crate::scene::node(2), reason: "it left".to_owned() };
-    assert_eq!(node.hear(gone.clone()), [told]);
+    let told = |n, reason: &str| Effect::MemberGone { node: crate::scene::node(n), reason: reason.to_owned() };
+    let gone = is_gone(crate::scene::node(2), "it left");
+    assert_eq!(node.hear(gone.clone()), [told(2, "it left")]);
     assert_eq!(node.hear(gone), []);
-    let reason = "its lease ran out".to_owned();
-    let several = ToMember::MembersGone { nodes: [2, 3, 4].map(crate::scene::node).to_vec(), reason: reason.clone() };
-    let told = |n| Effect::MemberGone { node: crate::scene::node(n), reason: reason.clone() };
-    assert_eq!(node.hear(several), [told(3), told(4)], "of the first it has heard");
+    let reason = "its lease ran out";
+    let nodes = [2, 3, 4].map(crate::scene::node).to_vec();
+    let several = ToMember::MembersGone { nodes, reason: reason.to_owned(), upto: 3 };
+    assert_eq!(node.hear(several), [told(3, reason), told(4, reason)], "of the first it has heard");
     node.reconnect(LEADER);
-    let gone = vec![crate::scene::node(2)];
-    let welcome =
-        ToMember::Registered { term: 1, lease_ms: 4_000, renew_every_ms: 1_000, images: vec![], gone, leaders: vec![] };
-    assert_eq!(node.hear(welcome), [Effect::Joined { leader: LEADER, term: 1 }]);
+    assert_eq!(node.hear(welcomed_with(&[2], 3)), [Effect::Joined { leader: LEADER, term: 1 }]);
+}
+
+fn welcomed_with(gone: &[u8], gone_upto: u64) -> ToMember {
+    let (images, gone, leaders) = (vec![], gone.iter().map(|n| crate::scene::node(*n)).collect(), vec![]);
+    ToMember::Registered { term: 1, lease_ms: 4_000, renew_every_ms: 1_000, images, gone, gone_upto, leaders }
+}
+
+#[test]
+fn a_member_asks_for_the_ends_that_it_was_not_told_of() {
+    let mut node = Node::joined();
+    let told = |n, reason: &str| Effect::MemberGone { node: crate::scene::node(n), reason: reason.to_owned() };
+    let missed = "it is gone, as the leader knows";
+    let joined = Effect::Joined { leader: LEADER, term: 1 };
+    node.hear(ToMember::MembersGone { nodes: vec![crate::scene::node(2)], reason: missed.to_owned(), upto: 1 });
+    node.reconnect(LEADER);
+    let asks = say(ToLeader::GoneSince { upto: 1 });
+    assert_eq!(node.hear(welcomed_with(&[6], 5)), [joined.clone(), told(6, missed), asks.clone()]);
+    // What comes before the answer does not stand for it.
+    let later = ToMember::MembersGone { nodes: vec![crate::scene::node(7)], reason: "it left".to_owned(), upto: 6 };
+    assert_eq!(node.hear(later), [told(7, "it left")]);
+    node.reconnect(LEADER);
+    assert_eq!(node.hear(welcomed_with(&[7], 6)), [joined.clone(), asks]);
+    let page = |nodes: &[u8], upto, last| {
+        let nodes = nodes.iter().map(|n| crate::scene::node(*n)).collect();
+        ToMember::GoneBefore { nodes, upto, last }
+    };
+    assert_eq!(node.hear(page(&[3, 4], 3, false)), [told(3, missed), told(4, missed)]);
+    assert_eq!(node.hear(page(&[5, 6, 7], 6, true)), [told(5, missed)]);
+    node.reconnect(LEADER);
+    assert_eq!(node.hear(welcomed_with(&[7], 6)), [joined]);
 }
 
 #[test]
@@ -319,7 +344,7 @@ fn who_says_to_lead_in_the_highest_term_is_followed() {
     let mut node = Node::new();
     assert!(registers(&node.hear(leading(2)), LEADER));
     assert_eq!(node.hear(leading(2)), [], "once is enough");
-    node.hear(welcome(2));
+    node.hear(registered(2));
     let say = |node: &mut Node, term| node.give(Input::Received { from: other, message: leading(term) });
     assert_eq!(say(&mut node, 1), [], "its turn is over");
     assert!(registers(&say(&mut node, 3), other));
@@ -378,7 +403,7 @@ fn the_answer_to_an_earlier_registration_does_not_stand_for_the_one_that_is_to_c
     let delta = Delta([("gpu".to_owned(), Some(true.into()))].into());
     let changed = node.give(Input::ChangeCapabilities { delta });
     assert!(matches!(changed.as_slice(), [Effect::CapabilitiesChanged(_)]), "{changed:?}");
-    assert_eq!(node.hear(welcome(2)), []);
+    assert_eq!(node.hear(registered(2)), []);
     node.now += 1_000;
     let effects = node.give(Input::Timer);
     let Some(Effect::Send { message: ToLeader::Register(facts), .. }) = effects.last() else { panic!("{effects:?}") };

@@ -1,6 +1,6 @@
 //! Registration: incarnations, names, claims, deltas.
 
-use crate::scene::{Scene, answer, facts, next_start, node, refused, send};
+use crate::scene::{Scene, answer, facts, is_gone, next_start, node, refused, send};
 use odeon_capabilities::Delta;
 use odeon_convention::codes;
 use odeon_convention::leader::{Answer, Effect, Input, MemberState, Operation};
@@ -8,7 +8,9 @@ use odeon_convention::types::Load;
 use odeon_convention::wire::{ToLeader, ToMember};
 
 fn welcome(gone: Vec<odeon::NodeRef>) -> ToMember {
-    ToMember::Registered { term: 1, lease_ms: 4_500, renew_every_ms: 3_000, images: vec![], gone, leaders: vec![] }
+    let gone_upto = gone.len() as u64;
+    let (images, leaders) = (vec![], vec![]);
+    ToMember::Registered { term: 1, lease_ms: 4_500, renew_every_ms: 3_000, images, gone, gone_upto, leaders }
 }
 
 fn delta(key: &str, value: Option<bool>) -> Delta {
@@ -44,8 +46,9 @@ fn a_later_start_supersedes_and_an_earlier_one_is_refused() {
     let reason = "a later start supersedes it".to_owned();
     let expected = [
         Effect::Close { node: node(1), reason: reason.clone() },
-        send(node(2), ToMember::MemberGone { node: node(1), reason }),
         send(later, welcome(vec![node(1)])),
+        send(later, is_gone(node(1), &reason)),
+        send(node(2), is_gone(node(1), &reason)),
     ];
     assert_eq!(effects, expected);
     assert_eq!(refused(&scene.join(node(1), facts(1, &[]))), Some(codes::SUPERSEDED));

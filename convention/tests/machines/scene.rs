@@ -83,6 +83,17 @@ pub(crate) fn token(n: u8, uses: Option<u32>, claims: Option<&[&str]>) -> TokenF
     TokenFact { id: [n; 32], role: Role::Member, expires_unix_s: 100, uses, claims }
 }
 
+/// One start of a node is gone, the first ever.
+pub(crate) fn is_gone(node: NodeRef, reason: &str) -> ToMember {
+    ToMember::MembersGone { nodes: vec![node], reason: reason.to_owned(), upto: 1 }
+}
+
+/// A member is registered with a leader that has nothing to tell it.
+pub(crate) fn registered(term: u64) -> ToMember {
+    let (images, gone, leaders) = (vec![], vec![], vec![]);
+    ToMember::Registered { term, lease_ms: 4_000, renew_every_ms: 1_000, images, gone, gone_upto: 0, leaders }
+}
+
 /// Whoever hears it registers at once.
 pub(crate) fn leading(term: u64) -> ToMember {
     ToMember::Leading { term, register_within_ms: 0 }
@@ -92,13 +103,15 @@ pub(crate) fn outcome(verdict: CheckVerdict) -> CheckOutcome {
     CheckOutcome { verdict, read: Reads::default() }
 }
 
-/// A leader and its disk. Checks are answered at once with `verdict`, until it is none.
+/// A leader and its disk. Checks are answered at once with `verdict`, until it is none, and words leave at once while
+/// it `flushes`.
 pub(crate) struct Scene {
     pub(crate) leader: Leader,
     pub(crate) now: u64,
     pub(crate) ledger: Vec<Record>,
     pub(crate) verdict: Option<CheckVerdict>,
     pub(crate) checks: usize,
+    pub(crate) flushes: bool,
     pending: Vec<Record>,
 }
 
@@ -126,7 +139,7 @@ impl Scene {
             leader.replay(record.clone());
         }
         let verdict = Some(CheckVerdict::Accepted);
-        let mut scene = Self { leader, now: 10_000, ledger, verdict, checks: 0, pending: Vec::new() };
+        let mut scene = Self { leader, now: 10_000, ledger, verdict, checks: 0, flushes: true, pending: Vec::new() };
         scene.leader.start(scene.now);
         scene.commit();
         scene
@@ -215,6 +228,7 @@ impl Scene {
                     let outcome = outcome(self.verdict.clone().unwrap());
                     self.leader.handle(self.now, Input::Checked { ticket, outcome });
                 }
+                Effect::Flush if self.flushes => self.leader.handle(self.now, Input::Flushed),
                 Effect::Echo { at } => self.leader.handle(self.now, Input::Heard { until: at }),
                 Effect::Notice(_) => {}
                 other => effects.push(other),

@@ -1,6 +1,6 @@
 //! Watching: the leader tells what is there and what changes, the member tells each join and each loss once.
 
-use crate::scene::{LEADER, Scene, address, facts, image, next_start, node, token};
+use crate::scene::{LEADER, Scene, address, facts, image, is_gone, next_start, node, registered, token};
 use odeon::{Address, NodeRef, Topic};
 use odeon_capabilities::{Delta, Value};
 use odeon_convention::leader::{Effect as LeaderEffect, Operation};
@@ -312,8 +312,7 @@ impl Node {
     }
 
     fn welcome(&mut self) -> Vec<Effect> {
-        let (images, gone, leaders) = (vec![], vec![], vec![]);
-        self.hear(ToMember::Registered { term: 1, lease_ms: 4_000, renew_every_ms: 1_000, images, gone, leaders })
+        self.hear(registered(1))
     }
 
     /// The whole listing in one page: what the actors are told then.
@@ -364,7 +363,7 @@ fn one_that_watches_later_is_told_from_the_copy_and_only_it() {
 #[test]
 fn a_loss_is_told_once_from_whichever_word_comes_first() {
     let mut node = Node::watching();
-    let gone = ToMember::MemberGone { node: self::node(2), reason: "it left".to_owned() };
+    let gone = is_gone(self::node(2), "it left");
     let effects = node.hear(gone.clone());
     assert_eq!(effects[0], Effect::News { to: vec![actor(1)], news: vec![lost(self::node(2), "it left")] });
     assert_eq!(node.hear(gone), []);
@@ -377,8 +376,7 @@ fn another_leader_tells_only_what_was_missed() {
     let other = next_start(LEADER);
     node.give(Input::Disconnected { leader: LEADER });
     node.give(Input::Connected { leader: other });
-    let (images, gone, leaders) = (vec![], vec![], vec![]);
-    let welcome = ToMember::Registered { term: 2, lease_ms: 4_000, renew_every_ms: 1_000, images, gone, leaders };
+    let welcome = registered(2);
     let effects = node.give(Input::Received { from: other, message: welcome });
     let asked = ToLeader::Watch { watch: 2, members: true, images: false, capabilities: None };
     assert_eq!(effects.last(), Some(&Effect::Send { to: other, message: asked }));
@@ -400,7 +398,7 @@ fn a_later_start_is_told_as_a_loss_and_a_join() {
     let superseded = lost(self::node(2), "a later start supersedes it");
     assert_eq!(news(effects), [(vec![actor(1)], vec![superseded, joined(again)])]);
     let reason = "a later start supersedes it".to_owned();
-    let effects = node.hear(ToMember::MemberGone { node: self::node(2), reason: reason.clone() });
+    let effects = node.hear(is_gone(self::node(2), &reason));
     assert_eq!(effects, [Effect::MemberGone { node: self::node(2), reason }], "its actors' parents hear of it");
     assert_eq!(node.told(page(1, 3, Part::Change, vec![entry(self::node(2), &[])])), [], "an earlier start");
 }
@@ -434,7 +432,7 @@ fn changes_of_capabilities_are_told_to_those_who_want_to_know_with_what_is_diffe
     let told =
         [(vec![actor(1)], vec![News::Joined(both.member.clone())]), (vec![actor(2)], told_changed(&both, &["gpu"]))];
     assert_eq!(news(effects), told);
-    let gone = |n| ToMember::MemberGone { node: self::node(n), reason: "it left".to_owned() };
+    let gone = |n| is_gone(self::node(n), "it left");
     node.hear(gone(3));
     // It is told of a change that happened while there was no link, too.
     node.give(Input::Disconnected { leader: LEADER });
@@ -494,7 +492,7 @@ fn who_watches_only_changes_asks_from_the_last_one_on_and_compares_with_what_it_
     let end = Input::Watch { by: actor(2), topic: Topic::Members, on: false };
     assert_eq!(node.give(end), [ask(4, false, Since::Record(60))]);
     assert_eq!(news(node.told(Watched { upto: 61, ..page(4, 1, Part::LastPage, vec![]) })), []);
-    let gone = ToMember::MemberGone { node: self::node(3), reason: "it left".to_owned() };
+    let gone = is_gone(self::node(3), "it left");
     assert_eq!(node.hear(gone), [Effect::MemberGone { node: self::node(3), reason: "it left".to_owned() }]);
 }
 

@@ -38,6 +38,7 @@ fn some_message() -> impl Strategy<Value = ToLeader> {
             |(watch, members, images, capabilities)| { ToLeader::Watch { watch, members, images, capabilities } }
         ),
         any::<u64>().prop_map(|watch| ToLeader::WatchNext { watch }),
+        any::<u64>().prop_map(|upto| ToLeader::GoneSince { upto }),
         ".{0,40}"
             .prop_map(|reason| ToLeader::Placed { request: request(1, 2), outcome: PlaceOutcome::Refused { reason } }),
     ]

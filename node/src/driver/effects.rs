@@ -29,7 +29,7 @@ impl Driver {
             } else if let Some(message) = self.to_member.pop_front() {
                 let from = self.me;
                 self.take_part(member::Input::Received { from, message });
-            } else if self.say() && self.window.look_at().is_some() {
+            } else if self.say() {
                 // What was woken by it has its turn.
                 tokio::task::yield_now().await;
             } else {
@@ -48,6 +48,7 @@ impl Driver {
         for said in said {
             match said {
                 Said::Word { to, message } => self.send(to, &Word::ToMember(message)),
+                Said::Flush => self.lead(|l, now| l.handle(now, leader::Input::Flushed)),
                 Said::Close { node, reason } => {
                     tracing::info!(%node, reason, "closing the link");
                     self.means.links.forget(node);
@@ -89,6 +90,7 @@ impl Driver {
             leader::Effect::DropImage { hash } => self.drop_image(hash),
             leader::Effect::TokensChanged => self.take_over_tokens(),
             leader::Effect::Echo { at } => self.means.links.echo(at),
+            leader::Effect::Flush => self.window.push(Said::Flush),
             leader::Effect::Close { node, reason } => self.window.push(Said::Close { node, reason }),
             leader::Effect::Notice(notice) => {
                 let node = notice.node.map(|n| n.to_string()).unwrap_or_default();

@@ -21,8 +21,16 @@ const LOOK_EVERY: Duration = Duration::from_millis(1);
 /// Something that is done with the link of a member, in its order.
 #[derive(Debug)]
 pub(super) enum Said {
-    Word { to: NodeRef, message: ToMember },
-    Close { node: NodeRef, reason: String },
+    Word {
+        to: NodeRef,
+        message: ToMember,
+    },
+    Close {
+        node: NodeRef,
+        reason: String,
+    },
+    /// What was said before this has left.
+    Flush,
 }
 
 #[derive(Debug)]
@@ -53,7 +61,8 @@ impl Window {
         if count == self.waiting.len() {
             (self.left, self.acknowledged_before) = (0, acknowledged);
         } else {
-            self.left += count as u64;
+            let is_word = |said: &&Said| matches!(said, Said::Word { .. });
+            self.left += self.waiting.iter().take(count).filter(is_word).count() as u64;
         }
         if count > 0 {
             self.left_at = now;

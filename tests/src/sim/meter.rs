@@ -76,6 +76,7 @@ fn kind(input: &Input) -> &'static str {
         Input::Committed { .. } => "Committed",
         Input::Checked { .. } => "Checked",
         Input::Heard { .. } => "Heard",
+        Input::Flushed => "Flushed",
         Input::Timer => "Timer",
         Input::Disconnected { .. } | Input::Group { .. } | Input::Received { .. } | Input::Operation { .. } => "others",
     }

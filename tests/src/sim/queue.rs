@@ -20,6 +20,10 @@ pub(super) enum Event {
         start: u32,
         at: u64,
     },
+    /// Of this start: the words of a round have left.
+    LeaderFlushed {
+        start: u32,
+    },
     Commit {
         term: u32,
     },

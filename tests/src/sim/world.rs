@@ -161,7 +161,8 @@ impl World {
             Event::LeaderEcho { start, at } if start == self.leader_starts => {
                 self.tell_leader(Input::Heard { until: at });
             }
-            Event::LeaderEcho { .. } => {}
+            Event::LeaderFlushed { start } if start == self.leader_starts => self.tell_leader(Input::Flushed),
+            Event::LeaderEcho { .. } | Event::LeaderFlushed { .. } => {}
             Event::LeaderWakes => self.wake_leader(),
             Event::LeaderRestarts => self.start_leader(),
             Event::LeaderCrashes => self.crash_leader(),

@@ -14,6 +14,8 @@ use odeon_convention::wire::ToMember;
 
 /// How long a leader's echo is on its way, if the leader is not behind.
 const ECHO_MS: u64 = 20;
+/// How long the words of a round may take to leave.
+const FLUSH_MS_MAX: u64 = 400;
 
 impl World {
     pub(super) fn leader_ref(&self) -> NodeRef {
@@ -104,6 +106,10 @@ impl World {
             }
             leader::Effect::Echo { at } => {
                 self.after(ECHO_MS, Event::LeaderEcho { start: self.leader_starts, at });
+            }
+            leader::Effect::Flush => {
+                let delay = self.random.within(0, FLUSH_MS_MAX);
+                self.after(delay, Event::LeaderFlushed { start: self.leader_starts });
             }
             leader::Effect::DropImage { .. } | leader::Effect::TokensChanged | leader::Effect::Notice(_) => {}
         }

@@ -1,0 +1,78 @@
+//! What everyone is told of, in rounds: a round of words begins when those of the one before have left. What comes up
+//! meanwhile is told together, so that a leader of thousands, of whom many leave or die, is never further behind than a
+//! round.
+
+use super::Effect;
+use super::departure::Ending;
+use super::machine::Leader;
+use crate::limits;
+use crate::wire::ToMember;
+use odeon::NodeRef;
+use std::collections::BTreeMap;
+
+#[derive(Debug, Default)]
+pub(super) struct Telling {
+    /// Whether the words of a round are on their way.
+    under_way: bool,
+    /// Starts of nodes that have ended, of which nobody was told yet.
+    gone: BTreeMap<Ending, Vec<NodeRef>>,
+    /// How many, ever, those know of who were told of the round before.
+    gone_upto: u64,
+}
+
+impl Telling {
+    pub(super) fn note_gone(&mut self, node: NodeRef, ending: Ending) {
+        self.gone.entry(ending).or_default().push(node);
+    }
+}
+
+impl Leader {
+    /// Begins the next round, unless one is under way or there is nothing to tell. What is told is durable, or waits for
+    /// that as every word does.
+    pub(super) fn tell_all(&mut self) {
+        if self.telling.under_way {
+            return;
+        }
+        let gone = self.tell_gone();
+        let watched = self.tell_watchers();
+        if gone || watched {
+            self.telling.under_way = true;
+            self.outbox.after_facts(Effect::Flush);
+        }
+    }
+
+    /// The words of a round have left.
+    pub(super) fn flushed(&mut self) {
+        self.telling.under_way = false;
+        self.tell_all();
+    }
+
+    fn tell_gone(&mut self) -> bool {
+        let gone = std::mem::take(&mut self.telling.gone);
+        let together = gone.iter().flat_map(|(ending, nodes)| {
+            nodes.chunks(limits::GONE_TOLD_TOGETHER_MAX).map(|nodes| (ending.reason().to_owned(), nodes.to_vec()))
+        });
+        let mut words = together.peekable();
+        let any = words.peek().is_some();
+        while let Some((reason, nodes)) = words.next() {
+            // Whoever hears only the first words of a round does not know of all that are gone.
+            if words.peek().is_none() {
+                self.telling.gone_upto = self.facts.gone_upto();
+            }
+            self.broadcast(&ToMember::MembersGone { nodes, reason, upto: self.telling.gone_upto });
+        }
+        any
+    }
+
+    /// Tells a member what it has missed.
+    pub(super) fn tell_gone_since(&mut self, to: NodeRef, mut upto: u64) {
+        let (gone, all) = (self.facts.gone_after(upto), self.facts.gone_upto());
+        upto = all - gone.len() as u64;
+        let mut pages = gone.chunks(limits::GONE_TOLD_TOGETHER_MAX).peekable();
+        while let Some(nodes) = pages.next() {
+            upto += nodes.len() as u64;
+            let last = pages.peek().is_none();
+            self.send(to, ToMember::GoneBefore { nodes: nodes.to_vec(), upto, last });
+        }
+    }
+}
