@@ -26,6 +26,7 @@ struct Wild {
     moves: u64,
     stalls: u64,
     partitions: u64,
+    news: u64,
 }
 
 impl Wild {
@@ -36,6 +37,7 @@ impl Wild {
         self.moves += report.leader_moves;
         self.stalls += report.leader_stalls;
         self.partitions += report.partitions;
+        self.news += report.news;
     }
 }
 
@@ -92,6 +94,7 @@ fn thousands_of_members_outlive_their_leaders() {
     }
     // So few seeds do not always have both; the many small runs have to.
     assert!(one.is_some() || wild.crashes + wild.moves > 0, "no leader crashed or moved");
+    assert!(one.is_some() || wild.news > 10, "those who watch were told {} times", wild.news);
 }
 
 /// What did not happen in a run that was to be wild.

@@ -12,7 +12,9 @@ use odeon_convention::types::{CreateSpec, Placement};
 const NAMES: [&str; 12] =
     ["clock", "mail", "ledger", "door", "index", "cache", "queue", "judge", "clerk", "guard", "smith", "baker"];
 
-/// Of so many nodes one has actors that watch.
+/// Nodes that somebody works on. In a larger fleet the others are there, host what is spread, and come and go.
+const BUSY: usize = 200;
+/// Of so many busy nodes one has actors that watch.
 const WATCHING_ONE_IN: usize = 4;
 
 impl World {
@@ -57,9 +59,19 @@ impl World {
         delta
     }
 
-    fn some_process(&mut self) -> Option<(usize, NodeRef)> {
-        let node = self.random.below(self.nodes.len());
+    /// Which of the busy nodes; [`Self::busy`] says which node that is.
+    fn draw_busy(&mut self) -> usize {
+        self.random.below(self.nodes.len().min(BUSY))
+    }
+
+    fn busy(&self, drawn: usize) -> Option<(usize, NodeRef)> {
+        let node = drawn * (self.nodes.len() / BUSY).max(1);
         self.nodes[node].running.as_ref().map(|p| (node, p.me))
+    }
+
+    fn some_process(&mut self) -> Option<(usize, NodeRef)> {
+        let drawn = self.draw_busy();
+        self.busy(drawn)
     }
 
     pub(super) fn some_spec(&mut self) -> CreateSpec {
@@ -129,11 +141,11 @@ impl World {
     fn watch_somewhere(&mut self) {
         let on = self.random.chance(80);
         let topic = *self.random.pick(&[Topic::Members, Topic::Capabilities, Topic::Images]);
-        let node = self.random.below(self.nodes.len());
-        let node = node - node % WATCHING_ONE_IN;
-        let rarely = node.is_multiple_of(2 * WATCHING_ONE_IN) && self.random.chance(90);
+        let drawn = self.draw_busy();
+        let drawn = drawn - drawn % WATCHING_ONE_IN;
+        let rarely = drawn.is_multiple_of(2 * WATCHING_ONE_IN) && self.random.chance(90);
         let topic = if topic == Topic::Members && rarely { Topic::Capabilities } else { topic };
-        let Some(me) = self.nodes[node].running.as_ref().map(|p| p.me) else { return };
+        let Some((node, me)) = self.busy(drawn) else { return };
         let Some(by) = self.some_actor(node, me) else { return };
         self.saw(&Seen::Watches { by, topic, on });
         self.tell_member(node, me, member::Input::Watch { by, topic, on });
