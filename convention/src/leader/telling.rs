@@ -64,10 +64,10 @@ impl Leader {
         any
     }
 
-    /// Tells a member what it has missed.
-    pub(super) fn tell_gone_since(&mut self, to: NodeRef, mut upto: u64) {
-        let (gone, all) = (self.facts.gone_after(upto), self.facts.gone_upto());
-        upto = all - gone.len() as u64;
+    /// Tells a member what it has missed that knows of so many.
+    pub(super) fn tell_gone_since(&mut self, to: NodeRef, known: u64) {
+        let gone = self.facts.gone_after(known);
+        let mut upto = self.facts.gone_upto() - gone.len() as u64;
         let mut pages = gone.chunks(limits::GONE_TOLD_TOGETHER_MAX).peekable();
         while let Some(nodes) = pages.next() {
             upto += nodes.len() as u64;

@@ -1,9 +1,9 @@
 //! Members that watch: who is in the convention, what members can do, and which images may be used.
 //!
 //! Each is told the present state page by page, as it asks for the pages, and the changes since it began. A change is
-//! noted when its record is made and told, as the state then is, when records become durable and the round of words
-//! before has left: many that become so together are one word to each. While nobody watches nothing is noted. That a member is gone is not told here:
-//! everyone hears that, watching or not.
+//! noted when its record is made and told, as the state then is, when records are durable and the round of words before
+//! has left: many together are one word to each. While nobody watches nothing is noted. That a member is gone or an
+//! image is unloaded is not told here: everyone hears that, watching or not.
 //!
 //! Of capabilities each is told what records after a certain one have changed. That record is all that a member has to
 //! know for that, and it means the same to every leader.
