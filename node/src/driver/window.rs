@@ -1,8 +1,8 @@
 //! What a leader says to its members, on its way to their links.
 //!
 //! No more words are under way than a window allows. What is not acknowledged within its time QUIC asks about, and each
-//! question is answered: of ten thousand words that left at once each had five packets in place of two, and the one
-//! machine was busy with that for seconds. With a window the time of a word does not depend on how many go out with it.
+//! question is answered: ten thousand words that left at once became five times as many packets, with which a leader was
+//! busy for seconds. With a window a word that has left is acknowledged as soon as if it were one of a few.
 
 use odeon::NodeRef;
 use odeon_convention::wire::ToMember;
