@@ -1,4 +1,5 @@
-//! Who is gone: each start of a node is heard of once, and none that was missed stays unknown.
+//! Who is gone: each start of a node is heard of once, and none that was missed stays unknown as long as a leader
+//! remembers it.
 //!
 //! The ends of nodes are counted, as the ledger has them. A member keeps up to which of them it was told, and asks for
 //! the others when a leader knows of more than it says. A start that registers for the first time has missed nothing:
