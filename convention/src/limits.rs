@@ -3,7 +3,7 @@
 use crate::types::Millis;
 
 /// How long a leader believes in a member after its last word.
-pub const LEASE_MS: Millis = 4_500;
+pub const LEASE_MS: Millis = 4_200;
 /// How often a member renews its lease. A renewal may be lost: a member that is silent for an eighth longer is asked.
 pub const RENEW_EVERY_MS: Millis = 3_000;
 /// How long a member keeps what needs the leader while it has no link to one.

@@ -58,7 +58,7 @@ pub(crate) struct Silent {
 impl Leases {
     pub(crate) fn new(lease_ms: Millis, renew_every_ms: Millis) -> Self {
         let grace_ms = lease_ms.min(renew_every_ms.saturating_mul(2));
-        let ask_after_ms = lease_ms.min(renew_every_ms.saturating_add(renew_every_ms / 8));
+        let ask_after_ms = lease_ms.min(renew_every_ms.saturating_add(renew_every_ms / 40));
         let (queue, doubted, held) = (BTreeSet::new(), BTreeSet::new(), BTreeMap::new());
         Self { lease_ms, ask_after_ms, grace_ms, tick_at: 0, queue, doubted, echo: Echo::default(), held }
     }
@@ -231,11 +231,11 @@ mod tests {
         let mut asked = Vec::new();
         while let Some(at) = leases.next().filter(|at| *at < 6_000) {
             asked.extend(leases.silent(at).late.into_iter().map(|id| (at, id)));
-            if at == 1_125 {
+            if at == 1_025 {
                 leases.renew(B, 2_000);
             }
         }
-        assert_eq!(asked, [(1_125, A), (1_125, B), (3_125, B)]);
+        assert_eq!(asked, [(1_025, A), (1_025, B), (3_025, B)]);
     }
 
     #[test]

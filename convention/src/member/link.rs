@@ -133,9 +133,9 @@ impl Member {
         }
     }
 
-    /// Up to a quarter early, so that members that came together do not renew together for ever.
+    /// Up to an eighth early, so that members that came together do not renew together for ever.
     fn schedule_renewal(&mut self, now: Millis) {
-        let early = self.random_ms(self.renew_every_ms / 4);
+        let early = self.random_ms(self.renew_every_ms / 8);
         self.renew_at = now.saturating_add(self.renew_every_ms.saturating_sub(early).max(1));
     }
 

@@ -10,7 +10,7 @@ use odeon_convention::wire::{ToLeader, ToMember};
 fn welcome(gone: Vec<odeon::NodeRef>) -> ToMember {
     let gone_upto = gone.len() as u64;
     let (images, leaders) = (vec![], vec![]);
-    ToMember::Registered { term: 1, lease_ms: 4_500, renew_every_ms: 3_000, images, gone, gone_upto, leaders }
+    ToMember::Registered { term: 1, lease_ms: 4_200, renew_every_ms: 3_000, images, gone, gone_upto, leaders }
 }
 
 fn delta(key: &str, value: Option<bool>) -> Delta {
