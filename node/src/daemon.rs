@@ -13,7 +13,7 @@ use crate::causes::{chain, of_data};
 use crate::cli::UpOptions;
 use crate::driver::{Driver, EVENTS_MAX, End, Event, Means};
 use crate::hosting::Hosting;
-use crate::identity::{self, DataFolder, Identity, InviteCode, Token, TokenError, Tokens};
+use crate::identity::{self, DataFolder, DialFrom, Identity, InviteCode, Joined, Stays, Token, TokenError, Tokens};
 use crate::leaders::{self, Leaders};
 use crate::ledger::{Ledger, Listener, Seat};
 use crate::link::{self, LinkConfig, Links};
@@ -128,7 +128,8 @@ async fn run_once(
     // What can be refused is looked at before anything is founded or a token used: then the folder is as it was.
     link::can_listen(options.listen).map_err(|e| failed(codes::LISTEN, e.to_string()))?;
     let socket = AdminSocket::bind(&data).await.map_err(|e| of_data(e.code(), &e))?;
-    let identity = Arc::new(identify(options, folder, &name).await?);
+    let (identity, Stays { connection, sockets }) = identify(options, folder, &name).await?;
+    let identity = Arc::new(identity);
     if options.outbound_only && identity.role() == Role::Leader {
         return Err(failed(codes::OUTBOUND_ONLY, "a node that may lead has to be one that others can dial"));
     }
@@ -159,6 +160,7 @@ async fn run_once(
     let links = Links::start(
         LinkConfig {
             listen: options.listen,
+            sockets,
             identity: identity.clone(),
             name: name.clone(),
             tokens: tokens.clone(),
@@ -202,7 +204,7 @@ async fn run_once(
         images: images.clone(),
         tokens,
         ledger: ledger.clone(),
-        leaders: Leaders::new(identity.clone(), links.clone(), known),
+        leaders: Leaders::new(identity.clone(), links.clone(), known, connection),
         events: events.clone(),
     };
     let backend = Arc::new(NodeBackend {
@@ -272,7 +274,7 @@ async fn run_once(
 }
 
 /// Who this node is: as its folder says, else by joining with the token, else by founding a convention.
-async fn identify(options: &UpOptions, folder: DataFolder, name: &str) -> Result<Identity, Failed> {
+async fn identify(options: &UpOptions, folder: DataFolder, name: &str) -> Result<(Identity, Stays), Failed> {
     let token = match &options.join {
         Some(text) => Some(text.parse::<Token>().map_err(|e: TokenError| failed(e.code(), e.to_string()))?),
         None if options.await_invite && !folder.has_identity() => Some(await_invitation(options).await?),
@@ -291,7 +293,7 @@ async fn identify(options: &UpOptions, folder: DataFolder, name: &str) -> Result
                 format!("{} is missing: a leader needs the key of the CA that it founded", at("identity/ca.key"));
             return Err(failed(codes::DATA_UNUSABLE, message));
         }
-        return Ok(identity);
+        return Ok((identity, Stays::default()));
     }
     if options.data.join(LEDGER).exists() {
         let message = format!("{} is missing, and {} belongs to it", at("identity"), at(LEDGER));
@@ -299,14 +301,19 @@ async fn identify(options: &UpOptions, folder: DataFolder, name: &str) -> Result
     }
     match token {
         Some(token) => {
-            let joined = identity::join(folder, &token, name, options.tcp_only).await;
-            Ok(joined.map_err(|e| of_data(e.code(), &e))?.identity)
+            let from = match options.tcp_only {
+                true => DialFrom::Tcp,
+                false => DialFrom::Node { listen: options.listen, outbound_only: options.outbound_only },
+            };
+            let joined = identity::join(folder, &token, name, from).await;
+            let Joined { identity, stays, .. } = joined.map_err(|e| of_data(e.code(), &e))?;
+            Ok((identity, stays))
         }
         None if options.outbound_only => {
             let message = "a node that only dials cannot found a convention: it needs --join TOKEN of one";
             Err(failed(codes::OUTBOUND_ONLY, message))
         }
-        None => Identity::found(folder).map_err(|e| of_data(e.code(), &e)),
+        None => Ok((Identity::found(folder).map_err(|e| of_data(e.code(), &e))?, Stays::default())),
     }
 }
 

@@ -23,8 +23,8 @@ pub use certificate::{CERTIFICATE_YEARS, NodeName};
 pub use error::{IdentityError, JoinError, TokenError};
 pub use folder::DataFolder;
 pub(crate) use invite::InviteCode;
-pub(crate) use join::join_in_memory;
-pub use join::{JOIN_TIMEOUT_S, Joined, join};
+pub use join::{DialFrom, JOIN_TIMEOUT_S, Joined, join};
+pub(crate) use join::{Stays, join_in_memory};
 pub use token::{TOKEN_ADDRESSES_MAX, TOKEN_TEXT_BYTES_MAX, Token};
 pub use tokens::{TOKENS_MAX, TokenEntry, Tokens};
 

@@ -4,6 +4,7 @@ use crate::identity::Identity;
 use crate::link::{Keep, Links};
 use odeon::NodeId;
 use odeon_convention::wire::LeaderAt;
+use quinn::Connection;
 use std::sync::Arc;
 
 /// The leaders that this node keeps linked to.
@@ -12,11 +13,19 @@ pub(crate) struct Leaders {
     links: Links,
     known: Vec<LeaderAt>,
     kept: Vec<(LeaderAt, Keep)>,
+    /// With the first of the known, which let this node in; until the link to it is begun.
+    connection: Option<Connection>,
 }
 
 impl Leaders {
-    pub(crate) fn new(identity: Arc<Identity>, links: Links, known: Vec<LeaderAt>) -> Self {
-        let mut leaders = Self { identity, links, known, kept: Vec::new() };
+    /// With the connection on which the first of them let this node in, where that goes on.
+    pub(crate) fn new(
+        identity: Arc<Identity>,
+        links: Links,
+        known: Vec<LeaderAt>,
+        connection: Option<Connection>,
+    ) -> Self {
+        let mut leaders = Self { identity, links, known, kept: Vec::new(), connection };
         leaders.keep();
         leaders
     }
@@ -48,7 +57,10 @@ impl Leaders {
         self.kept.retain(|(leader, _)| wanted.contains(leader));
         for leader in wanted {
             if self.kept.iter().all(|(kept, _)| *kept != leader) {
-                let keep = self.links.keep(leader.listen.clone(), Some(leader.node));
+                let keep = match self.connection.take() {
+                    Some(connection) => self.links.keep_on(connection, leader.listen.clone(), leader.node),
+                    None => self.links.keep(leader.listen.clone(), Some(leader.node)),
+                };
                 self.kept.push((leader, keep));
             }
         }

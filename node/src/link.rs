@@ -28,6 +28,7 @@ mod session;
 mod shared;
 mod sign;
 mod socket;
+mod sockets;
 mod table;
 mod tcp;
 pub(crate) mod token_link;
@@ -47,6 +48,7 @@ pub use frame::Decoder;
 pub use refusals::Refusal;
 pub use relay::{RelayStats, Switch};
 pub(crate) use resolve::SEPARATOR as ADDRESS_SEPARATOR;
+pub(crate) use sockets::Sockets;
 pub use tcp::{Pipe, Pipes};
 pub use token_link::{TokenLink, connect_operator};
 pub(crate) use vitals::Vitals;
@@ -60,7 +62,7 @@ use odeon_convention::codes;
 use odeon_convention::types::Role;
 use odeon_convention::wire::LeaderAt;
 use outgoing::NotTaken;
-use quinn::{RecvStream, SendStream};
+use quinn::{Connection, RecvStream, SendStream};
 use session::{Attached, Session};
 use shared::Shared;
 use std::collections::BTreeMap;
@@ -168,6 +170,8 @@ pub trait Admission: Send + Sync + 'static {
 pub struct LinkConfig {
     /// The one UDP socket, and TCP at the same port; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// These sockets at that address, where there are some already.
+    pub(crate) sockets: Option<Sockets>,
     /// Who this node is, as of this start.
     pub identity: Arc<Identity>,
     /// What it calls itself.
@@ -272,7 +276,12 @@ impl Links {
 
     /// Keeps a link to whoever answers at `address` (`host:port`), or to `expect` there, until the result is dropped.
     pub fn keep(&self, address: impl Into<String>, expect: Option<NodeId>) -> Keep {
-        Keep::start(self.0.clone(), address.into(), expect)
+        Keep::start(self.0.clone(), address.into(), expect, None)
+    }
+
+    /// The same, and begins with a connection over the UDP socket of these links on which `expect` let this node in.
+    pub(crate) fn keep_on(&self, connection: Connection, address: impl Into<String>, expect: NodeId) -> Keep {
+        Keep::start(self.0.clone(), address.into(), Some(expect), Some(connection))
     }
 
     /// Dials a node, and dials again whenever there is something to deliver to it and no connection. Without an address

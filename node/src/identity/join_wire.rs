@@ -18,6 +18,9 @@ pub(crate) struct JoinRequest {
     #[serde(with = "odeon::bytes")]
     pub(crate) csr: Vec<u8>,
     pub(crate) name: String,
+    /// Whether the connection is to go on as the link of the node, when it is a member.
+    #[serde(default)]
+    pub(crate) stays: bool,
 }
 
 /// What the leader says to it.

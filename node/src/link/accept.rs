@@ -1,7 +1,6 @@
 //! Those who dial this node: a handshake in time, then who they are decides.
 
 use super::admit;
-use super::connection::greet;
 use super::door::Door;
 use super::error::{CLOSE_DONE, Close, of_alert, tls_alert};
 use super::gate::Place;
@@ -9,6 +8,7 @@ use super::limits::{ACCEPT_TIMEOUT, STRAY_CONNECTIONS_MAX};
 use super::line::Line;
 use super::refusals::Refusal;
 use super::shared::Shared;
+use crate::identity::NodeName;
 use crate::identity::trust::{Credential, verified_client};
 use quinn::{Connection, ConnectionError, Incoming};
 use rustls::AlertDescription;
@@ -81,14 +81,9 @@ async fn receive(shared: Arc<Shared>, door: Arc<Door>, incoming: Incoming, place
             Close::new(CLOSE_DONE, "dial again").apply(&connection);
         }
         Ok(Credential::Node { id, role }) => {
-            let greeted = greet(&shared, &door, connection, id, role, false).await;
-            drop(place);
-            if let Ok(carrier) = greeted {
-                // In a task of its own, which has no room for a handshake any more.
-                tokio::spawn(carrier.run(shared.clone()));
-            }
+            admit::node(&shared, &door, connection, NodeName { id, role }, place).await;
         }
-        Ok(Credential::Token { id, role }) => admit::serve(&shared, connection, id, role, place).await,
+        Ok(Credential::Token { id, role }) => admit::bearer(&shared, &door, connection, id, role, place).await,
         // Another one used the token up between the two looks, say: the peer hears what the handshake would have said.
         Err(error) => {
             let reason = error.to_string();

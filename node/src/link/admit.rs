@@ -1,6 +1,7 @@
-//! Those who come with a token: a node that wants in, or an operator.
+//! Those who are let in: a node, or who comes with a token, which is a node that wants in or an operator.
 
-use super::connection::purpose;
+use super::connection::{greet, purpose};
+use super::door::Door;
 use super::endpoint::allow_all_streams;
 use super::error::{CLOSE_DONE, Close};
 use super::gate::Place;
@@ -24,11 +25,22 @@ fn not(code: u16, reason: impl Into<String>) -> NotAdmitted {
 }
 
 /// Serves a connection that a token authenticated.
-pub(crate) async fn serve(shared: &Arc<Shared>, connection: Connection, token: [u8; 32], role: Role, place: Place) {
+pub(crate) async fn bearer(
+    shared: &Arc<Shared>,
+    door: &Door,
+    connection: Connection,
+    token: [u8; 32],
+    role: Role,
+    place: Place,
+) {
     let result = match role {
         Role::Operator => operator(shared, &connection, token, place).await,
-        // The place is kept: a joiner is in the doorway until it has its answer.
-        Role::Leader | Role::Member => joiner(shared, &connection, token).await,
+        // The place is kept: a joiner is in the doorway until it has its answer, and while it is greeted.
+        Role::Leader | Role::Member => match joiner(shared, &connection, token).await {
+            Ok(Some(name)) => return node(shared, door, connection, name, place).await,
+            Ok(None) => Ok(()),
+            Err(e) => Err(e),
+        },
     };
     let close = match result {
         Ok(()) => Close::new(CLOSE_DONE, "done"),
@@ -38,6 +50,16 @@ pub(crate) async fn serve(shared: &Arc<Shared>, connection: Connection, token: [
         }
     };
     close.apply(&connection);
+}
+
+/// Serves a connection of a node: by its certificate, or because it was just let in over it.
+pub(crate) async fn node(shared: &Arc<Shared>, door: &Door, connection: Connection, name: NodeName, place: Place) {
+    let greeted = greet(shared, door, connection, name.id, name.role, false).await;
+    drop(place);
+    if let Ok(carrier) = greeted {
+        // In a task of its own, which has no room for a handshake any more.
+        tokio::spawn(carrier.run(shared.clone()));
+    }
 }
 
 async fn operator(
@@ -66,7 +88,12 @@ async fn operator(
     Ok(())
 }
 
-async fn joiner(shared: &Arc<Shared>, connection: &Connection, token: [u8; 32]) -> Result<(), NotAdmitted> {
+/// Lets a node in, or not. Gives who it is when the connection goes on as its link.
+async fn joiner(
+    shared: &Arc<Shared>,
+    connection: &Connection,
+    token: [u8; 32],
+) -> Result<Option<NodeName>, NotAdmitted> {
     let request = async {
         let bad = |e: String| not(codes::BAD_REQUEST, format!("a request to join that cannot be understood: {e}"));
         let (send, mut receive) = connection.accept_bi().await.map_err(|e| bad(e.to_string()))?;
@@ -79,9 +106,16 @@ async fn joiner(shared: &Arc<Shared>, connection: &Connection, token: [u8; 32]) 
     let late = || not(codes::TIMED_OUT, "the request to join did not come in time");
     let (mut send, request) = tokio::time::timeout(ACCEPT_TIMEOUT, request).await.map_err(|_| late())??;
     let (reply, result) = match admit(shared, token, &request).await {
-        Ok(admitted) => (JoinReply::Admitted(admitted), Ok(())),
+        // A leader runs its links with other leaders elsewhere than this one.
+        Ok((name, admitted)) => {
+            (JoinReply::Admitted(admitted), Ok(Some(name).filter(|name| request.stays && name.role == Role::Member)))
+        }
         Err(e) => (JoinReply::Refused { code: e.code, reason: e.reason.clone() }, Err(e)),
     };
+    if let Ok(Some(_)) = &result {
+        let sent = tokio::time::timeout(ACCEPT_TIMEOUT, join_wire::send(&mut send, &reply)).await;
+        return if matches!(sent, Ok(Ok(()))) { result } else { Ok(None) };
+    }
     // Whether the joiner still hears it is its own affair: it closes once it has.
     let answered = async {
         join_wire::send(&mut send, &reply).await?;
@@ -92,7 +126,11 @@ async fn joiner(shared: &Arc<Shared>, connection: &Connection, token: [u8; 32]) 
     result
 }
 
-async fn admit(shared: &Arc<Shared>, token: [u8; 32], request: &JoinRequest) -> Result<Admitted, NotAdmitted> {
+async fn admit(
+    shared: &Arc<Shared>,
+    token: [u8; 32],
+    request: &JoinRequest,
+) -> Result<(NodeName, Admitted), NotAdmitted> {
     if request.version != PROTOCOL_VERSION {
         let theirs = request.version;
         let reason = format!(
@@ -122,12 +160,14 @@ async fn admit(shared: &Arc<Shared>, token: [u8; 32], request: &JoinRequest) -> 
         return Err(not(codes::ROLE, "an operator's token does not let a node in"));
     }
     let internal = |e: crate::identity::IdentityError| not(codes::INTERNAL, e.to_string());
-    let certificate = shared.identity.issue(&spki, &NodeName { id, role }).map_err(internal)?;
+    let node = NodeName { id, role };
+    let certificate = shared.identity.issue(&spki, &node).map_err(internal)?;
     tracing::info!(node = %id, name = request.name, ?role, "let a node in");
-    Ok(Admitted {
+    let admitted = Admitted {
         certificate: certificate.to_vec(),
         ca: shared.identity.chain()[1].to_vec(),
         ca_key: if role == Role::Leader { shared.identity.ca_key() } else { None },
         leaders: admission.leaders(),
-    })
+    };
+    Ok((node, admitted))
 }

@@ -11,6 +11,7 @@ use super::limits::{BACKOFF_MIN, DIAL_TIMEOUT, IDLE_DIAL_TRIES, NEXT_ADDRESS_AFT
 use super::resolve::resolve;
 use super::session::{Attached, Session, Way};
 use super::shared::Shared;
+use crate::identity::NodeName;
 use crate::identity::trust::verified_node;
 use odeon::NodeId;
 use odeon_convention::codes;
@@ -29,9 +30,15 @@ const LIVED: Duration = Duration::from_secs(1);
 pub struct Keep(AbortHandle);
 
 impl Keep {
-    pub(crate) fn start(shared: Arc<Shared>, address: String, expect: Option<NodeId>) -> Self {
+    /// With a connection on which the peer let this node in, or without.
+    pub(crate) fn start(
+        shared: Arc<Shared>,
+        address: String,
+        expect: Option<NodeId>,
+        first: Option<Connection>,
+    ) -> Self {
         let runtime = shared.runtime.clone();
-        Self(runtime.spawn(keep(shared, address, expect)).abort_handle())
+        Self(runtime.spawn(keep(shared, address, expect, first)).abort_handle())
     }
 }
 
@@ -41,7 +48,7 @@ impl Drop for Keep {
     }
 }
 
-async fn keep(shared: Arc<Shared>, address: String, expect: Option<NodeId>) {
+async fn keep(shared: Arc<Shared>, address: String, expect: Option<NodeId>, mut first: Option<Connection>) {
     let mut backoff = Backoff::new();
     let mut id = expect;
     loop {
@@ -55,7 +62,11 @@ async fn keep(shared: Arc<Shared>, address: String, expect: Option<NodeId>) {
             tokio::time::sleep(jittered(BACKOFF_MIN, 1.0)).await;
             continue;
         }
-        match dial(&shared, &address, expect).await {
+        let linked = match first.take() {
+            Some(connection) => stay(&shared, connection, &address, expect).await,
+            None => dial(&shared, &address, expect).await,
+        };
+        match linked {
             Ok(session) => id = Some(session.peer.id),
             Err(LinkError::ShutDown) => return,
             Err(e) => {
@@ -125,18 +136,46 @@ async fn try_until_attached(shared: &Arc<Shared>, session: &Arc<Session>, way: &
 
 /// Dials once at every address. Gives the session that the connection carries.
 async fn dial(shared: &Arc<Shared>, address: &str, expect: Option<NodeId>) -> Result<Arc<Session>, LinkError> {
-    let no_certificate = || unreachable(address, "it showed no certificate");
-    let (door, connection, name) = loop {
+    loop {
         let (door, connection) = connect(shared, address, expect).await?;
-        let leaf = certificate_of(&connection).ok_or_else(no_certificate)?;
-        // The handshake verified this very certificate.
-        let name = verified_node(&leaf).map_err(|e| unreachable(address, e))?;
+        let name = peer_of(&connection, address)?;
         if !shared.is_misplaced(&door, &connection, name.role) {
-            break (door, connection, name);
+            return meet(shared, &door, connection, name).await;
         }
         Close::new(CLOSE_DONE, "dials again").apply(&connection);
-    };
-    let carrier = greet(shared, &door, connection, name.id, name.role, true).await.map_err(|not| match not {
+    }
+}
+
+fn peer_of(connection: &Connection, address: &str) -> Result<NodeName, LinkError> {
+    let leaf = certificate_of(connection).ok_or_else(|| unreachable(address, "it showed no certificate"))?;
+    // The handshake verified this very certificate.
+    verified_node(&leaf).map_err(|e| unreachable(address, e))
+}
+
+/// Goes on with a connection of the bearer of a token, on which the peer let this node in.
+async fn stay(
+    shared: &Arc<Shared>,
+    connection: Connection,
+    address: &str,
+    expect: Option<NodeId>,
+) -> Result<Arc<Session>, LinkError> {
+    let name = peer_of(&connection, address)?;
+    if expect.is_some_and(|expect| expect != name.id) {
+        let reason = format!("{} let this node in, and not the first of the leaders that it named", name.id);
+        Close::new(codes::IDENTITY, reason.clone()).apply(&connection);
+        return Err(LinkError::Refused { code: codes::IDENTITY, reason });
+    }
+    meet(shared, &shared.door, connection, name).await
+}
+
+/// Greets whoever is at the other end of a connection that was dialled here, and runs it.
+async fn meet(
+    shared: &Arc<Shared>,
+    door: &Door,
+    connection: Connection,
+    name: NodeName,
+) -> Result<Arc<Session>, LinkError> {
+    let carrier = greet(shared, door, connection, name.id, name.role, true).await.map_err(|not| match not {
         // Who is over is the one that was told so, which can be the peer as well.
         NotGreeted { close, by_peer: true } if close.code == codes::SUPERSEDED => LinkError::Superseded(shared.me()),
         NotGreeted { close, .. } => LinkError::Refused { code: close.code, reason: close.reason },

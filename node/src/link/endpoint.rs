@@ -102,15 +102,14 @@ pub(crate) fn can_listen(listen: SocketAddr) -> Result<(), LinkError> {
     TcpListener::bind(listen).map(drop).map_err(|e| LinkError::Listen { address: listen, reason: format!("TCP: {e}") })
 }
 
-/// The endpoint of a node: it listens and dials on one socket.
-pub(crate) fn node(
+/// The endpoint of a node: it dials on one socket, and listens there once it knows whom to receive.
+pub(super) fn node(
     socket: UdpSocket,
-    identity: &Identity,
-    tokens: &Tokens,
+    secret: impl Fn(&str) -> [u8; 32],
     on_garbage: Box<dyn Fn(SocketAddr) + Send + Sync>,
 ) -> Result<(quinn::Endpoint, Arc<Vitals>), LinkError> {
-    let cid_key = u64::from_be_bytes(std::array::from_fn(|i| identity.derived("connection ids")[i]));
-    let reset_key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &identity.derived("stateless reset"));
+    let cid_key = u64::from_be_bytes(std::array::from_fn(|i| secret("connection ids")[i]));
+    let reset_key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &secret("stateless reset"));
     let mut config = EndpointConfig::new(Arc::new(reset_key));
     // Both keys outlive this start, so that a peer of the last one is told at once that its connection is gone.
     config.cid_generator(move || Box::new(HashedConnectionIdGenerator::from_key(cid_key)));
@@ -123,8 +122,7 @@ pub(crate) fn node(
     let socket = Arc::new(Udp::new(socket).map_err(failed)?);
     let vitals = Vitals::of(socket.clone());
     let socket = Arc::new(Watched::listening(socket, vitals.clone(), cid_key, on_garbage));
-    let server = Some(server(identity, tokens, Transport::Quic)?);
-    let endpoint = quinn::Endpoint::new_with_abstract_socket(config, server, socket, Arc::new(TokioRuntime));
+    let endpoint = quinn::Endpoint::new_with_abstract_socket(config, None, socket, Arc::new(TokioRuntime));
     Ok((endpoint.map_err(failed)?, vitals))
 }
 
@@ -225,13 +223,14 @@ pub(crate) fn node_client(identity: &Identity, expect: Option<odeon::NodeId>) ->
     client(expect, identity.chain(), identity.private_key(), true)
 }
 
-/// How the bearer of a token dials a leader.
+/// How the bearer of a token dials a leader. A joiner that stays is a node as soon as it is let in.
 pub(crate) fn token_client(
     ca_digest: [u8; 32],
     certificate: CertificateDer<'static>,
     key: PrivateKeyDer<'static>,
+    stays: bool,
 ) -> Result<Client, LinkError> {
-    client(Expect::Leader { ca_digest }, vec![certificate], key, false)
+    client(Expect::Leader { ca_digest }, vec![certificate], key, stays)
 }
 
 /// An endpoint that only dials.

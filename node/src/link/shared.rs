@@ -6,9 +6,10 @@ use super::error::LinkError;
 use super::gate::Gate;
 use super::greeting::Hello;
 use super::limits::{SIGNS_TOGETHER, SIGNS_WAITING_MAX, SOCKET_RECEIVE_BYTES, SOCKET_RECEIVE_BYTES_LEADER};
-use super::refusals::{Refusal, Refusals};
+use super::refusals::Refusals;
 use super::relay::{self, Relayed, Switch};
 use super::session::Session;
+use super::sockets::Sockets;
 use super::table::Table;
 use super::tcp::Tcp;
 use super::urgent::Urgent;
@@ -55,24 +56,21 @@ pub(crate) struct Shared {
 impl Shared {
     /// With the TCP socket that others dial, on a node that others dial.
     pub(crate) fn new(
-        config: LinkConfig,
+        mut config: LinkConfig,
         events: Arc<dyn LinkEvents>,
     ) -> Result<(Arc<Self>, Option<TcpListener>), LinkError> {
-        let refusals = Arc::new(Refusals::default());
-        let noted = refusals.clone();
-        let on_garbage = Box::new(move |source| {
-            noted.note(source, Refusal::NotQuic, "a datagram that belongs to no connection and opens none");
-        });
-        let leads = config.identity.role() == Role::Leader;
-        let receive_bytes = if leads { SOCKET_RECEIVE_BYTES_LEADER } else { SOCKET_RECEIVE_BYTES };
-        let (socket, listener) = match config.outbound_only {
-            true => (endpoint::socket(config.listen, receive_bytes)?, None),
-            false => endpoint::sockets(config.listen, receive_bytes).map(|(udp, tcp)| (udp, Some(tcp)))?,
+        let sockets = match config.sockets.take() {
+            Some(sockets) => sockets,
+            None => {
+                let leads = config.identity.role() == Role::Leader;
+                let receive_bytes = if leads { SOCKET_RECEIVE_BYTES_LEADER } else { SOCKET_RECEIVE_BYTES };
+                let _urgent = config.urgent.as_ref().map(Handle::enter);
+                let secret = |purpose: &str| config.identity.derived(purpose);
+                Sockets::open(config.listen, config.outbound_only, receive_bytes, secret)?
+            }
         };
-        let (endpoint, vitals) = {
-            let _urgent = config.urgent.as_ref().map(Handle::enter);
-            endpoint::node(socket, &config.identity, &config.tokens, on_garbage)?
-        };
+        let Sockets { endpoint, vitals, listener, refusals } = sockets;
+        endpoint.set_server_config(Some(endpoint::server(&config.identity, &config.tokens, Transport::Quic)?));
         let door = Door { endpoint, vitals, transport: Transport::Quic };
         let relayed = config.outbound_only.then(|| Relayed::new(&config.identity, &config.tokens)).transpose()?;
         let tcp = Some(Arc::new(Tcp::of_node(&config.identity, &config.tokens)?));

@@ -9,7 +9,7 @@ mod relaying;
 mod tcp;
 
 use super::*;
-use crate::identity::{DataFolder, Token, TokenEntry, join};
+use crate::identity::{DataFolder, DialFrom, Token, TokenEntry, join};
 use parking_lot::Mutex;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tempfile::TempDir;
@@ -188,6 +188,7 @@ fn start_by(
     let seen = Recorder::new(counts_only);
     let mut config = LinkConfig {
         listen: ([127, 0, 0, 1], 0).into(),
+        sockets: None,
         identity: identity.clone(),
         name: format!("{:?}", identity.role()),
         tokens: record.tokens.clone(),
@@ -237,7 +238,8 @@ impl Node {
     async fn member_that(&self, counts_only: bool) -> Node {
         let dir = tempfile::tempdir().expect("a folder");
         let folder = DataFolder::open(dir.path()).expect("a folder");
-        let joined = join(folder, &self.token(Role::Member, Some(1), 60), "m", false).await.expect("a good token");
+        let joined =
+            join(folder, &self.token(Role::Member, Some(1), 60), "m", DialFrom::Anywhere).await.expect("a good token");
         start(joined.identity, Arc::new(dir), Arc::default(), counts_only)
     }
 
@@ -245,7 +247,8 @@ impl Node {
     async fn member_that_only_dials(&self, counts_only: bool) -> (Node, Keep) {
         let dir = tempfile::tempdir().expect("a folder");
         let folder = DataFolder::open(dir.path()).expect("a folder");
-        let joined = join(folder, &self.token(Role::Member, Some(1), 60), "m", false).await.expect("a good token");
+        let joined =
+            join(folder, &self.token(Role::Member, Some(1), 60), "m", DialFrom::Anywhere).await.expect("a good token");
         let listen = ([127, 0, 0, 1], 0).into();
         let member = start_as(true, listen, joined.identity, Arc::new(dir), Arc::default(), counts_only);
         let keep = member.links.keep(self.address(), Some(self.node().id));

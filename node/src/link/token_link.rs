@@ -6,6 +6,7 @@ use super::endpoint::{dialler, token_client};
 use super::error::{CLOSE_DONE, Close, closed_by_peer};
 use super::limits::DIAL_TIMEOUT;
 use super::resolve::resolve;
+use super::sockets::Sockets;
 use super::tcp::Tcp;
 use crate::identity::{IdentityError, JoinError, Token, TokenKey};
 use odeon_convention::codes;
@@ -15,7 +16,7 @@ use std::net::SocketAddr;
 /// A connection to a leader that a token authenticates. Dropping it closes it.
 #[derive(Debug)]
 pub struct TokenLink {
-    /// Its own sockets; none where they are shared.
+    /// Its own sockets; none where it goes through others.
     own: Option<Own>,
     connection: Connection,
     address: String,
@@ -26,17 +27,19 @@ pub struct TokenLink {
 pub(crate) enum Through<'a> {
     /// A socket that others use as well.
     Shared(&'a Endpoint),
+    /// The sockets of the node that joins; where UDP gets no answer, TCP of its own.
+    Node(&'a Sockets),
     /// Sockets of its own: UDP, and TCP where that gets no answer.
     Own,
     /// TCP of its own.
     OwnTcp,
 }
 
+/// What a connection goes through that nothing else does.
 #[derive(Debug)]
-struct Own {
-    udp: Endpoint,
-    tcp: Tcp,
-    over: Transport,
+enum Own {
+    Udp(Endpoint),
+    Tcp(Tcp),
 }
 
 impl TokenLink {
@@ -75,33 +78,37 @@ impl TokenLink {
     ) -> Result<Self, JoinError> {
         let unreachable = |reason: String| JoinError::Unreachable { addresses: address.to_owned(), reason };
         let tls = |e: super::LinkError| IdentityError::Certificate(e.to_string());
-        let client = token_client(token.ca_digest, key.certificate()?, key.private_key()).map_err(tls)?;
-        let mut own = match through {
-            Through::Shared(_) => None,
-            Through::Own | Through::OwnTcp => {
-                let udp = dialler(remote).map_err(|e| unreachable(e.to_string()))?;
-                let tcp = Tcp::dialling().map_err(|e| unreachable(e.to_string()))?;
-                Some(Own { udp, tcp, over: Transport::Quic })
+        let other = |e: super::LinkError| unreachable(e.to_string());
+        let stays = matches!(through, Through::Shared(_) | Through::Node(_));
+        let client = token_client(token.ca_digest, key.certificate()?, key.private_key(), stays).map_err(tls)?;
+        let connected = match through {
+            Through::Shared(udp) => {
+                let connection = connect::handshake(udp, &client, Transport::Quic, remote, DIAL_TIMEOUT).await;
+                connection.map(|connection| (connection, None))
             }
-        };
-        let connected = match (through, &mut own) {
-            (Through::Shared(udp), _) => connect::handshake(udp, &client, Transport::Quic, remote, DIAL_TIMEOUT).await,
-            (Through::OwnTcp, Some(own)) => {
-                own.over = Transport::Tcp;
-                connect::through_tcp(&own.tcp, &client, remote).await
+            Through::OwnTcp => {
+                let tcp = Tcp::dialling().map_err(other)?;
+                let connection = connect::through_tcp(&tcp, &client, remote).await;
+                connection.map(|connection| (connection, Some(Own::Tcp(tcp))))
             }
-            (_, Some(own)) => {
-                let beside = Some((&own.tcp, &Habits::default()));
-                let connected = connect::connect(&own.udp, beside, &client, remote, DIAL_TIMEOUT).await;
-                connected.map(|(connection, over)| {
-                    own.over = over;
-                    connection
+            Through::Node(Sockets { endpoint, .. }) => {
+                let tcp = Tcp::dialling().map_err(other)?;
+                let beside = Some((&tcp, &Habits::default()));
+                let connected = connect::connect(endpoint, beside, &client, remote, DIAL_TIMEOUT).await;
+                connected.map(|(connection, over)| (connection, (over == Transport::Tcp).then_some(Own::Tcp(tcp))))
+            }
+            Through::Own => {
+                let (udp, tcp) = (dialler(remote).map_err(other)?, Tcp::dialling().map_err(other)?);
+                let beside = Some((&tcp, &Habits::default()));
+                let connected = connect::connect(&udp, beside, &client, remote, DIAL_TIMEOUT).await;
+                connected.map(|(connection, over)| match over {
+                    Transport::Tcp => (connection, Some(Own::Tcp(tcp))),
+                    Transport::Quic | Transport::Relay => (connection, Some(Own::Udp(udp))),
                 })
             }
-            (_, None) => Err(NotConnected::ShutDown),
         };
         match connected {
-            Ok(connection) => Ok(Self { own, connection, address: address.to_owned() }),
+            Ok((connection, own)) => Ok(Self { own, connection, address: address.to_owned() }),
             Err(NotConnected::Failed(e)) => Err(failure(address, &e).unwrap_or_else(|| unreachable(e.to_string()))),
             Err(NotConnected::Unreachable(reason)) => Err(unreachable(reason)),
             Err(NotConnected::ShutDown) => Err(unreachable("the socket is closed".to_owned())),
@@ -115,6 +122,11 @@ impl TokenLink {
             Some(e) => failure(&self.address, &e).unwrap_or_else(|| unreachable(e.to_string())),
             None => unreachable(otherwise),
         }
+    }
+
+    /// Whether the connection can go on when the work is done: it goes through sockets that are there for longer.
+    pub(crate) fn can_stay(&self) -> bool {
+        self.own.is_none()
     }
 
     /// The connection itself.
@@ -142,7 +154,10 @@ impl TokenLink {
     pub async fn close(&self) {
         Close::new(CLOSE_DONE, "done").apply(&self.connection);
         if let Some(own) = &self.own {
-            let endpoint = if own.over == Transport::Tcp { &own.tcp.door.endpoint } else { &own.udp };
+            let endpoint = match own {
+                Own::Udp(endpoint) => endpoint,
+                Own::Tcp(tcp) => &tcp.door.endpoint,
+            };
             endpoint.wait_idle().await;
         }
     }

@@ -1,4 +1,4 @@
-//! One member's way in: a token's handshake, a certificate from the leader, its own handshake, its registration.
+//! One member's way in: a token's handshake, a certificate from the leader, its registration over the same connection.
 
 use super::count::Tally;
 use super::crew::{ForCrew, What};
@@ -32,11 +32,12 @@ impl Entry {
     /// Comes in, and gives how long that took, once the leader has the member in its list.
     pub(super) async fn come_in(self) -> Result<Duration, Failed> {
         let began = Instant::now();
-        let Joined { identity, leaders } = self.be_let_in().await?;
+        let Joined { identity, leaders, stays } = self.be_let_in().await?;
         let identity = Arc::new(identity);
         let ear = Arc::new(Ear::new(self.place, self.crew.clone(), self.tally.clone()));
         let config = LinkConfig {
             listen: SocketAddr::from(([0, 0, 0, 0], 0)),
+            sockets: None,
             identity: identity.clone(),
             name: self.name.clone(),
             tokens: Tokens::default(),
@@ -50,7 +51,7 @@ impl Entry {
         let (end, registered) = oneshot::channel();
         let seed = getrandom::u64().map_err(|e| internal(format!("no random numbers: {e}")))?;
         let facts = facts(self.name.clone(), self.number);
-        let seat = Seat::new(identity, facts, seed, links, leaders, self.tally, end);
+        let seat = Seat::new(identity, facts, seed, links, (leaders, stays.connection), self.tally, end);
         let came = ForCrew { place: self.place, what: What::Came(Box::new(seat)) };
         self.crew.send(came).await.map_err(|_| internal("the crew has stopped".to_owned()))?;
         match tokio::time::timeout(REGISTER_WAIT_MAX, registered).await {

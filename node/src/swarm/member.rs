@@ -9,6 +9,7 @@ use odeon_capabilities::{CapabilityMap, Delta, Value};
 use odeon_convention::member::{Effect, Input, Member, MemberConfig};
 use odeon_convention::types::{CheckOutcome, CheckVerdict, Load, NodeFacts};
 use odeon_convention::wire::{self, LeaderAt, ToLeader, ToMember, Word};
+use quinn::Connection;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
@@ -27,8 +28,8 @@ pub(super) struct Seat {
     identity: Arc<Identity>,
     machine: Member,
     links: Links,
-    /// Where to begin.
-    known: Vec<LeaderAt>,
+    /// Where to begin, and on which connection.
+    known: (Vec<LeaderAt>, Option<Connection>),
     /// The links to them, once begun.
     leaders: Option<Leaders>,
     tally: Arc<Tally>,
@@ -46,7 +47,7 @@ impl Seat {
         facts: NodeFacts,
         seed: u64,
         links: Links,
-        known: Vec<LeaderAt>,
+        known: (Vec<LeaderAt>, Option<Connection>),
         tally: Arc<Tally>,
         registered: oneshot::Sender<Result<(), TurnedAway>>,
     ) -> Self {
@@ -55,10 +56,10 @@ impl Seat {
         Self { identity, machine, links, known, leaders: None, tally, followed: None, registered, due_ms: None }
     }
 
-    /// Dials. What comes of it has to find the member in its place, or the leader's first word would be lost.
+    /// Begins its link. What comes of it has to find the member in its place, or the leader's first word would be lost.
     pub(super) fn begin(&mut self) {
-        let known = std::mem::take(&mut self.known);
-        self.leaders = Some(Leaders::new(self.identity.clone(), self.links.clone(), known));
+        let (known, connection) = std::mem::take(&mut self.known);
+        self.leaders = Some(Leaders::new(self.identity.clone(), self.links.clone(), known, connection));
     }
 
     pub(super) fn me(&self) -> NodeRef {

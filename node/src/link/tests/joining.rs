@@ -1,8 +1,8 @@
 //! From a token to a link, and what a bad token is told.
 
 use super::*;
-use crate::identity::JoinError;
 use crate::identity::join_wire::{self, JOIN_PURPOSE, JoinReply, JoinRequest};
+use crate::identity::{JoinError, Joined, Stays};
 use odeon_convention::wire::PROTOCOL_VERSION;
 
 /// What a token's bearer is told once the leader has looked at it.
@@ -19,7 +19,7 @@ async fn refusal_of(link: &TokenLink) -> JoinError {
 async fn try_join(token: &Token) -> JoinError {
     let dir = tempfile::tempdir().expect("a folder");
     let folder = DataFolder::open(dir.path()).expect("a folder");
-    let error = join(folder.clone(), token, "m", false).await.expect_err("a bad token");
+    let error = join(folder.clone(), token, "m", DialFrom::Anywhere).await.expect_err("a bad token");
     assert!(!folder.has_identity(), "a refused join leaves no identity");
     error
 }
@@ -39,6 +39,62 @@ async fn a_node_that_joins_with_a_token_links_to_its_leader() {
     leader.seen.until("a control frame", |s| s.control == [b"hello"]).await;
 }
 
+/// A member that joins through the sockets that it will have.
+async fn join_to_stay(token: &Token, dir: &TempDir) -> Joined {
+    let folder = DataFolder::open(dir.path()).expect("a folder");
+    let from = DialFrom::Node { listen: ([127, 0, 0, 1], 0).into(), outbound_only: false };
+    join(folder, token, "m", from).await.expect("a good token")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_connection_over_which_a_member_was_let_in_goes_on_as_its_link() {
+    let leader = leader();
+    let dir = tempfile::tempdir().expect("a folder");
+    let Joined { identity, leaders, stays } = join_to_stay(&leader.token(Role::Member, Some(1), 60), &dir).await;
+    let connection = stays.connection.expect("it stays");
+    let here = stays.sockets.as_ref().expect("its own").endpoint.local_addr().expect("an address");
+    let member = start_with(identity, Arc::new(dir), |config| config.sockets = stays.sockets);
+    assert_eq!(member.address(), here.to_string());
+    let _keep = member.links.keep_on(connection.clone(), leaders[0].listen.clone(), leaders[0].node);
+    member.up_with(&leader).await;
+    leader.up_with(&member).await;
+    let (up, address) = (leader.seen.seen.lock().up[0].clone(), here);
+    assert_eq!(up, Peer { node: member.node(), role: Role::Member, name: "Member".into(), address, ..up.clone() });
+    let linked = member.links.0.table.read().find(leader.node()).and_then(|session| session.connection());
+    assert_eq!(linked.map(|linked| linked.stable_id()), Some(connection.stable_id()));
+    member.links.send_control(leader.node(), b"hello".to_vec()).expect("a session");
+    leader.seen.until("a control frame", |s| s.control == [b"hello"]).await;
+    // It is a link like any other: others can dial the member, and what is lost is dialled again.
+    let other = leader.member().await;
+    let _to_member = other.links.keep(member.address(), Some(member.node().id));
+    member.up_with(&other).await;
+    member.links.cut(leader.node());
+    leader.seen.until("dialled again", |s| s.up.iter().filter(|peer| peer.node == member.node()).count() == 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leader_that_was_let_in_dials_again() {
+    let leader = leader();
+    let dir = tempfile::tempdir().expect("a folder");
+    let Joined { identity, stays, .. } = join_to_stay(&leader.token(Role::Leader, Some(1), 60), &dir).await;
+    assert_eq!(identity.role(), Role::Leader);
+    assert!(stays.connection.is_none() && stays.sockets.is_none(), "{stays:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_was_let_in_is_nobody_else_on_that_connection() {
+    let leader = leader();
+    let [dir, other] = [(), ()].map(|()| tempfile::tempdir().expect("a folder"));
+    let let_in = join_to_stay(&leader.token(Role::Member, Some(1), 60), &dir).await;
+    let liar = join_to_stay(&leader.token(Role::Member, Some(1), 60), &other).await;
+    let Stays { connection, sockets } = let_in.stays;
+    let liar = start_with(liar.identity, Arc::new(other), |config| config.sockets = sockets);
+    let _keep = liar.links.keep_on(connection.expect("it stays"), leader.address(), leader.node().id);
+    liar.seen.until("refused", |s| s.unreachable == [codes::IDENTITY]).await;
+    assert_eq!(leader.links.stats().refused.get(&Refusal::Identity), Some(&1));
+    assert!(leader.seen.seen.lock().up.iter().all(|peer| peer.node.id != let_in.identity.node().id));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_token_of_another_ca_does_not_join_here() {
     let leader = leader();
@@ -54,7 +110,7 @@ async fn unknown_expired_and_used_up_tokens_are_told_so_and_counted() {
     assert_eq!(try_join(&leader.token(Role::Member, None, -1)).await.code(), codes::TOKEN_EXPIRED);
     let once = leader.token(Role::Member, Some(1), 60);
     let dir = tempfile::tempdir().expect("a folder");
-    join(DataFolder::open(dir.path()).expect("a folder"), &once, "m", false).await.expect("its first use");
+    join(DataFolder::open(dir.path()).expect("a folder"), &once, "m", DialFrom::Anywhere).await.expect("its first use");
     assert_eq!(try_join(&once).await.code(), codes::TOKEN_USED_UP);
     for refusal in [Refusal::UnknownCertificate, Refusal::Expired, Refusal::TokenUsedUp] {
         assert_eq!(leader.links.stats().refused.get(&refusal), Some(&1), "{refusal:?}");
@@ -67,7 +123,7 @@ async fn a_node_of_another_version_is_told_so_and_uses_no_token_up() {
     let once = leader.token(Role::Member, Some(1), 60);
     let link = connect_operator(None, &once).await.expect("the handshake is the same");
     let (mut send, mut receive) = link.open(JOIN_PURPOSE).await.expect("a stream");
-    let request = JoinRequest { version: PROTOCOL_VERSION + 1, csr: vec![], name: "m".into() };
+    let request = JoinRequest { version: PROTOCOL_VERSION + 1, csr: vec![], name: "m".into(), stays: false };
     join_wire::send(&mut send, &request).await.expect("the leader reads");
     let reply: JoinReply = join_wire::receive(&mut receive).await.expect("an answer");
     let JoinReply::Refused { code: codes::PROTOCOL_VERSION, reason } = reply else { panic!("{reply:?}") };
@@ -76,7 +132,7 @@ async fn a_node_of_another_version_is_told_so_and_uses_no_token_up() {
     assert_eq!(reason, said);
     drop(link);
     let dir = tempfile::tempdir().expect("a folder");
-    join(DataFolder::open(dir.path()).expect("a folder"), &once, "m", false).await.expect("its first use");
+    join(DataFolder::open(dir.path()).expect("a folder"), &once, "m", DialFrom::Anywhere).await.expect("its first use");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -87,7 +143,7 @@ async fn of_many_who_use_a_one_time_token_at_once_one_gets_in() {
         let token = token.clone();
         tokio::spawn(async move {
             let dir = tempfile::tempdir().expect("a folder");
-            join(DataFolder::open(dir.path()).expect("a folder"), &token, "m", false)
+            join(DataFolder::open(dir.path()).expect("a folder"), &token, "m", DialFrom::Anywhere)
                 .await
                 .map(|_| ())
                 .map_err(|e| e.code())

@@ -17,7 +17,9 @@ async fn leaders(urgent: &Handle) -> (Node, Node, Keep) {
     let [first, second] = dirs;
     let founded = Identity::found(folder(&first)).expect("founding");
     let a = start(founded, first);
-    let joined = join(folder(&second), &a.token(Role::Leader, Some(1), 60), "b", false).await.expect("a good token");
+    let joined = join(folder(&second), &a.token(Role::Leader, Some(1), 60), "b", DialFrom::Anywhere)
+        .await
+        .expect("a good token");
     let b = start(joined.identity, second);
     let keep = a.links.keep(b.address(), Some(b.node().id));
     a.up_with(&b).await;

@@ -12,7 +12,8 @@ const LARGE_FRAMES: usize = 16;
 async fn member_over_tcp(leader: &Node) -> Node {
     let dir = tempfile::tempdir().expect("a folder");
     let folder = DataFolder::open(dir.path()).expect("a folder");
-    let joined = join(folder, &leader.token(Role::Member, Some(1), 60), "m", true).await.expect("a good token");
+    let joined =
+        join(folder, &leader.token(Role::Member, Some(1), 60), "m", DialFrom::Tcp).await.expect("a good token");
     start_with(joined.identity, Arc::new(dir), |config| config.tcp_only = true)
 }
 
@@ -143,7 +144,7 @@ async fn a_token_bears_where_only_tcp_gets_through() {
     let dir = tempfile::tempdir().expect("a folder");
     let folder = DataFolder::open(dir.path()).expect("a folder");
     let token = Token { addresses: vec![address], ..leader.token(Role::Member, Some(1), 60) };
-    let joined = join(folder, &token, "m", false).await.expect("a good token");
+    let joined = join(folder, &token, "m", DialFrom::Anywhere).await.expect("a good token");
     assert_eq!(joined.leaders[0].node, leader.node().id);
     proxy.abort();
 }
