@@ -18,6 +18,8 @@ pub const RETURN_MS: Millis = 120_000;
 /// The longest pause between two that come back, after which no more are waited for: a dial that came to nothing and the
 /// one that follows it.
 pub const RETURN_PAUSE_MS: Millis = 15_000;
+/// How often a leader looks for members that are silent. At every millisecond one of ten thousand may be due.
+pub const LOOK_EVERY_MS: Millis = 25;
 /// How often a leader looks at the time, to notice when its own process was held up.
 pub const TICK_EVERY_MS: Millis = 500;
 /// A timer that comes later than this was held up by its own process: nobody is declared dead for that. This is for

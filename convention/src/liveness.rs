@@ -6,8 +6,9 @@
 
 use crate::limits;
 use crate::types::Millis;
+use hashbrown::HashMap;
 use odeon::NodeId;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 #[derive(Debug)]
 pub(crate) struct Leases {
@@ -22,7 +23,7 @@ pub(crate) struct Leases {
     /// Nodes that seem silent, since when, and of which more may have arrived than was handled.
     doubted: BTreeSet<(Millis, NodeId)>,
     echo: Echo,
-    held: BTreeMap<NodeId, Lease>,
+    held: HashMap<NodeId, Lease>,
 }
 
 /// How far this leader is with what has arrived at it.
@@ -59,7 +60,7 @@ impl Leases {
     pub(crate) fn new(lease_ms: Millis, renew_every_ms: Millis) -> Self {
         let grace_ms = lease_ms.min(renew_every_ms.saturating_mul(2));
         let ask_after_ms = lease_ms.min(renew_every_ms.saturating_add(renew_every_ms / 40));
-        let (queue, doubted, held) = (BTreeSet::new(), BTreeSet::new(), BTreeMap::new());
+        let (queue, doubted, held) = (BTreeSet::new(), BTreeSet::new(), HashMap::new());
         Self { lease_ms, ask_after_ms, grace_ms, tick_at: 0, queue, doubted, echo: Echo::default(), held }
     }
 
@@ -72,7 +73,7 @@ impl Leases {
                 lease.forgiven = 0;
                 let doubted = self.doubted.remove(&(lease.queued, id));
                 if std::mem::take(&mut lease.asked) || doubted {
-                    let asked_again = now.saturating_add(self.ask_after_ms);
+                    let asked_again = look_at(now.saturating_add(self.ask_after_ms));
                     self.queue.remove(&(lease.queued, id));
                     lease.queued = asked_again;
                     self.queue.insert((asked_again, id));
@@ -82,7 +83,7 @@ impl Leases {
                 if self.held.is_empty() {
                     self.tick_at = now.saturating_add(limits::TICK_EVERY_MS);
                 }
-                let queued = now.saturating_add(self.ask_after_ms);
+                let queued = look_at(now.saturating_add(self.ask_after_ms));
                 self.held.insert(id, Lease { ends, queued, forgiven: 0, asked: false });
                 self.queue.insert((queued, id));
             }
@@ -189,7 +190,7 @@ impl Leases {
             lease.ends = lease.ends.max(now.saturating_add(unasked_ms));
             silent.late.push(id);
         }
-        lease.queued = if lease.asked { lease.ends } else { ask_at };
+        lease.queued = look_at(if lease.asked { lease.ends } else { ask_at });
         self.queue.insert((lease.queued, id));
     }
 
@@ -200,6 +201,11 @@ impl Leases {
             lease.forgiven += 1;
         }
     }
+}
+
+/// When a node is looked at for which something is due at this moment: together with others.
+fn look_at(due: Millis) -> Millis {
+    due.checked_next_multiple_of(limits::LOOK_EVERY_MS).unwrap_or(due)
 }
 
 #[cfg(test)]

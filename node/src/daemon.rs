@@ -378,12 +378,12 @@ async fn open_ledger(
 async fn until_joined(events: &mpsc::Sender<Event>) {
     let joined = async {
         loop {
-            let (end, view) = oneshot::channel();
-            if events.send(Event::View(end)).await.is_err() {
+            let (end, leader) = oneshot::channel();
+            if events.send(Event::Leader(end)).await.is_err() {
                 return;
             }
-            match view.await {
-                Ok(view) if view.leader.is_none() => tokio::time::sleep(JOIN_LOOK).await,
+            match leader.await {
+                Ok(None) => tokio::time::sleep(JOIN_LOOK).await,
                 _ => return,
             }
         }

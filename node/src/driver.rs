@@ -94,6 +94,13 @@ pub(crate) enum Event {
         draining: bool,
     },
     View(oneshot::Sender<View>),
+    /// Who is the leader that this node is registered with? A view of a leader copies all its members.
+    Leader(oneshot::Sender<Option<NodeRef>>),
+    /// What does the leader know a member as?
+    NameOf {
+        node: NodeRef,
+        end: oneshot::Sender<Option<String>>,
+    },
     /// Leave in good order.
     Leave,
     /// End now.
@@ -334,6 +341,12 @@ impl Driver {
             Event::View(end) => {
                 // Who asked may have gone.
                 let _ = end.send(self.view());
+            }
+            // As above.
+            Event::Leader(end) => _ = end.send(self.joined),
+            Event::NameOf { node, end } => {
+                let name = self.leader.as_ref().and_then(|leader| leader.name_of(node));
+                let _ = end.send(name.map(str::to_owned));
             }
             Event::Superseded(reason) => self.end = Some(End::Rejected { code: codes::SUPERSEDED, reason }),
             Event::Leave => self.leave(),

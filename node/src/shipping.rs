@@ -4,7 +4,7 @@
 //! One batch is on its way at a time; what was not acknowledged is sent again on the next link.
 
 use crate::admin::frame::{read_frame, write_frame};
-use crate::driver::{Event, View};
+use crate::driver::Event;
 use crate::link::Links;
 use crate::logs::{Batch, LOCAL_TARGET, Outbox, Store, limits};
 use crate::purpose;
@@ -76,13 +76,15 @@ async fn ship_over(links: &Links, leader: NodeRef, outbox: &Outbox, first: Batch
 }
 
 async fn leader(events: &mpsc::Sender<Event>) -> Option<NodeRef> {
-    view(events).await?.leader
+    let (end, leader) = oneshot::channel();
+    events.send(Event::Leader(end)).await.ok()?;
+    leader.await.ok()?
 }
 
-async fn view(events: &mpsc::Sender<Event>) -> Option<View> {
-    let (end, view) = oneshot::channel();
-    events.send(Event::View(end)).await.ok()?;
-    view.await.ok()
+async fn name_of(events: &mpsc::Sender<Event>, node: NodeRef) -> Option<String> {
+    let (end, name) = oneshot::channel();
+    events.send(Event::NameOf { node, end }).await.ok()?;
+    name.await.ok()?
 }
 
 /// Takes the batches of one node, at the leader.
@@ -94,9 +96,7 @@ pub(crate) async fn receive(
     mut recv: quinn::RecvStream,
 ) -> anyhow::Result<()> {
     // The name under which the leader knows the node, not the one that it gives itself.
-    let led = view(&events).await.and_then(|view| view.led).ok_or_else(|| anyhow::anyhow!("not a leader"))?;
-    let member = led.members.into_iter().find(|m| m.node == from);
-    let name = member.ok_or_else(|| anyhow::anyhow!("{from} is not registered"))?.name;
+    let name = name_of(&events, from).await.ok_or_else(|| anyhow::anyhow!("{from} is not registered here"))?;
     // Ends when the node closes the stream.
     while let Some(batch) = read_frame::<Batch>(&mut recv).await? {
         let acknowledged = keep(store.clone(), from.id, name.clone(), batch).await?;

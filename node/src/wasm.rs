@@ -28,19 +28,21 @@ use guest::Guest;
 use image::Image;
 use memory::Memories;
 use odeon::Definition;
+use parking_lot::Mutex;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use ticker::Ticker;
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Config, Engine};
 
-/// Runs images' components. One for a node; dropping the last handle and the last definition stops its thread.
+/// Runs images' components. One for a node; its thread runs while there are definitions.
 pub struct WasmRuntime {
     engine: Engine,
     linker: Linker<Guest>,
     cache: Cache,
     limits: WasmLimits,
-    ticker: Arc<Ticker>,
+    /// Runs while there are images.
+    ticker: Mutex<Weak<Ticker>>,
 }
 
 impl WasmRuntime {
@@ -50,8 +52,17 @@ impl WasmRuntime {
         let mut linker = Linker::new(&engine);
         host::link(&mut linker).and_then(|()| wasi::link(&mut linker)).map_err(WasmError::engine)?;
         let cache = Cache::open(cache_dir, &engine)?;
-        let ticker = Ticker::start(&engine)?;
-        Ok(Arc::new(WasmRuntime { engine, linker, cache, limits, ticker }))
+        Ok(Arc::new(WasmRuntime { engine, linker, cache, limits, ticker: Mutex::default() }))
+    }
+
+    fn ticker(&self) -> Result<Arc<Ticker>, WasmError> {
+        let mut running = self.ticker.lock();
+        if let Some(ticker) = running.upgrade() {
+            return Ok(ticker);
+        }
+        let ticker = Ticker::start(&self.engine)?;
+        *running = Arc::downgrade(&ticker);
+        Ok(ticker)
     }
 
     /// The actors of an image. `hash` is the image's source hash, `component` the code in it.
@@ -67,9 +78,8 @@ impl WasmRuntime {
             return Err(WasmError::TooLarge { bytes: component.len(), max });
         }
         let component = self.cache.compiled(&self.engine, hash, component)?;
-        let loaded = self
-            .linked(&component)
-            .and_then(|pre| Image::new(hash, pre, self.limits, self.ticker.clone()).definitions());
+        let ticker = self.ticker()?;
+        let loaded = self.linked(&component).and_then(|pre| Image::new(hash, pre, self.limits, ticker).definitions());
         if loaded.is_err() {
             self.cache.forget(hash);
         }

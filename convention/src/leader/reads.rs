@@ -52,6 +52,13 @@ impl Leader {
         })
     }
 
+    /// The name of a live member.
+    pub fn name_of(&self, node: NodeRef) -> Option<&str> {
+        self.peers.of(node)?;
+        let registration = self.facts.registered.get(&node.id)?;
+        (registration.index <= self.outbox.committed()).then_some(&registration.name)
+    }
+
     /// The live member of this name or id; of those that are gone, the last one.
     pub fn member_by_name_or_id(&self, text: &str, now: Millis) -> Option<MemberView> {
         let fits = |view: &MemberView| view.name == text || view.node.id.to_string() == text;

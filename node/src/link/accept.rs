@@ -39,7 +39,7 @@ pub(crate) async fn run(shared: Arc<Shared>, door: Arc<Door>) {
             incoming = door.endpoint.accept() => {
                 let Some(incoming) = incoming else { return };
                 let source = door.seen_at(incoming.remote_address());
-                if let Err(incoming) = line.join(source.ip(), incoming, Instant::now()) {
+                if let Some(incoming) = line.join(source.ip(), incoming, Instant::now()) {
                     shared.refusals.note(source, Refusal::TooManyHandshakes, "more handshakes at once than are allowed");
                     incoming.ignore();
                 }
@@ -49,7 +49,9 @@ pub(crate) async fn run(shared: Arc<Shared>, door: Arc<Door>) {
         if too_many_strays(&shared, &door) {
             continue;
         }
-        while let Some((incoming, place)) = line.next(Instant::now(), |source| shared.gate.enter(source)) {
+        while let Some((incoming, place)) =
+            line.next(Instant::now(), |source| shared.gate.enter(source), Incoming::ignore)
+        {
             let runtime = shared.runtime_for(incoming.remote_address());
             runtime.spawn(receive(shared.clone(), door.clone(), incoming, place));
         }

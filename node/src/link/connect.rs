@@ -57,7 +57,7 @@ impl Habits {
         }
     }
 
-    fn connected(&self, remote: SocketAddr, over: Transport) {
+    pub(crate) fn connected(&self, remote: SocketAddr, over: Transport) {
         let habit = if over == Transport::Tcp { Habit::Tcp } else { Habit::Udp(0) };
         let mut habits = self.0.lock();
         if habits.len() >= HABITS_MAX && !habits.contains_key(&remote) {

@@ -7,7 +7,7 @@ use super::connection::{NotGreeted, greet};
 use super::door::{Door, Transport};
 use super::endpoint::node_client;
 use super::error::{CLOSE_DONE, Close, LinkError, closed_by_peer, tls_alert};
-use super::limits::{BACKOFF_MIN, DIAL_TIMEOUT, IDLE_DIAL_TRIES, NEXT_ADDRESS_AFTER};
+use super::limits::{BACKOFF_MIN, DIAL_TIMEOUT, IDLE_DIAL_TRIES, LINE_TIMEOUT, NEXT_ADDRESS_AFTER};
 use super::resolve::resolve;
 use super::session::{Attached, Session, Way};
 use super::shared::Shared;
@@ -51,23 +51,33 @@ impl Drop for Keep {
 async fn keep(shared: Arc<Shared>, address: String, expect: Option<NodeId>, mut first: Option<Connection>) {
     let mut backoff = Backoff::new();
     let mut id = expect;
+    let mut patience = DIAL_TIMEOUT;
+    let mut kept: Option<Kept> = None;
     loop {
         if let Some(session) = id.and_then(|id| shared.table.read().connected(id)) {
+            if kept.as_ref().is_none_or(|kept| !Arc::ptr_eq(&kept.session, &session)) {
+                kept = Some(Kept::new(&shared, &session));
+            }
             let since = Instant::now();
+            let connection = session.connection();
             // An error is the end of the session, which is the end of the connection too.
             let _ = session.watch().wait_for(|attached| *attached != Attached::Yes).await;
             if since.elapsed() >= LIVED {
                 backoff.reset();
             }
+            patience = if connection.is_some_and(|lost| was_forgotten(&lost)) { LINE_TIMEOUT } else { DIAL_TIMEOUT };
             tokio::time::sleep(jittered(BACKOFF_MIN, 1.0)).await;
             continue;
         }
         let linked = match first.take() {
             Some(connection) => stay(&shared, connection, &address, expect).await,
-            None => dial(&shared, &address, expect).await,
+            None => dial(&shared, &address, expect, std::mem::replace(&mut patience, DIAL_TIMEOUT)).await,
         };
         match linked {
-            Ok(session) => id = Some(session.peer.id),
+            Ok(session) => {
+                id = Some(session.peer.id);
+                kept = Some(Kept::new(&shared, &session));
+            }
             Err(LinkError::ShutDown) => return,
             Err(e) => {
                 shared.events.unreachable(&address, &e);
@@ -75,6 +85,34 @@ async fn keep(shared: Arc<Shared>, address: String, expect: Option<NodeId>, mut 
             }
         }
     }
+}
+
+/// Has nobody else dial the peer of a session, for as long as it lives.
+struct Kept {
+    shared: Arc<Shared>,
+    session: Arc<Session>,
+}
+
+impl Kept {
+    fn new(shared: &Arc<Shared>, session: &Arc<Session>) -> Self {
+        session.is_kept();
+        Self { shared: shared.clone(), session: session.clone() }
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        self.session.is_let_go();
+        if self.session.wants_connection() {
+            ensure(&self.shared, &self.session);
+        }
+    }
+}
+
+/// Whether the peer was started again, and said so a moment ago: it is there, and only has to come to this node among all
+/// the others that it has forgotten.
+fn was_forgotten(connection: &Connection) -> bool {
+    connection.close_reason() == Some(ConnectionError::Reset)
 }
 
 /// Dials the peer of a session, if it may be dialled and nobody is at it.
@@ -122,7 +160,7 @@ async fn try_until_attached(shared: &Arc<Shared>, session: &Arc<Session>, way: &
             }
             continue;
         };
-        match dial(shared, address, Some(session.peer.id)).await {
+        match dial(shared, address, Some(session.peer.id), DIAL_TIMEOUT).await {
             Ok(_) => break,
             Err(LinkError::ShutDown) => return Err(ShutDown),
             Err(e) => {
@@ -134,10 +172,15 @@ async fn try_until_attached(shared: &Arc<Shared>, session: &Arc<Session>, way: &
     Ok(())
 }
 
-/// Dials once at every address. Gives the session that the connection carries.
-async fn dial(shared: &Arc<Shared>, address: &str, expect: Option<NodeId>) -> Result<Arc<Session>, LinkError> {
+/// Dials once at every address, each for this long. Gives the session that the connection carries.
+async fn dial(
+    shared: &Arc<Shared>,
+    address: &str,
+    expect: Option<NodeId>,
+    within: Duration,
+) -> Result<Arc<Session>, LinkError> {
     loop {
-        let (door, connection) = connect(shared, address, expect).await?;
+        let (door, connection) = connect(shared, address, expect, within).await?;
         let name = peer_of(&connection, address)?;
         if !shared.is_misplaced(&door, &connection, name.role) {
             return meet(shared, &door, connection, name).await;
@@ -165,6 +208,7 @@ async fn stay(
         Close::new(codes::IDENTITY, reason.clone()).apply(&connection);
         return Err(LinkError::Refused { code: codes::IDENTITY, reason });
     }
+    shared.habits.connected(connection.remote_address(), Transport::Quic);
     meet(shared, &shared.door, connection, name).await
 }
 
@@ -195,6 +239,7 @@ async fn connect(
     shared: &Arc<Shared>,
     address: &str,
     expect: Option<NodeId>,
+    within: Duration,
 ) -> Result<(Arc<Door>, Connection), LinkError> {
     let local = shared.door.endpoint.local_addr().map_err(|_| LinkError::ShutDown)?;
     let mut last = unreachable(address, format!("it has no address of the kind of {local}"));
@@ -204,9 +249,9 @@ async fn connect(
     let mut trying = JoinSet::new();
     loop {
         let next = remotes.next();
-        let alone_for = if next.is_some() { NEXT_ADDRESS_AFTER } else { DIAL_TIMEOUT };
+        let alone_for = if next.is_some() { NEXT_ADDRESS_AFTER } else { within };
         if let Some(remote) = next {
-            let connect = connect_at(shared.clone(), address.to_owned(), remote, expect);
+            let connect = connect_at(shared.clone(), address.to_owned(), remote, expect, within);
             trying.spawn_on(connect, shared.runtime_for(remote));
         }
         match tokio::time::timeout(alone_for, trying.join_next()).await {
@@ -226,9 +271,10 @@ async fn connect_at(
     address: String,
     remote: SocketAddr,
     expect: Option<NodeId>,
+    within: Duration,
 ) -> Result<(Arc<Door>, Connection), LinkError> {
     let client = node_client(&shared.identity, expect)?;
-    let within = jittered(DIAL_TIMEOUT, 0.25);
+    let within = jittered(within, 0.25);
     let tcp = shared.tcp.as_deref();
     let connected = match (shared.relayed_to(remote, expect), tcp) {
         (Some(relayed), _) => {

@@ -69,8 +69,11 @@ impl Close {
         Self::new(codes::BAD_REQUEST, reason)
     }
 
+    /// Closes the connection, unless it is closed: then the reason that it has stays.
     pub(crate) fn apply(&self, connection: &quinn::Connection) {
-        connection.close(VarInt::from_u32(self.code.into()), self.reason.as_bytes());
+        if connection.close_reason().is_none() {
+            connection.close(VarInt::from_u32(self.code.into()), self.reason.as_bytes());
+        }
     }
 }
 

@@ -1,6 +1,9 @@
-//! Those who wait before the doorway, each source in its own order and all sources in turn.
+//! Those who wait before the doorway: of each source the last that came goes first, and all sources take turns.
+//!
+//! Who came first has waited longest, and so is the likeliest to have given up. A handshake with one of those is work for
+//! nobody, and while it is done others give up: so a leader of thousands was twice as long busy with them as it had to be.
 
-use super::limits::{DIAL_TIMEOUT, LINE_MAX, LINE_PER_SOURCE_MAX};
+use super::limits::{LINE_MAX, LINE_PER_SOURCE_MAX, LINE_TIMEOUT};
 use hashbrown::HashMap;
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -24,34 +27,42 @@ impl<T> Line<T> {
         self.waiting == 0
     }
 
-    /// Takes somebody in.
-    ///
-    /// # Errors
-    /// Gives back for whom there is no room.
-    pub(crate) fn join(&mut self, source: IpAddr, who: T, now: Instant) -> Result<(), T> {
+    /// Takes somebody in, and gives for whom there is no room then, who may be the same.
+    pub(crate) fn join(&mut self, source: IpAddr, who: T, now: Instant) -> Option<T> {
         let of_source = self.by_source.get(&source).map_or(0, VecDeque::len);
-        if self.waiting >= LINE_MAX || of_source >= LINE_PER_SOURCE_MAX {
-            return Err(who);
+        if of_source < LINE_PER_SOURCE_MAX && self.waiting >= LINE_MAX {
+            return Some(who);
         }
         if of_source == 0 {
             self.turns.push_back(source);
         }
-        self.by_source.entry(source).or_default().push_back((now, who));
-        self.waiting += 1;
-        Ok(())
+        let queue = self.by_source.entry(source).or_default();
+        queue.push_back((now, who));
+        if of_source < LINE_PER_SOURCE_MAX {
+            self.waiting += 1;
+            return None;
+        }
+        queue.pop_front().map(|(_, first)| first)
     }
 
-    /// The next one who has not waited for longer than anybody does, of a source that may enter.
-    pub(crate) fn next<P>(&mut self, now: Instant, enter: impl Fn(IpAddr) -> Option<P>) -> Option<(T, P)> {
+    /// The next one who may enter. Those who have waited for longer than anybody does are passed to `forget`.
+    pub(crate) fn next<P>(
+        &mut self,
+        now: Instant,
+        enter: impl Fn(IpAddr) -> Option<P>,
+        mut forget: impl FnMut(T),
+    ) -> Option<(T, P)> {
         for _ in 0..self.turns.len() {
             let source = self.turns.pop_front()?;
             let Some(queue) = self.by_source.get_mut(&source) else { continue };
             let before = queue.len();
-            while queue.front().is_some_and(|(since, _)| now.duration_since(*since) >= DIAL_TIMEOUT) {
-                queue.pop_front();
+            while queue.front().is_some_and(|(since, _)| now.duration_since(*since) >= LINE_TIMEOUT)
+                && let Some((_, who)) = queue.pop_front()
+            {
+                forget(who);
             }
             let place = if queue.is_empty() { None } else { enter(source) };
-            let first = place.and_then(|place| queue.pop_front().map(|(_, who)| (who, place)));
+            let first = place.and_then(|place| queue.pop_back().map(|(_, who)| (who, place)));
             self.waiting -= before - queue.len();
             if queue.is_empty() {
                 self.by_source.remove(&source);
@@ -75,37 +86,42 @@ mod tests {
     const B: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 2));
 
     fn all(line: &mut Line<u32>, now: Instant, enter: impl Fn(IpAddr) -> Option<()>) -> Vec<u32> {
-        std::iter::from_fn(|| line.next(now, &enter)).map(|(who, ())| who).collect()
+        std::iter::from_fn(|| line.next(now, &enter, drop)).map(|(who, ())| who).collect()
     }
 
     #[test]
-    fn each_source_keeps_its_order_and_none_waits_for_another() {
+    fn the_last_goes_first_and_no_source_waits_for_another() {
         let (mut line, now) = (Line::default(), Instant::now());
         for (source, who) in [(A, 1), (A, 2), (A, 3), (B, 4)] {
-            line.join(source, who, now).unwrap();
+            assert_eq!(line.join(source, who, now), None);
         }
         assert_eq!(all(&mut line, now, |source| (source == B).then_some(())), [4], "the doorway has no room for A");
-        line.join(B, 5, now).unwrap();
-        assert_eq!(all(&mut line, now, |_| Some(())), [1, 5, 2, 3]);
+        assert_eq!(line.join(B, 5, now), None);
+        assert_eq!(all(&mut line, now, |_| Some(())), [3, 5, 2, 1]);
         assert!(line.is_empty() && line.turns.is_empty() && line.by_source.is_empty());
     }
 
     #[test]
     fn whoever_has_given_up_is_forgotten() {
         let (mut line, now) = (Line::default(), Instant::now());
-        line.join(A, 1, now).unwrap();
-        line.join(A, 2, now + Duration::from_secs(1)).unwrap();
-        line.join(B, 3, now).unwrap();
-        assert_eq!(all(&mut line, now + DIAL_TIMEOUT, |_| Some(())), [2]);
+        let later = now + Duration::from_secs(1);
+        for (source, who, at) in [(A, 1, now), (A, 2, later), (B, 3, now)] {
+            assert_eq!(line.join(source, who, at), None);
+        }
+        let mut forgotten = Vec::new();
+        let next = line.next(now + LINE_TIMEOUT, |_| Some(()), |who| forgotten.push(who));
+        assert_eq!((next, forgotten), (Some((2, ())), vec![1]));
+        assert!(all(&mut line, now + LINE_TIMEOUT, |_| Some(())).is_empty());
         assert!(line.is_empty() && line.turns.is_empty());
     }
 
     #[test]
     fn one_source_cannot_fill_it() {
         let (mut line, now) = (Line::default(), Instant::now());
-        let joined = (0..).take_while(|n| line.join(A, *n, now).is_ok()).count();
+        let joined = (0..).take_while(|n| line.join(A, *n, now).is_none()).count();
         assert_eq!(joined, LINE_PER_SOURCE_MAX);
-        let joined = (0..).take_while(|n| line.join(B, *n, now).is_ok()).count();
+        assert_eq!(line.join(A, 0, now), Some(1), "the first but one makes room, as the first did");
+        let joined = (0..).take_while(|n| line.join(B, *n, now).is_none()).count();
         assert_eq!(joined, LINE_MAX - LINE_PER_SOURCE_MAX);
     }
 }

@@ -50,6 +50,8 @@ struct Link {
     /// Whether it lets nobody in who dials it.
     only_dials: bool,
     dialling: bool,
+    /// How many keep a link to the peer: they dial it.
+    kept_by: usize,
 }
 
 /// How a peer without a connection is reached.
@@ -248,7 +250,7 @@ impl Session {
     /// How to reach the peer, if that is known and nobody is at it. The caller does and then calls [`Session::dialled`].
     pub(crate) fn begin_dialling(&self) -> Option<Way> {
         let mut link = self.link.lock();
-        if link.dialling || link.current.is_some() {
+        if link.dialling || link.kept_by > 0 || link.current.is_some() {
             return None;
         }
         let way = if link.only_dials {
@@ -258,6 +260,14 @@ impl Session {
         };
         link.dialling = true;
         Some(way)
+    }
+
+    pub(crate) fn is_kept(&self) {
+        self.link.lock().kept_by += 1;
+    }
+
+    pub(crate) fn is_let_go(&self) {
+        self.link.lock().kept_by -= 1;
     }
 
     pub(crate) fn dialled(&self) {

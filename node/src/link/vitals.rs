@@ -18,8 +18,9 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// After so many silent looks a dialler has QUIC ask, lest its peer has forgotten the connection.
-const ASK_PEER_AFTER_LOOKS: u32 = 2;
+/// How often a dialler that is given no answer has QUIC ask, in looks: where a peer of thousands is late with its answers, it
+/// would be later still if all of them asked at every look.
+const ASK_PEER_EVERY_LOOKS: u32 = 3;
 /// After so many silent looks QUIC is asked whether it heard something: signs may be filtered where QUIC is not.
 const ASK_QUIC_AFTER_LOOKS: u32 = 4;
 /// The body of an answer to a sign that came from elsewhere than QUIC knows.
@@ -192,7 +193,10 @@ impl Vitals {
         vital.asked_quic.store(false, Ordering::Relaxed);
         let silent = vital.silent.fetch_add(1, Ordering::Relaxed) + 1;
         if vital.dialled_here {
-            if silent >= ASK_PEER_AFTER_LOOKS && vital.is_unanswered() {
+            if silent >= ASK_QUIC_AFTER_LOOKS
+                && (silent - ASK_QUIC_AFTER_LOOKS).is_multiple_of(ASK_PEER_EVERY_LOOKS)
+                && vital.is_unanswered()
+            {
                 vital.ask_quic();
             }
             if vital.rested.fetch_add(1, Ordering::Relaxed) + 1 >= SIGN_EVERY_LOOKS {

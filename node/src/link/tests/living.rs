@@ -127,6 +127,31 @@ async fn a_peer_from_which_nothing_comes_any_more_is_gone_on_both_sides() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_keeps_a_link_alone_dials_it_again() {
+    let (leader, member, network, _keep) = apart().await;
+    network.let_through(NOTHING);
+    member.links.cut(leader.node());
+    member.seen.until("the leader's end", |s| s.down == [leader.node()]).await;
+    // Longer than QUIC remembers the connection that was cut, and shorter than a try.
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(member.links.0.door.endpoint.open_connections(), 1, "one try at a time");
+    network.let_through(PASS);
+    leader.seen.until("the member again", |s| s.up.len() == 2).await;
+    member.seen.until("the leader again", |s| s.up.len() == 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn why_a_peer_closed_a_connection_is_still_known_when_all_of_it_has_ended() {
+    let (leader, member, _network, _keep) = apart().await;
+    let session = member.links.0.table.read().find(leader.node()).expect("a session");
+    let connection = session.connection().expect("a connection");
+    leader.links.cut(member.node());
+    member.seen.until("the leader again", |s| s.up.len() == 2).await;
+    let reason = connection.close_reason().expect("it is over");
+    assert!(matches!(reason, quinn::ConnectionError::ApplicationClosed(_)), "{reason}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn where_only_quic_gets_through_links_live_and_signs_arrive() {
     let (leader, member, network, _keep) = apart().await;
     network.let_through(QUIC_ONLY);
