@@ -258,7 +258,7 @@ mod tests {
         let mut leases = leases();
         assert_eq!(leases.silent(20_000).expired, []);
         leases.renew(B, 20_001);
-        assert_eq!(expired_until(&mut leases, 30_000), [(23_500, A), (24_001, B)]);
+        assert_eq!(expired_until(&mut leases, 30_000), [(23_500, A), (24_025, B)]);
     }
 
     #[test]

@@ -307,6 +307,9 @@ async fn identify(options: &UpOptions, folder: DataFolder, name: &str) -> Result
             };
             let joined = identity::join(folder, &token, name, from).await;
             let Joined { identity, stays, .. } = joined.map_err(|e| of_data(e.code(), &e))?;
+            if stays.sockets.is_none() {
+                until_free(options.listen).await;
+            }
             Ok((identity, stays))
         }
         None if options.outbound_only => {

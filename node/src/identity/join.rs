@@ -35,7 +35,7 @@ pub struct Joined {
 pub(crate) struct Stays {
     /// The connection with the leader that let it in, as its link.
     pub(crate) connection: Option<Connection>,
-    /// The sockets that this was opened through, unless others have them.
+    /// Its sockets, unless others have them.
     pub(crate) sockets: Option<Sockets>,
 }
 
@@ -94,8 +94,16 @@ pub async fn join(folder: DataFolder, token: &Token, name: &str, from: DialFrom)
         node_key: key.pem(),
         leaders: Leaders { leaders: leaders.clone() },
     })?;
-    let sockets = sockets.filter(|_| connection.is_some());
-    Ok(Joined { identity: Identity::load(folder)?, leaders, stays: Stays { connection, sockets } })
+    let identity = Identity::load(folder)?;
+    let sockets = match (sockets, identity.role()) {
+        (Some(sockets), Role::Leader) => {
+            // A leader receives elsewhere than where it joined, from a larger buffer.
+            sockets.let_go().await;
+            None
+        }
+        (sockets, _) => sockets,
+    };
+    Ok(Joined { identity, leaders, stays: Stays { connection, sockets } })
 }
 
 /// Joins as a member that keeps nothing, over a socket that others use as well.

@@ -1,11 +1,16 @@
 //! The sockets of a node: it has them before anybody is let in, so that it can join through them.
 
 use super::endpoint::{self, socket, sockets};
+use super::error::CLOSE_DONE;
 use super::refusals::{Refusal, Refusals};
 use super::{LinkError, Vitals};
 use std::fmt;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How long the other ends of connections are waited for.
+const LET_GO_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// UDP to dial and to be dialled, and TCP to be dialled where others dial at all.
 pub(crate) struct Sockets {
@@ -38,6 +43,14 @@ impl Sockets {
         });
         let (endpoint, vitals) = endpoint::node(udp, secret, on_garbage)?;
         Ok(Self { endpoint, vitals, listener, refusals })
+    }
+
+    /// Gives the address back.
+    pub(crate) async fn let_go(self) {
+        self.endpoint.close(u32::from(CLOSE_DONE).into(), b"done");
+        // Whoever is still at the other end has been told, or finds out.
+        let _ = tokio::time::timeout(LET_GO_TIMEOUT, self.endpoint.wait_idle()).await;
+        endpoint::let_go_of_socket(&self.endpoint);
     }
 }
 

@@ -76,9 +76,16 @@ async fn the_connection_over_which_a_member_was_let_in_goes_on_as_its_link() {
 async fn a_leader_that_was_let_in_dials_again() {
     let leader = leader();
     let dir = tempfile::tempdir().expect("a folder");
-    let Joined { identity, stays, .. } = join_to_stay(&leader.token(Role::Leader, Some(1), 60), &dir).await;
+    let listen = std::net::UdpSocket::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
+    let folder = DataFolder::open(dir.path()).expect("a folder");
+    let from = DialFrom::Node { listen, outbound_only: false };
+    let token = leader.token(Role::Leader, Some(1), 60);
+    let Joined { identity, stays, .. } = join(folder, &token, "l", from).await.expect("a good token");
     assert_eq!(identity.role(), Role::Leader);
     assert!(stays.connection.is_none() && stays.sockets.is_none(), "{stays:?}");
+    let other = start_with(identity, Arc::new(dir), |config| config.listen = listen);
+    let _keep = other.links.keep(leader.address(), Some(leader.node().id));
+    leader.up_with(&other).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
