@@ -100,6 +100,12 @@ codes! {
     NOT_INVITED = 157, exit 1;
     /// The invitation was cancelled.
     INVITE_CANCELLED = 158, exit 1;
+    /// Fewer signers have signed the image than the authority requires.
+    SIGNERS_TOO_FEW = 160, exit 5;
+    /// The approval of the image has run out.
+    IMAGE_EXPIRED = 161, exit 5;
+    /// A newer version of the image is approved, or this one with other bytes.
+    IMAGE_OLDER = 162, exit 5;
     /// Something failed that has no code of its own.
     INTERNAL = 199, exit 1;
 }

@@ -7,6 +7,7 @@ mod changes;
 mod choosing;
 mod creations;
 mod departure;
+mod expiry;
 mod facts;
 mod holders;
 mod images;
@@ -32,7 +33,8 @@ pub use reads::ImageLookupError;
 
 use crate::record::{AuthoritySetting, Record, TokenFact};
 use crate::types::{
-    CheckOutcome, CreateOutcome, CreateSpec, Explanation, ImageInfo, Millis, NativeActor, Role, SourceHash,
+    CheckOutcome, CreateOutcome, CreateSpec, Explanation, ImageApproval, ImageInfo, Millis, NativeActor, Role,
+    SourceHash,
 };
 use crate::wire::{LeaderAt, ToLeader, ToMember};
 use odeon::{NodeId, NodeRef};
@@ -92,6 +94,11 @@ pub enum Input {
     },
     /// The answer to [`Effect::Flush`]: every word before it has left.
     Flushed,
+    /// What the wall clock says, so that an image is known to be approved no more; at the start and every second or so.
+    Clock {
+        /// In seconds since 1970.
+        unix_s: u64,
+    },
     /// The time that was asked for has come.
     Timer,
 }
@@ -188,6 +195,9 @@ pub enum Operation {
         approved: bool,
         /// Which authority said so, and why.
         by: String,
+        /// What approved it.
+        #[serde(default)]
+        approval: ImageApproval,
     },
     /// No new actors from this image.
     UnloadImage {
@@ -304,4 +314,6 @@ pub struct ImageView {
 pub enum ImageState {
     Approved,
     Rejected,
+    /// Its approval has run out.
+    Expired,
 }

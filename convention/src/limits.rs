@@ -84,6 +84,10 @@ pub const TOKENS_MAX: usize = 10_000;
 pub const IMAGES_MAX: usize = 16_384;
 /// Rejected images that are remembered.
 pub const REJECTED_MAX: usize = 256;
+/// Signatures that are kept with an image.
+pub const ENDORSEMENTS_MAX: usize = 16;
+/// Bytes of all of these, with who made them.
+pub const ENDORSEMENTS_BYTES_MAX: usize = 40 * 1024;
 /// Nodes that are named as sources of an image.
 pub const SOURCES_MAX: usize = 4;
 /// Changes of members' capabilities that operators wait for at once.

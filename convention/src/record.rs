@@ -1,6 +1,6 @@
 //! The facts that outlive a leader: what the ledger holds, in the order in which it became true.
 
-use crate::types::{ImageInfo, RequestId, Role, SourceHash};
+use crate::types::{ImageApproval, ImageInfo, RequestId, Role, SourceHash};
 use odeon::{Address, Incarnation, NodeId, NodeRef};
 use odeon_capabilities::CapabilityMap;
 use serde::{Deserialize, Serialize};
@@ -56,6 +56,9 @@ pub enum Record {
         approved: bool,
         /// Which authority said so, and why.
         by: String,
+        /// What approved it.
+        #[serde(default)]
+        approval: ImageApproval,
     },
     /// An image was unloaded.
     ImageUnloaded {
@@ -136,9 +139,16 @@ pub enum AuthoritySetting {
     None,
     /// Every well-formed image is approved.
     AcceptAll,
-    /// An image needs a signature by a key of this allowed-signers text.
+    /// An image needs signatures by keys of this allowed-signers text.
     Keyring {
         /// In the format of OpenSSH.
         allowed_signers: String,
+        /// Of so many signers.
+        #[serde(default = "one")]
+        required: u8,
     },
+}
+
+fn one() -> u8 {
+    1
 }

@@ -1,5 +1,6 @@
 //! The nouns that the machines, the wire and the ledger share.
 
+use crate::limits;
 use odeon::{Address, NodeId, NodeRef};
 use odeon_capabilities::{CapabilityMap, Requirements};
 use serde::{Deserialize, Serialize};
@@ -98,6 +99,48 @@ pub struct ImageInfo {
     pub size_bytes: u64,
     /// Its actor types and what each requires.
     pub actors: Vec<NativeActor>,
+}
+
+/// What approved an image, and until when.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageApproval {
+    /// When it was approved: wall clock, in seconds since 1970.
+    pub at_unix_s: u64,
+    /// The last second in which new actors may come from it; none for always.
+    pub until_unix_s: Option<u64>,
+    /// The signatures that counted.
+    pub endorsements: Vec<Endorsement>,
+}
+
+impl ImageApproval {
+    /// Whether it has run out.
+    pub fn is_over(&self, now_unix_s: u64) -> bool {
+        self.until_unix_s.is_some_and(|until| now_unix_s > until)
+    }
+
+    /// Whether it is within what is kept of an image.
+    pub fn is_bounded(&self) -> bool {
+        let bytes = |e: &Endorsement| e.by.len() + e.fingerprint.len() + e.text.len();
+        self.endorsements.len() <= limits::ENDORSEMENTS_MAX
+            && self.endorsements.iter().map(bytes).sum::<usize>() <= limits::ENDORSEMENTS_BYTES_MAX
+    }
+}
+
+/// A signature that approves an image, kept so that others can verify it too.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Endorsement {
+    /// The signer's principals.
+    pub by: String,
+    /// Of the key that signed.
+    pub fingerprint: String,
+    /// Whether it is over a statement; else it is over the image.
+    pub statement: bool,
+    /// From when on the statement counts, in seconds since 1970.
+    pub not_before_unix_s: Option<u64>,
+    /// Up to when it counts.
+    pub not_after_unix_s: Option<u64>,
+    /// As it came: the signature, behind the statement if there is one.
+    pub text: String,
 }
 
 /// How a check answered.

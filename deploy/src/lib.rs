@@ -11,5 +11,8 @@ mod starter;
 
 pub use file::FileError;
 pub use pack::{PackError, Packed, assemble, default_file_name, pack};
-pub use sign::{SignError, SignFileError, Signed, VerifyFileError, sign, sign_file, verify_file};
+pub use sign::{
+    SignError, SignFileError, Signed, Times, VerifyFileError, read_evidence, sign, sign_file, sign_statement,
+    verify_file,
+};
 pub use starter::{StarterError, new, new_with_sdk};

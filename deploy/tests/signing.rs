@@ -1,8 +1,8 @@
 //! Our signatures and those of the stock `ssh-keygen`, each read by the other.
 #![allow(clippy::unwrap_used)] // a step that fails is the failure of the test
 
-use odeon_deploy::{SignError, SignFileError, VerifyFileError, sign, sign_file, verify_file};
-use odeon_sourceauth::{AllowedSigners, Rejection, SignatureError, verify};
+use odeon_deploy::{SignError, SignFileError, Times, VerifyFileError, sign, sign_file, sign_statement, verify_file};
+use odeon_sourceauth::{Image, Keyring, Rejection, SignatureError, StatementError};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
@@ -16,10 +16,14 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
+        Self::with_code("code")
+    }
+
+    fn with_code(code: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let manifest = "name = \"hello\"\nruntime = \"wasm\"\ncode = \"c\"\n[[actor]]\nname = \"Hello\"\n";
         std::fs::write(folder.path().join("odeon.toml"), manifest).unwrap();
-        std::fs::write(folder.path().join("c"), "code").unwrap();
+        std::fs::write(folder.path().join("c"), code).unwrap();
         let image = folder.path().join("hello.zip");
         odeon_deploy::pack(folder.path(), &image).unwrap();
         Self { folder, image }
@@ -71,19 +75,24 @@ fn ssh_keygen_verifies_what_we_sign_and_we_do_too() {
         let signed = sign_file(&bench.image, &key, None, &mut no_passphrase()).unwrap();
         assert_eq!(signed.path, bench.folder.path().join("hello.zip.sig"));
         assert_success(&bench.verify_by_ssh_keygen(&signed.path, &allowed, &bench.image));
-        let approval = verify_file(&bench.image, &signed.path, &allowed, NOW).unwrap();
+        let approval = verify_file(&bench.image, std::slice::from_ref(&signed.path), &allowed, 1, NOW).unwrap();
         assert_eq!(approval.by, "alice@example.org");
-        assert!(approval.reason.contains(&signed.fingerprint));
+        assert!(approval.reason.contains(signed.fingerprint.as_ref().unwrap()));
 
         let tampered = bench.folder.path().join("tampered");
         let mut bytes = std::fs::read(&bench.image).unwrap();
         bytes[50] ^= 1;
-        std::fs::write(&tampered, bytes).unwrap();
+        std::fs::write(&tampered, &bytes).unwrap();
         assert!(!bench.verify_by_ssh_keygen(&signed.path, &allowed, &tampered).status.success());
-        assert!(matches!(
-            verify_file(&tampered, &signed.path, &allowed, NOW),
-            Err(VerifyFileError::Rejected(Rejection::SignatureInvalid(SignatureError::Mismatch)))
-        ));
+        let mismatch = Rejection::SignatureInvalid(SignatureError::Mismatch);
+        let another = Bench::with_code("other code");
+        for other in [&tampered, &another.image] {
+            let refused = verify_file(other, std::slice::from_ref(&signed.path), &allowed, 1, NOW);
+            assert!(matches!(&refused, Err(VerifyFileError::Rejected(why)) if *why == mismatch), "{refused:?}");
+        }
+        std::fs::write(&tampered, &bytes[..50]).unwrap();
+        let refused = verify_file(&tampered, std::slice::from_ref(&signed.path), &allowed, 1, NOW);
+        assert!(matches!(refused, Err(VerifyFileError::Image { .. })), "{refused:?}");
     }
 }
 
@@ -102,7 +111,10 @@ fn we_verify_what_ssh_keygen_signs() {
                 .unwrap(),
         );
         let signature = bench.folder.path().join("hello.zip.sig");
-        assert_eq!(verify_file(&bench.image, &signature, &allowed, NOW).unwrap().by, "alice@example.org");
+        assert_eq!(
+            verify_file(&bench.image, std::slice::from_ref(&signature), &allowed, 1, NOW).unwrap().by,
+            "alice@example.org"
+        );
         std::fs::remove_file(&signature).unwrap();
     }
 }
@@ -112,15 +124,16 @@ fn a_key_with_a_passphrase_asks_for_it_once() {
     let bench = Bench::new();
     let (key, allowed) = bench.key("key", KINDS[0], "a secret phrase");
     let text = std::fs::read_to_string(&key).unwrap();
+    let image = Image::open(std::fs::read(&bench.image).unwrap()).unwrap();
     let mut asked = 0;
-    let signature = sign(b"image", &text, &mut || {
+    let signature = sign(image.bytes(), &text, &mut || {
         asked += 1;
         Some("a secret phrase".into())
     })
     .unwrap();
     assert_eq!(asked, 1);
-    let allowed = AllowedSigners::parse(&std::fs::read_to_string(allowed).unwrap()).unwrap();
-    assert!(verify(b"image", &signature, &allowed, NOW).is_ok());
+    let keyring = Keyring::parse(&std::fs::read_to_string(allowed).unwrap(), 1).unwrap();
+    assert!(keyring.approve(&image, &[signature], NOW).is_ok());
     assert_eq!(sign(b"image", &text, &mut || None), Err(SignError::PassphraseNeeded));
     assert_eq!(sign(b"image", &text, &mut || Some("wrong".into())), Err(SignError::PassphraseWrong));
 }
@@ -149,7 +162,39 @@ fn an_allowed_signers_file_that_is_broken_names_itself_and_its_line() {
     let (key, allowed) = bench.key("key", KINDS[0], "");
     let signed = sign_file(&bench.image, &key, None, &mut no_passphrase()).unwrap();
     std::fs::write(&allowed, "alice\n").unwrap();
-    let error = verify_file(&bench.image, &signed.path, &allowed, NOW).unwrap_err();
+    let error = verify_file(&bench.image, std::slice::from_ref(&signed.path), &allowed, 1, NOW).unwrap_err();
     assert!(error.to_string().contains("key.allowed"), "{error}");
     assert!(std::error::Error::source(&error).unwrap().to_string().contains("line 1"));
+}
+
+#[test]
+fn a_statement_is_signed_by_us_or_by_ssh_keygen_in_one_file_or_two() {
+    let bench = Bench::new();
+    let (key, allowed) = bench.key("key", KINDS[0], "");
+    let times = Times { not_before_unix_s: None, not_after_unix_s: Some(NOW + 60) };
+    let verify = |path: &Path, now| verify_file(&bench.image, &[path.to_owned()], &allowed, 1, now);
+    let signed = sign_statement(&bench.image, times, Some(&key), None, &mut no_passphrase()).unwrap();
+    assert_eq!(signed.path, bench.folder.path().join("hello.zip.approval"));
+    assert_eq!(verify(&signed.path, NOW).unwrap().until_unix_s, Some(NOW + 60));
+    let over = verify(&signed.path, NOW + 61).unwrap_err();
+    assert!(matches!(over, VerifyFileError::Rejected(Rejection::Statement(StatementError::Over { .. }))), "{over}");
+
+    // By hand: the statement first, then ssh-keygen.
+    let by_hand = bench.folder.path().join("by-hand");
+    let written = sign_statement(&bench.image, times, None, Some(&by_hand), &mut no_passphrase()).unwrap();
+    assert_eq!(written.fingerprint, None);
+    let unsigned = verify(&by_hand, NOW).unwrap_err();
+    assert!(unsigned.to_string().contains("ssh-keygen -Y sign -n odeon-approval"), "{unsigned}");
+    let mut command = ssh_keygen();
+    command.args(["-q", "-Y", "sign", "-n", "odeon-approval", "-f"]).arg(&key).arg(&by_hand);
+    assert_success(&command.output().unwrap());
+    assert_eq!(verify(&by_hand, NOW).unwrap().by, "alice@example.org", "the signature is beside it");
+    let signature = std::fs::read_to_string(bench.folder.path().join("by-hand.sig")).unwrap();
+    let one = bench.folder.path().join("one");
+    std::fs::write(&one, std::fs::read_to_string(&by_hand).unwrap() + &signature).unwrap();
+    assert_eq!(verify(&one, NOW).unwrap().by, "alice@example.org", "or behind it");
+
+    let wrong = Times { not_before_unix_s: Some(2), not_after_unix_s: Some(1) };
+    let error = sign_statement(&bench.image, wrong, Some(&key), None, &mut no_passphrase()).unwrap_err();
+    assert!(matches!(error, SignFileError::Statement(StatementError::Times { .. })), "{error}");
 }

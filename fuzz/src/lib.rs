@@ -6,8 +6,8 @@ use odeon_capabilities::{CapabilityMap, Expression, parse_assignment};
 use odeon_convention::wire::{ToLeader, ToMember, Word, decode, encode};
 use odeon_node::link::limits::{RELAYED_PACKET_BYTES_MAX, RELAYED_WAITING_MAX, TCP_PACKET_BYTES_MAX};
 use odeon_node::link::{Pipes, Switch};
-use odeon_sourceauth::limits::{ACTORS_MAX, INCLUDE_MAX, REQUIRE_MAX};
-use odeon_sourceauth::{AllowedSigners, Image, Manifest, Signature, Version, check_name, verify};
+use odeon_sourceauth::limits::{ACTORS_MAX, INCLUDE_MAX, REQUIRE_MAX, STATEMENT_BYTES_MAX};
+use odeon_sourceauth::{Image, Keyring, Manifest, Signature, Statement, Version, check_name};
 use quinn::AsyncUdpSocket;
 use quinn::udp::RecvMeta;
 use std::future::{Future, poll_fn};
@@ -24,12 +24,13 @@ use tokio::task::unconstrained;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 8] = [
     ("expression", expression),
     ("image", image),
     ("manifest", manifest),
     ("relay", relay),
     ("signature", signature),
+    ("statement", statement),
     ("tcp", tcp),
     ("wire", wire),
 ];
@@ -89,19 +90,33 @@ pub fn manifest(bytes: &[u8]) {
     assert!(manifest.version >= Version::none());
 }
 
+/// An image that nobody signed.
+static UNSIGNED: LazyLock<Image> =
+    LazyLock::new(|| Image::open(include_bytes!("../corpus/image/stored").as_slice()).expect("an image"));
+
 /// Any texts are a signature and, after a NUL, allowed signers, or errors; a signature that nobody made verifies
 /// nothing.
 pub fn signature(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let (signature, signers) = text.split_once('\0').unwrap_or((text, text));
     let parsed = Signature::parse(signature);
-    let Ok(allowed) = AllowedSigners::parse(signers) else { return };
-    assert!(!allowed.signers().is_empty());
+    let Ok(keyring) = Keyring::parse(signers, 1) else { return };
+    assert!(!keyring.allowed().signers().is_empty());
     if parsed.is_ok() {
         for now_unix_s in [0, 1_800_000_000, u64::MAX] {
-            assert!(verify(b"an image that nobody signed", signature, &allowed, now_unix_s).is_err());
+            assert!(keyring.approve(&UNSIGNED, &[signature.to_owned()], now_unix_s).is_err());
         }
     }
+}
+
+/// Any text is a statement that is written as it was read, or an error; it has a name and a version of an image, and its
+/// times are in order.
+pub fn statement(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let Ok(statement) = text.parse::<Statement>() else { return };
+    assert_eq!(statement.to_string(), text);
+    assert!(text.len() <= STATEMENT_BYTES_MAX && Statement::is_meant(text));
+    assert!(statement.not_after_unix_s.is_none_or(|after| statement.not_before_unix_s.is_none_or(|b| b <= after)));
 }
 
 /// Whatever bytes a peer sends, the decoder gives a message or an error, and a message is written as it was read.

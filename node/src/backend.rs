@@ -4,9 +4,11 @@
 
 mod actors;
 mod create;
+mod detail;
 mod drain;
 mod images;
 mod invite;
+mod judging;
 mod leaders;
 mod logs;
 mod names;
@@ -53,6 +55,8 @@ pub(crate) struct NodeBackend {
     pub(crate) listen: String,
     pub(crate) names: Arc<Names>,
     pub(crate) invitations: Arc<Invitations>,
+    /// One push is judged at a time: what it may follow is what the one before has left.
+    pub(crate) pushing: Arc<tokio::sync::Mutex<()>>,
     /// The collected log, on a leader.
     pub(crate) log_store: Option<Arc<Store>>,
     /// On a node that may lead.
@@ -108,8 +112,9 @@ impl NodeBackend {
             Request::Drain { on, timeout_ms } => self.drain(&view, on, timeout_ms).await,
             Request::CancelDrain { on } => self.cancel_drain(&view, on).await,
             Request::CreateToken { role, ttl_s, uses, claims } => self.create_token(role, ttl_s, uses, claims).await,
-            Request::PushImage(push) => self.push_image(&view, push).await,
+            Request::PushImage(push) => self.push_image(push).await,
             Request::Images => Ok(Reply::Images(self.images(&view).await?)),
+            Request::ShowImage { image } => self.show_image(&view, &image).await,
             Request::UnloadImage { image } => self.unload_image(&view, &image).await,
             Request::SetAuthority { authority } => self.set_authority(authority).await,
             Request::Authority => self.authority(&view, replies).await,
@@ -236,6 +241,7 @@ fn allowed(caller: &Caller, request: &Request, leads: bool) -> Result<(), Failed
         request,
         Request::Nodes
             | Request::Images
+            | Request::ShowImage { .. }
             | Request::Authority
             | Request::Actors { .. }
             | Request::Status { .. }

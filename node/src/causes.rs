@@ -2,6 +2,7 @@
 
 use crate::admin::protocol::Failed;
 use odeon_convention::codes;
+use odeon_sourceauth::{Rejection, StatementError};
 use std::error::Error;
 use std::io;
 
@@ -24,6 +25,21 @@ pub(crate) fn chain(error: &dyn Error) -> String {
 pub(crate) fn of_data(code: u16, error: &(dyn Error + 'static)) -> Failed {
     let code = if has_no_room(error) { codes::DISK_FULL } else { code };
     Failed::new(code, chain(error))
+}
+
+/// The code of an authority's refusal.
+pub(crate) fn rejection_code(rejection: &Rejection) -> u16 {
+    match rejection {
+        Rejection::NoAuthority => codes::NO_AUTHORITY,
+        Rejection::SignatureMissing => codes::SIGNATURE_MISSING,
+        Rejection::Statement(StatementError::Over { .. }) => codes::IMAGE_EXPIRED,
+        Rejection::Statement(_)
+        | Rejection::SignatureInvalid(_)
+        | Rejection::TooMany { .. }
+        | Rejection::TooLarge { .. } => codes::SIGNATURE_INVALID,
+        Rejection::SignerNotAllowed { .. } | Rejection::SignerNotPermitted { .. } => codes::SIGNER_NOT_ALLOWED,
+        Rejection::TooFew { .. } => codes::SIGNERS_TOO_FEW,
+    }
 }
 
 fn has_no_room(error: &(dyn Error + 'static)) -> bool {

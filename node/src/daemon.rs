@@ -21,7 +21,7 @@ use crate::logs::{self, ActorLog, LogSetup, Origin, Outbox, OutboxLimits, StoreL
 use crate::shipping;
 use crate::store::Store;
 use crate::test_actor::TestActor;
-use crate::transfer::Images;
+use crate::transfer::{Images, OwnSigners};
 use crate::wasm::{WasmLimits, WasmRuntime};
 use odeon::{NodeRef, Registry};
 use odeon_convention::codes;
@@ -134,7 +134,8 @@ async fn run_once(
         return Err(failed(codes::OUTBOUND_ONLY, "a node that may lead has to be one that others can dial"));
     }
     let me = identity.node();
-    let [spool, logs, stored, compiled] = ["spool", "logs", "images", "compiled"].map(|part| data.join(part));
+    let [spool, logs, stored, compiled, approvals] =
+        ["spool", "logs", "images", "compiled", "approvals"].map(|part| data.join(part));
     let outbox = Outbox::open(&spool, origin(&name, me), OutboxLimits::default()).map_err(unusable(&spool))?;
     logging.attach(outbox.clone());
 
@@ -153,7 +154,9 @@ async fn run_once(
         Hosting::new(me, registry.clone(), options.capabilities.clone(), events.clone(), ActorLog::new(outbox.clone()));
     let store = Store::open(stored.clone()).map_err(unusable(&stored))?;
     let runtime = WasmRuntime::new(&compiled, WasmLimits::default()).map_err(unusable(&compiled))?;
-    let images = Arc::new(Images::new(store, runtime, options.allow_remote_images, hosting.clone()));
+    let own = options.image_signers.clone().map(|keyring| OwnSigners::open(keyring, &approvals));
+    let own = own.transpose().map_err(unusable(&approvals))?;
+    let images = Arc::new(Images::new(store, runtime, options.allow_remote_images, own, hosting.clone()));
     let tokens = Tokens::default();
     let gate = leads.then(|| Arc::new(Gate::default()));
     let wiring = Arc::new(Wiring::new(me, events.clone(), &hosting, log_store.clone()));
@@ -219,6 +222,7 @@ async fn run_once(
         listen: listen.clone(),
         names: Arc::default(),
         invitations: Arc::default(),
+        pushing: Arc::default(),
         log_store: log_store.clone(),
         ledger: ledger.clone(),
     });

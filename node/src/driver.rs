@@ -12,6 +12,7 @@ use crate::identity::Tokens;
 use crate::leaders::Leaders;
 use crate::ledger::{Ledger, Listener, News, Place};
 use crate::link::{Links, Peer};
+use crate::logs::time;
 use crate::transfer::Images;
 use hashbrown::HashMap;
 use odeon::{Address, NodeId, NodeRef};
@@ -92,6 +93,11 @@ pub(crate) enum Event {
     /// This node is to become empty, or takes actors again.
     Drain {
         draining: bool,
+    },
+    /// Which members hold an image, where this node leads.
+    HeldBy {
+        hash: SourceHash,
+        end: oneshot::Sender<Vec<NodeRef>>,
     },
     View(oneshot::Sender<View>),
     /// Who is the leader that this node is registered with? A view of a leader copies all its members.
@@ -249,6 +255,7 @@ impl Driver {
                     hosting.prune();
                     let actors = u32::try_from(hosting.system().count()).unwrap_or(u32::MAX);
                     self.take_part(member::Input::LoadChanged { load: Load { actors } });
+                    self.tell_time();
                 }
                 () = tokio::time::sleep_until(deadline) => {
                     self.lead(|leader, now| leader.handle(now, leader::Input::Timer));
@@ -275,6 +282,11 @@ impl Driver {
         if let Some(leader) = &mut self.leader {
             f(leader, now);
         }
+    }
+
+    fn tell_time(&mut self) {
+        let unix_s = time::now_ms() / 1000;
+        self.lead(|l, now| l.handle(now, leader::Input::Clock { unix_s }));
     }
 
     fn take_part(&mut self, input: member::Input) {
@@ -337,6 +349,10 @@ impl Driver {
             }
             Event::ChangeCapabilities { delta, end } => self.change_capabilities(delta, end),
             Event::Operation { operation, end } => self.operation(*operation, end),
+            Event::HeldBy { hash, end } => {
+                // Who asked may have gone.
+                let _ = end.send(self.leader.as_ref().map(|leader| leader.held_by(hash)).unwrap_or_default());
+            }
             Event::Drain { draining } => self.take_part(member::Input::Drain { draining }),
             Event::View(end) => {
                 // Who asked may have gone.

@@ -1,37 +1,25 @@
 //! Images on this node: brought from another node, checked, loaded into the runtime, served to others.
 //!
 //! Bytes are checked against their hash on every arrival and every read. Who may fetch what from whom is the
-//! convention's decision; this file moves bytes.
+//! convention's decision; this file moves bytes. A node with signers of its own uses no image that these have not signed.
 
-use crate::admin::frame::{FrameError, read_frame, write_frame};
+mod moving;
+mod own;
+
+pub(crate) use own::OwnSigners;
+
+use crate::admin::frame::FrameError;
+use crate::causes::chain;
 use crate::cli::AllowRemoteImages;
 use crate::hosting::Hosting;
-use crate::link::{LinkError, Links};
-use crate::purpose;
+use crate::link::LinkError;
 use crate::store::{Store, StoreError};
 use crate::wasm::{WasmError, WasmRuntime};
+use moving::SILENCE_MAX;
 use odeon::{CapabilityMap, Definition, NodeRef, Requirements};
-use odeon_convention::types::{CheckOutcome, ImageInfo, SourceHash};
-use odeon_sourceauth::{self as sourceauth, ImageError, Verified};
-use serde::{Deserialize, Serialize};
+use odeon_convention::types::{CheckOutcome, SourceHash};
+use odeon_sourceauth::{self as sourceauth, Image, ImageError, Rejection, Verified};
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
-/// How long a source may be silent.
-const SILENCE_MAX: Duration = Duration::from_secs(10);
-const CHUNK_BYTES: usize = 64 * 1024;
-
-#[derive(Serialize, Deserialize)]
-struct Question {
-    hash: SourceHash,
-}
-
-#[derive(Serialize, Deserialize)]
-enum Reply {
-    Follows { size_bytes: u64 },
-    Refused { reason: String },
-}
 
 /// Why an image is not here.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +34,10 @@ pub(crate) enum TransferError {
     Size { node: NodeRef, hash: SourceHash, found: u64, expected: u64 },
     #[error("{node} was silent for {} s", SILENCE_MAX.as_secs())]
     Silent { node: NodeRef },
+    #[error("the signers that this node wants to see itself (--image-signers) have not approved image {hash}")]
+    NotSigned { hash: SourceHash, source: Box<Rejection> },
+    #[error("{signatures} signatures of {bytes} bytes are said to approve image {hash}, more than is looked at")]
+    Evidence { hash: SourceHash, signatures: usize, bytes: usize },
     #[error(transparent)]
     Link(#[from] LinkError),
     #[error("the transfer broke off: {0}")]
@@ -65,6 +57,8 @@ pub(crate) struct Images {
     store: Store,
     runtime: Arc<WasmRuntime>,
     allow: AllowRemoteImages,
+    /// None where the leader's word is enough.
+    own: Option<OwnSigners>,
     /// One image is fetched or loaded once however many ask.
     fetching: tokio::sync::Mutex<()>,
     loading: parking_lot::Mutex<()>,
@@ -76,25 +70,32 @@ impl Images {
         store: Store,
         runtime: Arc<WasmRuntime>,
         allow: AllowRemoteImages,
+        own: Option<OwnSigners>,
         hosting: Arc<Hosting>,
     ) -> Self {
         Self {
             store,
             runtime,
             allow,
+            own,
             fetching: tokio::sync::Mutex::new(()),
             loading: parking_lot::Mutex::new(()),
             hosting,
         }
     }
 
-    /// The hashes of everything in the store that is whole; what is not is moved aside. Reads all of it.
+    /// The hashes of everything in the store that is whole and may be used; what is not whole is moved aside. Reads all of
+    /// it.
     pub(crate) fn held(&self) -> Result<Vec<SourceHash>, TransferError> {
         let mut held = Vec::new();
         for stored in self.store.list()? {
-            match self.store.read(stored.hash) {
-                Ok(_) => held.push(SourceHash(stored.hash.0)),
-                Err(error) => tracing::warn!(image = %stored.hash, %error, "an image in the store cannot be used"),
+            let usable = self.store.read(stored.hash).map_err(TransferError::from);
+            match usable.and_then(|image| self.verify(image.image())) {
+                Ok(()) => held.push(SourceHash(stored.hash.0)),
+                Err(error) => {
+                    let error = chain(&error);
+                    tracing::warn!(image = %stored.hash, error, "an image in the store cannot be used");
+                }
             }
         }
         Ok(held)
@@ -110,6 +111,23 @@ impl Images {
         Ok(self.store.put(image)?)
     }
 
+    /// Whether this node may use an image that its leader, itself perhaps, has just approved. Blocks on the disk.
+    pub(crate) fn is_signed(&self, image: &Verified) -> Result<(), TransferError> {
+        let Some(own) = &self.own else { return Ok(()) };
+        let evidence: Vec<String> = image.approval().endorsements.iter().map(|one| one.text.clone()).collect();
+        own.keep(SourceHash(image.hash().0), &evidence)?;
+        own.verify(image.image())
+    }
+
+    fn verify(&self, image: &Image) -> Result<(), TransferError> {
+        self.own.as_ref().map_or(Ok(()), |own| own.verify(image))
+    }
+
+    /// Whether nothing stands against what was loaded before.
+    fn may_run(&self, hash: SourceHash) -> bool {
+        self.own.as_ref().is_none_or(|own| own.knows(hash))
+    }
+
     /// Compiles an image's code without keeping it in the store: whether it can run at all. Blocks.
     pub(crate) fn try_code(&self, hash: &str, code: &[u8]) -> Result<Vec<Definition>, TransferError> {
         Ok(self.runtime.load(hash, code)?)
@@ -118,14 +136,19 @@ impl Images {
     /// Makes the actor types of a stored image ready to be created from. Blocks on the disk and the compiler.
     pub(crate) fn load(&self, hash: SourceHash) -> Result<(), TransferError> {
         let text = hash.to_string();
-        if self.hosting.has_image(&text) {
+        let is_loaded = || self.hosting.has_image(&text);
+        if is_loaded() && self.may_run(hash) {
             return Ok(());
         }
         let _one_at_a_time = self.loading.lock();
-        if self.hosting.has_image(&text) {
+        if is_loaded() && self.may_run(hash) {
             return Ok(());
         }
         let image = self.store.read(sourceauth::SourceHash(hash.0))?;
+        self.verify(image.image())?;
+        if is_loaded() {
+            return Ok(());
+        }
         let definitions = self.runtime.load(&text, &image.image().code()?)?;
         self.hosting.add_image(&text, definitions);
         Ok(())
@@ -154,104 +177,8 @@ impl Images {
         if let Err(error) = self.store.remove(sourceauth::SourceHash(hash.0)) {
             tracing::warn!(image = %hash, %error, "an unloaded image stays on disk");
         }
-    }
-
-    /// Brings an image into the store, from the first source that has it whole; loads it.
-    pub(crate) async fn ensure(
-        self: &Arc<Self>,
-        links: &Links,
-        image: &ImageInfo,
-        sources: &[NodeRef],
-    ) -> Result<(), TransferError> {
-        let _one_at_a_time = self.fetching.lock().await;
-        let mut last = match self.load_aside(image.hash).await {
-            Ok(()) => return Ok(()),
-            Err(error @ TransferError::Wasm(_)) => return Err(error),
-            Err(error) => error,
-        };
-        if self.allow == AllowRemoteImages::No {
-            return Err(TransferError::NotAllowed);
+        if let Some(own) = &self.own {
+            own.forget(hash);
         }
-        // This node is asked for what it is known to hold, which it just found that it has not.
-        let others = sources.iter().filter(|source| **source != self.hosting.me());
-        if others.clone().next().is_none() {
-            last = TransferError::NoSource(image.hash);
-        }
-        for source in others {
-            match self.fetch(links, image, *source).await {
-                Ok(()) => return self.load_aside(image.hash).await,
-                Err(error) => {
-                    tracing::warn!(image = %image.hash, %source, %error, "a source failed");
-                    last = error;
-                }
-            }
-        }
-        Err(last)
-    }
-
-    async fn load_aside(self: &Arc<Self>, hash: SourceHash) -> Result<(), TransferError> {
-        let images = self.clone();
-        tokio::task::spawn_blocking(move || images.load(hash))
-            .await
-            .unwrap_or_else(|panic| Err(std::io::Error::other(panic.to_string()).into()))
-    }
-
-    async fn fetch(&self, links: &Links, image: &ImageInfo, source: NodeRef) -> Result<(), TransferError> {
-        let (mut send, mut recv) = links.open(source, purpose::IMAGE).await?;
-        write_frame(&mut send, &Question { hash: image.hash }).await?;
-        let silent = |_| TransferError::Silent { node: source };
-        let reply = tokio::time::timeout(SILENCE_MAX, read_frame(&mut recv)).await.map_err(silent)??;
-        let size = match reply {
-            Some(Reply::Follows { size_bytes }) => size_bytes,
-            Some(Reply::Refused { reason }) => {
-                return Err(TransferError::Refused { node: source, hash: image.hash, reason });
-            }
-            None => return Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into()),
-        };
-        if size != image.size_bytes {
-            return Err(TransferError::Size {
-                node: source,
-                hash: image.hash,
-                found: size,
-                expected: image.size_bytes,
-            });
-        }
-        let mut incoming = self.store.begin(sourceauth::SourceHash(image.hash.0), size)?;
-        let mut buffer = vec![0; CHUNK_BYTES];
-        loop {
-            let read = tokio::time::timeout(SILENCE_MAX, AsyncReadExt::read(&mut recv, &mut buffer));
-            match read.await.map_err(silent)?? {
-                0 => break,
-                n => incoming.write(&buffer[..n])?,
-            }
-        }
-        incoming.finish()?;
-        Ok(())
-    }
-
-    /// Answers a node that asks for an image.
-    pub(crate) async fn serve(
-        self: Arc<Self>,
-        mut send: quinn::SendStream,
-        mut recv: quinn::RecvStream,
-    ) -> Result<(), TransferError> {
-        let Some(question) = read_frame::<Question>(&mut recv).await? else { return Ok(()) };
-        let images = self.clone();
-        let read = tokio::task::spawn_blocking(move || images.store.read(sourceauth::SourceHash(question.hash.0)));
-        match read.await.map_err(std::io::Error::other)? {
-            Ok(image) => {
-                let bytes = image.image().bytes();
-                write_frame(&mut send, &Reply::Follows { size_bytes: bytes.len() as u64 }).await?;
-                send.write_all(bytes).await.map_err(std::io::Error::from)?;
-            }
-            Err(error) => {
-                tracing::warn!(image = %question.hash, %error, "cannot serve an image");
-                write_frame(&mut send, &Reply::Refused { reason: error.to_string() }).await?;
-            }
-        }
-        send.shutdown().await?;
-        // The stream is done when the peer has read it, not when it is dropped here.
-        let _ = send.stopped().await;
-        Ok(())
     }
 }

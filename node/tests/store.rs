@@ -15,7 +15,7 @@ fn image(code: &[u8]) -> Verified {
     fs::write(folder.path().join("odeon.toml"), manifest).unwrap();
     fs::write(folder.path().join("c"), code).unwrap();
     let image = odeon_deploy::assemble(folder.path()).unwrap();
-    Authority::AcceptAll.judge(image, None, 0).unwrap()
+    Authority::AcceptAll.judge(image, &[], 0).unwrap()
 }
 
 fn store() -> (TempDir, Store) {
@@ -275,5 +275,5 @@ fn noisy_image() -> Verified {
     for i in 0..8 {
         fs::write(folder.path().join(format!("data/{i}")), noise(10_000)).unwrap();
     }
-    Authority::AcceptAll.judge(odeon_deploy::assemble(folder.path()).unwrap(), None, 0).unwrap()
+    Authority::AcceptAll.judge(odeon_deploy::assemble(folder.path()).unwrap(), &[], 0).unwrap()
 }

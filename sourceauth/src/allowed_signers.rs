@@ -1,17 +1,18 @@
 //! The allowed-signers text of OpenSSH (ssh-keygen(1), ALLOWED SIGNERS): whose signatures count, and when.
 //!
 //! Differences, all on the strict side or said in docs/images.md: one broken line refuses the whole text, so that a
-//! mistake shows when the authority is set; certificate authorities are refused; times without `Z` are UTC, because
-//! a fleet's nodes may be in several time zones and must agree.
+//! mistake shows when the authority is set; certificates need principals, and times without `Z` are UTC, because a
+//! fleet's nodes may be in several time zones and must agree.
 
+mod certificate;
 mod line;
 mod pattern;
-mod time;
 
 pub use line::Signer;
+pub(crate) use pattern::may_be_one;
 
-use crate::limits::{ALLOWED_SIGNERS_BYTES_MAX, ALLOWED_SIGNERS_LINE_BYTES_MAX, SIGNERS_MAX};
-use crate::{NAMESPACE, Rejection, Signature};
+use crate::limits::{ALLOWED_SIGNERS_BYTES_MAX, ALLOWED_SIGNERS_LINE_BYTES_MAX, PRINCIPALS_MAX, SIGNERS_MAX};
+use crate::{ALGORITHMS, Rejection, Signature};
 
 /// Keys whose signatures count.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -35,9 +36,12 @@ pub enum AllowedSignersError {
     NoKey { line: usize, found: String },
     #[error("allowed signers line {line}: a quote is not closed")]
     QuoteOpen { line: usize },
-    #[error("allowed signers line {line}: cert-authority is not supported, expected the key of each signer")]
-    CertAuthority { line: usize },
-    #[error("allowed signers line {line}: unknown option {found:?}, expected namespaces, valid-after or valid-before")]
+    #[error("allowed signers line {line}: more than {PRINCIPALS_MAX} principals")]
+    TooManyPrincipals { line: usize },
+    #[error(
+        "allowed signers line {line}: unknown option {found:?}, expected cert-authority, namespaces, valid-after or \
+         valid-before"
+    )]
     UnknownOption { line: usize, found: String },
     #[error("allowed signers line {line}: option {option} twice")]
     OptionTwice { line: usize, option: &'static str },
@@ -51,7 +55,7 @@ pub enum AllowedSignersError {
     Validity { line: usize },
     #[error("allowed signers line {line}: key does not parse: {reason}")]
     Key { line: usize, reason: String },
-    #[error("allowed signers line {line}: key of the algorithm {found}, expected ssh-ed25519 or ecdsa-sha2-nistp256")]
+    #[error("allowed signers line {line}: key of the algorithm {found}, expected {ALGORITHMS}")]
     Algorithm { line: usize, found: String },
 }
 
@@ -83,20 +87,56 @@ impl AllowedSigners {
         &self.signers
     }
 
-    /// The line that lets the key of a signature sign images now. Any one line that does is enough.
-    pub(crate) fn signer(&self, signature: &Signature, now_unix_s: u64) -> Result<&Signer, Rejection> {
+    /// Who made a signature for the image of this name, as the lines that permit it now say. One is enough.
+    pub(crate) fn signatory(
+        &self,
+        signature: &Signature,
+        image: &str,
+        now_unix_s: u64,
+    ) -> Result<Signatory, Rejection> {
         let fingerprint = signature.fingerprint();
         let mut rejection = Rejection::SignerNotAllowed { fingerprint: fingerprint.clone() };
-        for signer in self.signers.iter().filter(|s| s.key() == signature.key()) {
-            match signer.permits(NAMESPACE, now_unix_s) {
-                Ok(()) => return Ok(signer),
+        let mut found: Option<Signatory> = None;
+        for signer in &self.signers {
+            let Some(principals) = signer.principals_of(signature, now_unix_s) else { continue };
+            match principals.and_then(|names| signer.permits(signature.namespace(), image, now_unix_s).map(|()| names))
+            {
+                Ok(names) => match &mut found {
+                    Some(signatory) => signatory.is_also(names),
+                    None => found = Some(Signatory::new(signer, names, &fingerprint)),
+                },
                 Err(reason) => {
                     rejection =
                         Rejection::SignerNotPermitted { fingerprint: fingerprint.clone(), line: signer.line, reason };
                 }
             }
         }
-        Err(rejection)
+        found.ok_or(rejection)
+    }
+}
+
+/// Who made a signature.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Signatory {
+    /// The principals of the line, or those of the certificate that fit them.
+    pub(crate) by: String,
+    /// For people to read.
+    pub(crate) reason: String,
+    /// The same of every line that permits the key.
+    pub(crate) names: Vec<String>,
+}
+
+impl Signatory {
+    fn new(signer: &Signer, by: String, fingerprint: &str) -> Self {
+        let what = if signer.certifies { "certified by the key" } else { "allowed" };
+        let reason = format!("signed by {fingerprint}, {what} on line {} of the allowed signers", signer.line);
+        Self { names: vec![by.clone()], by, reason }
+    }
+
+    fn is_also(&mut self, names: String) {
+        if !self.names.contains(&names) {
+            self.names.push(names);
+        }
     }
 }
 
@@ -126,20 +166,46 @@ mod tests {
         );
         let signer = one(&line).unwrap();
         assert_eq!(signer.principals, "alice smith");
-        assert_eq!(signer.permits("odeon-image", 1_700_000_000), Ok(()));
-        assert_eq!(signer.permits("git", 1_700_000_000), Ok(()));
-        assert!(signer.permits("file", 1_700_000_000).unwrap_err().contains("namespaces"));
-        assert!(signer.permits("git", 1_577_836_799).unwrap_err().contains("valid-after"));
-        assert_eq!(signer.permits("git", 1_577_836_800), Ok(()));
-        assert_eq!(signer.permits("git", 1_893_499_200), Ok(()));
-        assert!(signer.permits("git", 1_893_499_201).unwrap_err().contains("valid-before"));
+        assert_eq!(signer.permits("odeon-image", "db-main", 1_700_000_000), Ok(()));
+        assert_eq!(signer.permits("git", "db-main", 1_700_000_000), Ok(()));
+        assert!(signer.permits("file", "db-main", 1_700_000_000).unwrap_err().contains("namespaces"));
+        assert!(signer.permits("git", "db-main", 1_577_836_799).unwrap_err().contains("valid-after"));
+        assert_eq!(signer.permits("git", "db-main", 1_577_836_800), Ok(()));
+        assert_eq!(signer.permits("git", "db-main", 1_893_499_200), Ok(()));
+        assert!(signer.permits("git", "db-main", 1_893_499_201).unwrap_err().contains("valid-before"));
     }
 
     #[test]
     fn a_namespace_can_be_ruled_out() {
         let signer = one(&format!(r#"a namespaces="*,!odeon-image" {KEY}"#)).unwrap();
-        assert!(signer.permits("odeon-image", 0).is_err());
-        assert_eq!(signer.permits("file", 0), Ok(()));
+        assert!(signer.permits("odeon-image", "db-main", 0).is_err());
+        assert_eq!(signer.permits("file", "db-main", 0), Ok(()));
+    }
+
+    #[test]
+    fn a_line_permits_every_image_or_those_of_some_names() {
+        let permits = |namespaces: &str, image: &str| {
+            one(&format!(r#"a namespaces="{namespaces}" {KEY}"#)).unwrap().permits("odeon-image", image, 0)
+        };
+        for (namespaces, image, permitted) in [
+            ("odeon-image", "hello", true),
+            ("odeon-image/hello", "hello", true),
+            ("odeon-image/hello", "hello2", false),
+            ("odeon-image/db-*", "db-main", true),
+            ("odeon-image/db-*", "hello", false),
+            ("git,odeon-image/db-*,odeon-image/web", "web", true),
+            ("odeon-image/*", "hello", true),
+            ("odeon-*", "hello", true),
+            ("odeon-image,!odeon-image/secret", "hello", true),
+            ("odeon-image,!odeon-image/secret", "secret", false),
+            ("odeon-image/*,!odeon-image", "hello", false),
+            ("odeon-imagehello", "hello", false),
+            ("git", "hello", false),
+        ] {
+            assert_eq!(permits(namespaces, image).is_ok(), permitted, "{namespaces} for {image}");
+        }
+        let reason = permits("odeon-image/db-*", "hello").unwrap_err();
+        assert!(reason.contains("\"odeon-image/db-*\"") && reason.contains("\"odeon-image/hello\""), "{reason}");
     }
 
     #[test]
@@ -147,7 +213,12 @@ mod tests {
         use AllowedSignersError as E;
         let cases = [
             ("alice".to_owned(), E::NoKey { line: 2, found: "alice".into() }),
-            (format!("alice cert-authority {KEY}"), E::CertAuthority { line: 2 }),
+            (format!("alice cert-authority=\"\" {KEY}"), E::UnknownOption { line: 2, found: "cert-authority=".into() }),
+            (
+                format!("alice cert-authority,cert-authority {KEY}"),
+                E::OptionTwice { line: 2, option: "cert-authority" },
+            ),
+            (format!("{} {KEY}", ["a"; PRINCIPALS_MAX + 1].join(",")), E::TooManyPrincipals { line: 2 }),
             (format!("alice permit-pty {KEY}"), E::UnknownOption { line: 2, found: "permit-pty".into() }),
             (format!("alice namespaces=git {KEY}"), E::OptionValue { line: 2, option: "namespaces" }),
             (format!("alice namespaces {KEY}"), E::OptionValue { line: 2, option: "namespaces" }),
@@ -158,8 +229,8 @@ mod tests {
             (format!(r#"alice valid-after="20200230" {KEY}"#), E::Time { line: 2, found: "20200230".into() }),
             (format!(r#"alice valid-after="20200102",valid-before="20200101" {KEY}"#), E::Validity { line: 2 }),
             (
-                format!("alice sk-ssh-ed25519@openssh.com {}", &KEY[12..]),
-                E::Algorithm { line: 2, found: "sk-ssh-ed25519@openssh.com".into() },
+                format!("alice ssh-ed25519-cert-v01@openssh.com {}", &KEY[12..]),
+                E::Algorithm { line: 2, found: "ssh-ed25519-cert-v01@openssh.com".into() },
             ),
             (format!("alice {RSA}"), E::Algorithm { line: 2, found: "ssh-rsa".into() }),
         ];

@@ -1,6 +1,7 @@
 //! Who decides which images may be used, and what that authority says of one.
 
-use crate::{AllowedSigners, Approval, Image, SignatureError, Verified, verify};
+use crate::limits::{EVIDENCE_BYTES_MAX, SIGNATURES_MAX};
+use crate::{Approval, Image, Keyring, SignatureError, StatementError, Verified};
 
 /// Decides on images.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -10,8 +11,8 @@ pub enum Authority {
     None,
     /// Every well-formed image is approved.
     AcceptAll,
-    /// An image needs an OpenSSH signature by one of these keys.
-    Keyring(AllowedSigners),
+    /// An image needs OpenSSH signatures by some of these keys.
+    Keyring(Keyring),
 }
 
 /// What an authority says: an image that may be used, or why not.
@@ -35,8 +36,20 @@ pub enum Rejection {
     SignatureInvalid(#[from] SignatureError),
     #[error("signed by the key {fingerprint}, which is not among the allowed signers")]
     SignerNotAllowed { fingerprint: String },
-    #[error("signed by the key {fingerprint}, which line {line} of the allowed signers does not permit now: {reason}")]
+    #[error("signed by the key {fingerprint}, which line {line} of the allowed signers does not permit: {reason}")]
     SignerNotPermitted { fingerprint: String, line: usize, reason: String },
+    #[error(transparent)]
+    Statement(#[from] StatementError),
+    #[error("{found} signatures came with the image: at most {SIGNATURES_MAX} are looked at")]
+    TooMany { found: usize },
+    #[error("the signatures that approve the image take {bytes} bytes, of at most {EVIDENCE_BYTES_MAX} that are kept")]
+    TooLarge { bytes: usize },
+    #[error("{counted} of {required} required signers have signed{}", because(reasons))]
+    TooFew { counted: usize, required: usize, reasons: Vec<String> },
+}
+
+fn because(reasons: &[String]) -> String {
+    if reasons.is_empty() { String::new() } else { format!(": {}", reasons.join("; ")) }
 }
 
 impl Authority {
@@ -49,17 +62,12 @@ impl Authority {
         }
     }
 
-    /// Decides on an image. A signature that comes along is only looked at by a keyring.
-    pub fn judge(&self, image: Image, signature: Option<&str>, now_unix_s: u64) -> Verdict {
+    /// Decides on an image. Signatures that come along are only looked at by a keyring.
+    pub fn judge(&self, image: Image, evidence: &[String], now_unix_s: u64) -> Verdict {
         let approval = match self {
             Self::None => return Err(Rejection::NoAuthority),
-            Self::AcceptAll => {
-                Approval { by: self.name().into(), reason: "every well-formed image is approved".into() }
-            }
-            Self::Keyring(allowed) => {
-                let signature = signature.ok_or(Rejection::SignatureMissing)?;
-                verify(image.bytes(), signature, allowed, now_unix_s)?
-            }
+            Self::AcceptAll => Approval::unsigned(self.name(), "every well-formed image is approved"),
+            Self::Keyring(keyring) => keyring.approve(&image, evidence, now_unix_s)?,
         };
         Ok(Verified::new(image, approval))
     }

@@ -6,11 +6,16 @@
 
 mod allowed_signers;
 mod authority;
+mod evidence;
 mod hash;
 mod image;
+mod keyring;
 pub mod limits;
 mod manifest;
 mod signature;
+mod statement;
+mod succession;
+mod time;
 mod verified;
 mod version;
 
@@ -18,9 +23,13 @@ pub use allowed_signers::{AllowedSigners, AllowedSignersError, Signer};
 pub use authority::{Authority, Rejection, Verdict};
 pub use hash::{HashPrefix, Hashing, ParseHashError, SourceHash, hash};
 pub use image::{HeaderField, Image, ImageError, NameError, check_name};
+pub use keyring::{Keyring, KeyringError};
 pub use manifest::{Manifest, ManifestActor, ManifestError, Runtime};
-pub use signature::{NAMESPACE, Signature, SignatureError, algorithm_usable, verify};
-pub use verified::{Approval, ApprovedError, Verified};
+pub use signature::{ALGORITHMS, NAMESPACE, Signature, SignatureError, algorithm_usable, algorithm_verified};
+pub use statement::{STATEMENT_NAMESPACE, Statement, StatementError};
+pub use succession::{Approved, Rollback, may_follow};
+pub use time::{format_unix_s, read_unix_s};
+pub use verified::{Approval, ApprovedError, Endorsement, Verified};
 pub use version::{Version, VersionError};
 
 /// The name of the manifest inside an image and in the folder that it is packed from.

@@ -36,6 +36,14 @@ pub const WHERE_BYTES_MAX: usize = 4096;
 /// Entries in a manifest's `include`.
 pub const INCLUDE_MAX: usize = 256;
 
+/// Signatures that come along with one image.
+pub const SIGNATURES_MAX: usize = 16;
+/// Signers that an authority may require of an image.
+pub const REQUIRED_MAX: usize = SIGNATURES_MAX;
+/// Bytes of all signatures that approve one image, with who made them: they are kept with it.
+pub const EVIDENCE_BYTES_MAX: usize = 32 * 1024;
+/// Bytes of an approval statement.
+pub const STATEMENT_BYTES_MAX: usize = 512;
 /// Bytes of an armoured signature.
 pub const SIGNATURE_BYTES_MAX: usize = 16 * 1024;
 /// Bytes of an allowed-signers text.
@@ -44,3 +52,5 @@ pub const ALLOWED_SIGNERS_BYTES_MAX: usize = 256 * 1024;
 pub const ALLOWED_SIGNERS_LINE_BYTES_MAX: usize = 8 * 1024;
 /// Keys in an allowed-signers text.
 pub const SIGNERS_MAX: usize = 1024;
+/// Principals on one line of it, and in one certificate.
+pub const PRINCIPALS_MAX: usize = 256;

@@ -1,19 +1,34 @@
 //! OpenSSH signatures over an image's bytes, as `ssh-keygen -Y sign -n odeon-image` makes them.
 //!
-//! A [`Signature`] was parsed, has our namespace and an algorithm that we verify; whether it fits the bytes is
-//! [`Signature::verify`], and whether its key is allowed is the business of the authority.
+//! A [`Signature`] was parsed, has our namespace and an algorithm that we verify, and somebody was there where the key is
+//! in hardware; whether it fits the bytes is [`Signature::verify`], and whether its key is allowed is the business of
+//! the authority.
+
+mod wire;
+
+pub(crate) use wire::armour_begins;
 
 use crate::limits::SIGNATURE_BYTES_MAX;
-use crate::{AllowedSigners, Approval, Rejection};
 use ssh_key::public::KeyData;
-use ssh_key::{Algorithm, EcdsaCurve, HashAlg, PublicKey, SshSig};
+use ssh_key::{Algorithm, Certificate, EcdsaCurve, HashAlg, PublicKey, SshSig};
 
 /// The namespace that a signature for an image has: one made for mail or commits does not count.
 pub const NAMESPACE: &str = "odeon-image";
 
+/// The algorithms of keys whose signatures are verified, for people to read.
+pub const ALGORITHMS: &str = "ssh-ed25519, ecdsa-sha2-nistp256, sk-ssh-ed25519@openssh.com or \
+     sk-ecdsa-sha2-nistp256@openssh.com";
+
+/// The flag of a hardware key that somebody touched it (PROTOCOL.u2f).
+const PRESENT: u8 = 0x01;
+
 /// A signature for an image, not yet compared with any bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Signature(SshSig);
+pub struct Signature {
+    /// By the key itself, also where a certificate came along.
+    made: SshSig,
+    certificate: Option<Box<Certificate>>,
+}
 
 /// Why a signature does not hold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -23,67 +38,93 @@ pub enum SignatureError {
     TooLarge { bytes: usize },
     #[error("not an OpenSSH signature ({reason}): expected what `ssh-keygen -Y sign -n {NAMESPACE}` writes")]
     Malformed { reason: String },
-    #[error("signature for the namespace {found:?}: expected {NAMESPACE:?}, as in `ssh-keygen -Y sign -n {NAMESPACE}`")]
-    Namespace { found: String },
-    #[error("signature by a key of the algorithm {found}: expected ssh-ed25519 or ecdsa-sha2-nistp256")]
+    #[error("signature for the namespace {found:?}: expected {expected:?}, as in `ssh-keygen -Y sign -n {expected}`")]
+    Namespace { found: String, expected: &'static str },
+    #[error("signature by a key of the algorithm {found}: expected {ALGORITHMS}")]
     Algorithm { found: String },
+    #[error("signature of the algorithm {found} by a key of the algorithm {key}")]
+    OtherAlgorithm { found: String, key: String },
+    #[error(
+        "signature by the hardware key {fingerprint} that nobody touched: make the key without `no-touch-required`"
+    )]
+    NobodyPresent { fingerprint: String },
+    #[error("signature with a certificate that cannot be used: {reason}")]
+    Certificate { reason: String },
     #[error("signature does not fit the image: the image was changed after signing, or this is another one's")]
     Mismatch,
 }
 
 impl Signature {
-    /// Reads the armoured form.
+    /// Reads the armoured form of a signature over an image's file.
     pub fn parse(text: &str) -> Result<Self, SignatureError> {
+        Self::parse_in(text, NAMESPACE)
+    }
+
+    pub(crate) fn parse_in(text: &str, expected: &'static str) -> Result<Self, SignatureError> {
         if text.len() > SIGNATURE_BYTES_MAX {
             return Err(SignatureError::TooLarge { bytes: text.len() });
         }
-        let signature =
-            SshSig::from_pem(text.trim()).map_err(|e| SignatureError::Malformed { reason: e.to_string() })?;
-        if signature.namespace() != NAMESPACE {
-            return Err(SignatureError::Namespace { found: signature.namespace().to_owned() });
+        let parts = wire::decode(text)?;
+        if parts.namespace != expected {
+            return Err(SignatureError::Namespace { found: parts.namespace, expected });
         }
-        let found = signature.public_key().algorithm();
-        if !algorithm_usable(&found) {
-            return Err(SignatureError::Algorithm { found: found.to_string() });
-        }
-        Ok(Self(signature))
+        made_by(&parts.key, &parts.signature)?;
+        let made = SshSig::new(parts.key, parts.namespace, parts.hash, parts.signature)
+            .map_err(|e| SignatureError::Malformed { reason: e.to_string() })?;
+        Ok(Self { made, certificate: parts.certificate })
     }
 
     /// Whether the key that it names made it for these bytes.
     pub fn verify(&self, bytes: &[u8]) -> Result<(), SignatureError> {
-        PublicKey::from(self.0.public_key().clone())
-            .verify(NAMESPACE, bytes, &self.0)
+        PublicKey::from(self.key().clone())
+            .verify(self.made.namespace(), bytes, &self.made)
             .map_err(|_| SignatureError::Mismatch)
     }
 
     /// The fingerprint of the key that it names, as `ssh-keygen -l` prints it.
     pub fn fingerprint(&self) -> String {
-        self.0.public_key().fingerprint(HashAlg::Sha256).to_string()
+        fingerprint(self.key())
+    }
+
+    pub(crate) fn namespace(&self) -> &str {
+        self.made.namespace()
     }
 
     pub(crate) fn key(&self) -> &KeyData {
-        self.0.public_key()
+        self.made.public_key()
+    }
+
+    /// What came along to say whose the key is.
+    pub(crate) fn certificate(&self) -> Option<&Certificate> {
+        self.certificate.as_deref()
     }
 }
 
-/// Verifies an image file's signature against allowed signers, whatever authority is set.
-///
-/// The signer is looked up before the bytes are hashed, so that a stranger's signature costs next to nothing.
-pub fn verify(bytes: &[u8], signature: &str, allowed: &AllowedSigners, now_unix_s: u64) -> Result<Approval, Rejection> {
-    let signature = Signature::parse(signature)?;
-    let signer = allowed.signer(&signature, now_unix_s)?;
-    signature.verify(bytes)?;
-    Ok(Approval {
-        by: signer.principals.clone(),
-        reason: format!(
-            "signed by {}, allowed on line {} of the allowed signers",
-            signature.fingerprint(),
-            signer.line
-        ),
-    })
+/// Whether a key of this kind is verified here and a signature is of its kind, with somebody present where that shows.
+pub(crate) fn made_by(key: &KeyData, signature: &ssh_key::Signature) -> Result<(), SignatureError> {
+    let (algorithm, found) = (key.algorithm(), signature.algorithm());
+    if !algorithm_verified(&algorithm) {
+        return Err(SignatureError::Algorithm { found: algorithm.to_string() });
+    }
+    if found != algorithm {
+        return Err(SignatureError::OtherAlgorithm { found: found.to_string(), key: algorithm.to_string() });
+    }
+    if wire::in_hardware(&algorithm) && wire::hardware_flags(signature) & PRESENT == 0 {
+        return Err(SignatureError::NobodyPresent { fingerprint: fingerprint(key) });
+    }
+    Ok(())
 }
 
-/// Whether signatures by keys of this algorithm can be made and verified here.
+fn fingerprint(key: &KeyData) -> String {
+    key.fingerprint(HashAlg::Sha256).to_string()
+}
+
+/// Whether signatures by keys of this algorithm are verified here.
+pub fn algorithm_verified(algorithm: &Algorithm) -> bool {
+    algorithm_usable(algorithm) || wire::in_hardware(algorithm)
+}
+
+/// Whether signatures by keys of this algorithm can be made here: those of hardware keys are made by `ssh-keygen`.
 pub fn algorithm_usable(algorithm: &Algorithm) -> bool {
     matches!(algorithm, Algorithm::Ed25519 | Algorithm::Ecdsa { curve: EcdsaCurve::NistP256 })
 }

@@ -1,7 +1,7 @@
 //! The one type whose values may be executed. Only this crate can build one.
 
 use crate::limits::IMAGE_BYTES_MAX;
-use crate::{Image, ImageError, SourceHash};
+use crate::{Image, ImageError, SourceHash, Statement};
 use std::sync::Arc;
 
 /// An image that an authority approved, or whose hash was approved elsewhere and whose bytes have that hash.
@@ -18,6 +18,43 @@ pub struct Approval {
     pub by: String,
     /// For people to read.
     pub reason: String,
+    /// Every signature that counted; none from an authority that asks for none.
+    pub endorsements: Vec<Endorsement>,
+    /// The last second in which enough of them count, in seconds since 1970; none for always.
+    pub until_unix_s: Option<u64>,
+}
+
+/// A signature that approves an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endorsement {
+    /// The signer's principals.
+    pub by: String,
+    /// Of the key, as `ssh-keygen -l` prints it.
+    pub fingerprint: String,
+    /// For people to read.
+    pub reason: String,
+    /// What was signed, if not the image's file.
+    pub statement: Option<Statement>,
+    /// As it came: the signature, behind the statement if there is one.
+    pub text: String,
+}
+
+impl Approval {
+    pub(crate) fn unsigned(by: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { by: by.into(), reason: reason.into(), endorsements: Vec::new(), until_unix_s: None }
+    }
+
+    pub(crate) fn signed(endorsements: Vec<Endorsement>, until_unix_s: Option<u64>) -> Self {
+        let mut by: Vec<&str> = Vec::new();
+        for one in &endorsements {
+            if !by.contains(&one.by.as_str()) {
+                by.push(&one.by);
+            }
+        }
+        let by = by.join(" and ");
+        let reasons: Vec<&str> = endorsements.iter().map(|e| e.reason.as_str()).collect();
+        Self { by, reason: reasons.join(", and "), endorsements, until_unix_s }
+    }
 }
 
 /// Why bytes are not the approved image. Fetching them again may help.
@@ -50,7 +87,7 @@ impl Verified {
             return Err(malformed(ImageError::TooLarge { bytes: bytes.len() as u64 }));
         }
         let image = Image::open_hashed(bytes, found).map_err(malformed)?;
-        let approval = Approval { by: "convention".into(), reason: format!("{expected} was approved earlier") };
+        let approval = Approval::unsigned("convention", format!("{expected} was approved earlier"));
         Ok(Self { image, approval })
     }
 

@@ -8,7 +8,7 @@ mod targets;
 use odeon_capabilities::Expression;
 use odeon_convention::wire::{ToLeader, ToMember, Word, decode};
 use odeon_node::link::limits::{RELAYED_PACKET_BYTES_MAX, TCP_PACKET_BYTES_MAX};
-use odeon_sourceauth::{AllowedSigners, Image, Manifest, Signature};
+use odeon_sourceauth::{AllowedSigners, Image, Manifest, Signature, Statement};
 use std::path::PathBuf;
 
 fn corpus(target: &str) -> PathBuf {
@@ -42,6 +42,12 @@ fn the_seeds_get_past_the_first_look_of_what_they_are_for() {
         let (signature, signers) = both.split_once('\0').unwrap();
         Signature::parse(signature).unwrap();
         assert_eq!(AllowedSigners::parse(signers).unwrap().signers().len(), 2, "{seed}");
+    }
+    for seed in ["smallest", "with-times"] {
+        text("statement", seed).parse::<Statement>().unwrap();
+    }
+    for seed in ["times-in-the-wrong-order", "no-such-day", "other-version"] {
+        text("statement", seed).parse::<Statement>().unwrap_err();
     }
     for seed in ["create", "placed", "register", "renew", "watch", "watch-since"] {
         decode::<ToLeader>(&bytes("wire", seed)).unwrap();

@@ -163,8 +163,12 @@ fn a_flipped_byte_in_compiled_code_is_noticed_and_the_code_compiled_anew() {
 }
 
 fn runs_on_gpu(cluster: &Cluster) {
+    runs_on_gpu_of(cluster, "gpu");
+}
+
+fn runs_on_gpu_of(cluster: &Cluster, name: &str) {
     let (address, node) = cluster.leader().create(&["hello", "Hello", "--require", "gpu"]);
-    assert_eq!(node, "gpu");
+    assert_eq!(node, name);
     assert_eq!(cluster.leader().ask(&address, "are you there?"), "Hello, world!");
 }
 
@@ -253,6 +257,93 @@ fn a_keyring_takes_what_an_allowed_key_signed_and_refuses_the_rest() {
 }
 
 #[test]
+fn a_keyring_that_requires_two_signers_takes_an_image_that_both_signed() {
+    let keys = tempfile::tempdir().unwrap();
+    let image = keys.path().join("hello.zip");
+    std::fs::copy(hello(), &image).unwrap();
+    let mut signers = String::new();
+    let signatures = ["alice", "bob"].map(|who| {
+        let key = keys.path().join(who);
+        let made = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key).status();
+        assert!(made.expect("ssh-keygen is there (package openssh-client)").success());
+        signers += &format!("{who}@example.org {}", std::fs::read_to_string(key.with_extension("pub")).unwrap());
+        let signature = keys.path().join(format!("{who}.sig"));
+        let mut sign = Command::new("ssh-keygen");
+        sign.args(["-q", "-Y", "sign", "-n", "odeon-image", "-f"])
+            .arg(&key)
+            .stdin(std::fs::File::open(&image).unwrap());
+        std::fs::write(&signature, sign.output().unwrap().stdout).unwrap();
+        signature.display().to_string()
+    });
+    let file = keys.path().join("allowed_signers");
+    std::fs::write(&file, signers).unwrap();
+    let cluster = Cluster::led_by(Start::default()).unwrap();
+    let leader = cluster.leader();
+    let set = ["authority", "set", "keyring", "--allowed-signers", file.to_str().unwrap(), "--required"];
+    let three = leader.run(&[&set[..], &["3"]].concat());
+    assert!(three.code == 1 && three.err.contains("the allowed signers are 2"), "{three:?}");
+    leader.run(&[&set[..], &["2"]].concat()).ok();
+    assert_eq!(leader.json(&["authority", "show"])["required"], 2);
+    let hello = hello();
+    let push = ["image", "push", &hello];
+    let twice = leader.run(&[&push[..], &["--signature", &signatures[0]].repeat(2)].concat());
+    assert!(twice.code == 5 && twice.err.contains("error[OD-160]: 1 of 2 required signers"), "{twice:?}");
+    assert!(twice.err.contains("the same signer as signature 1"), "{twice:?}");
+    let both = [&push[..], &["--signature", &signatures[0], "--signature", &signatures[1]]].concat();
+    leader.run(&both).ok();
+    let by = leader.json(&["image", "list"])[0]["by"].as_str().unwrap().to_owned();
+    assert!(by.starts_with("alice@example.org and bob@example.org: "), "{by}");
+    let (address, _) = leader.create(&["hello", "Hello"]);
+    assert_eq!(leader.ask(&address, "are you there?"), "Hello, world!");
+}
+
+#[test]
+fn an_image_that_was_approved_for_a_time_is_used_no_more_when_that_is_over() {
+    let keys = tempfile::tempdir().unwrap();
+    let at = |name: &str| keys.path().join(name).display().to_string();
+    std::fs::copy(hello(), at("hello.zip")).unwrap();
+    let made = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f", &at("key")]).status();
+    assert!(made.expect("ssh-keygen is there (package openssh-client)").success());
+    let public = std::fs::read_to_string(at("key.pub")).unwrap();
+    std::fs::write(at("signers"), format!("ops@example.org namespaces=\"odeon-approval/hello\" {public}")).unwrap();
+    let mut cluster = Cluster::led_by(Start::default()).unwrap();
+    cluster.member("gpu", Start::with(&["gpu=true"])).unwrap();
+    let leader = cluster.leader();
+    leader.run(&["authority", "set", "keyring", "--allowed-signers", &at("signers")]).ok();
+    let state = |leader: &odeon_tests::cluster::Node| {
+        let shown = leader.json(&["image", "show", "hello"]);
+        shown["state"].as_str().unwrap().to_owned()
+    };
+    let approve_until = |unix_s: u64| {
+        let until = odeon_sourceauth::format_unix_s(unix_s);
+        let sign = ["image", "sign", &at("hello.zip"), "--statement", "--not-after", &until, "--key", &at("key")];
+        leader.run(&sign).ok();
+        leader.run(&["image", "push", &at("hello.zip"), "--signature", &at("hello.zip.approval")]).ok();
+    };
+    let now = || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    approve_until(now() + 4);
+    runs_on_gpu(&cluster);
+    let shown = leader.json(&["image", "show", "hello"]);
+    assert_eq!(shown["approvals"][0]["by"], "ops@example.org", "{shown}");
+    assert_eq!(shown["approvals"][0]["signed"], "statement", "{shown}");
+    assert_eq!(shown["approvals"][0]["not_after"], shown["until"], "{shown}");
+    assert_eq!(shown["types"][0]["name"], "Hello", "{shown}");
+    eventually(SOON, "the approval runs out", || Ok((state(leader) == "expired").then_some(()))).unwrap();
+    let refused = leader.run(&["create", "hello", "Hello", "--require", "gpu"]);
+    assert!(refused.code == 5 && refused.err.contains("error[OD-161]"), "{refused:?}");
+    eventually(SOON, "the member has dropped it", || {
+        let hash = shown["hash"].as_str().unwrap();
+        Ok(stored(&cluster.node("gpu").data, hash).is_none().then_some(()))
+    })
+    .unwrap();
+    let late = leader.run(&["image", "push", &at("hello.zip"), "--signature", &at("hello.zip.approval")]);
+    assert!(late.code == 5 && late.err.contains("error[OD-161]"), "{late:?}");
+    approve_until(now() + 3_600);
+    assert_eq!(state(leader), "approved");
+    runs_on_gpu(&cluster);
+}
+
+#[test]
 fn an_edited_image_has_another_hash_and_both_versions_run_side_by_side() {
     let edited = edited_hello();
     let cluster = Cluster::new().unwrap();
@@ -277,6 +368,104 @@ fn an_edited_image_has_another_hash_and_both_versions_run_side_by_side() {
     assert_eq!(leader.ask(&old, "are you there?"), "Hello, world!", "a running actor can still create its World");
     let gone = leader.run(&["create", first["hash"].as_str().unwrap(), "Hello"]);
     assert!(gone.err.contains("OD-126"), "{gone:?}");
+}
+
+/// An image of this version with a file of this text in it, whose code is that of the example.
+fn packed(version: &str, text: &str) -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let unpacked = Command::new("unzip").args(["-q", &hello(), "-d"]).arg(folder.path()).status().expect("unzip");
+    assert!(unpacked.success(), "this test needs unzip");
+    let manifest = folder.path().join("odeon.toml");
+    let before = std::fs::read_to_string(&manifest).unwrap();
+    assert!(before.contains("version = \"1.0.0\""), "{before}");
+    let after = before.replace("1.0.0", version).replacen("\n[[actor]]", "\ninclude = [\"note\"]\n\n[[actor]]", 1);
+    std::fs::write(manifest, after).unwrap();
+    std::fs::write(folder.path().join("note"), text).unwrap();
+    let path = folder.path().display().to_string();
+    (folder, path)
+}
+
+#[test]
+fn an_older_version_and_the_same_one_with_other_bytes_come_back_only_when_they_are_meant_to() {
+    let cluster = Cluster::led_by(Start::default().and(&["--authority", "accept-all"])).unwrap();
+    let leader = cluster.leader();
+    let [first, second, other, third] =
+        [packed("1.9", "a"), packed("1.10", "b"), packed("1.10", "c"), packed("2", "d")];
+    let push = |image: &str, more: &[&str]| leader.run(&[&["image", "push", image, "--json"], more].concat());
+    push(&first.1, &[]).ok();
+    let newest = push(&second.1, &[]).ok().json();
+    push(&second.1, &[]).ok();
+    let same = push(&other.1, &[]);
+    assert!(same.code == 5 && same.err.contains("error[OD-162]"), "{same:?}");
+    assert!(same.err.contains(newest["hash"].as_str().unwrap()), "{same:?}");
+    push(&first.1, &[]).ok();
+    leader.run(&["image", "unload", "hello@1.9"]).ok();
+    let older = push(&first.1, &[]);
+    assert!(older.code == 5 && older.err.contains("error[OD-162]: ") && older.err.contains("1.10"), "{older:?}");
+    assert_ne!(leader.run(&["create", "hello@1.9", "Hello"]).code, 0, "nothing runs from it");
+    push(&first.1, &["--allow-older"]).ok();
+    push(&other.1, &["--allow-older"]).ok();
+    push(&third.1, &[]).ok();
+    let (address, _) = leader.create(&["hello@1.9", "Hello"]);
+    assert_eq!(leader.ask(&address, "are you there?"), "Hello, world!");
+}
+
+#[test]
+fn a_node_with_signers_of_its_own_runs_only_what_they_signed_whatever_its_leader_approves() {
+    let keys = tempfile::tempdir().unwrap();
+    let at = |name: &str| keys.path().join(name).display().to_string();
+    std::fs::copy(hello(), at("hello.zip")).unwrap();
+    for name in ["ours", "theirs"] {
+        let made = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f", &at(name)]).status();
+        assert!(made.expect("ssh-keygen is there (package openssh-client)").success());
+        let public = std::fs::read_to_string(at(&format!("{name}.pub"))).unwrap();
+        std::fs::write(at(&format!("{name}.signers")), format!("{name}@example.org {public}")).unwrap();
+    }
+    let mut cluster = Cluster::new().unwrap();
+    let careful = Start::with(&["gpu=true", "careful=true"]).and(&["--image-signers", &at("ours.signers")]);
+    cluster.member("careful", careful).unwrap();
+    cluster.member("trusting", Start::with(&["gpu=true"])).unwrap();
+    let leader = cluster.leader();
+    // The leader approves everything.
+    let pushed = leader.json(&["image", "push", &hello()]);
+    let hash = pushed["hash"].as_str().unwrap();
+    let only_careful = ["create", "hello", "Hello", "--require", "careful"];
+    let refused = leader.run(&only_careful);
+    assert!(refused.code == 4 && refused.err.contains("error[OD-130]"), "{refused:?}");
+    assert!(refused.err.contains("--image-signers"), "says why: {refused:?}");
+    for _ in 0..3 {
+        let (address, node) = leader.create(&["hello", "Hello", "--require", "gpu", "--placement", "spread"]);
+        assert_eq!(node, "trusting", "the creation goes on to a node that does not ask");
+        assert_eq!(leader.ask(&address, "are you there?"), "Hello, world!");
+    }
+    assert!(files_of(&cluster.node("careful").data.join("compiled"), hash).is_empty(), "its code was not looked at");
+    // The leader believes somebody else.
+    let push_signed = |by: &str| {
+        leader.run(&["authority", "set", "keyring", "--allowed-signers", &at(&format!("{by}.signers"))]).ok();
+        let signature = at(&format!("{by}.sig"));
+        leader.run(&["image", "sign", &at("hello.zip"), "--key", &at(by), "-o", &signature]).ok();
+        leader.run(&["image", "push", &at("hello.zip"), "--signature", &signature]).ok();
+    };
+    push_signed("theirs");
+    let refused = leader.run(&only_careful);
+    assert!(refused.code == 4 && refused.err.contains("not among the allowed signers"), "{refused:?}");
+    push_signed("ours");
+    let (address, node) = leader.create(&["hello", "Hello", "--require", "careful"]);
+    assert_eq!((node.as_str(), leader.ask(&address, "are you there?").as_str()), ("careful", "Hello, world!"));
+    // What it has verified it has also after another start.
+    cluster.node_mut("careful").kill();
+    cluster.node_mut("careful").restart().unwrap();
+    cluster.until_state("careful", "alive", SOON).unwrap();
+    let (_, node) = cluster.leader().create(&["hello", "Hello", "--require", "careful"]);
+    assert_eq!(node, "careful");
+    // A leader may have signers of its own too: it hands out what it does not run.
+    let own = Start::default().and(&["--authority", "accept-all", "--image-signers", &at("ours.signers")]);
+    let mut cluster = Cluster::led_by(own).unwrap();
+    cluster.member("trusting", Start::with(&["gpu=true"])).unwrap();
+    cluster.leader().run(&["image", "push", &hello()]).ok();
+    let leader_only = cluster.leader().run(&["create", "hello", "Hello", "--on", "leader"]);
+    assert!(leader_only.code == 4 && leader_only.err.contains("--image-signers"), "{leader_only:?}");
+    runs_on_gpu_of(&cluster, "trusting");
 }
 
 /// The hello example as its developer would edit it: another text, another version, built again.

@@ -5,7 +5,7 @@
 
 use crate::limits;
 use crate::record::{AuthoritySetting, Record, TokenFact};
-use crate::types::{ImageInfo, RequestId, Role, SourceHash};
+use crate::types::{ImageApproval, ImageInfo, RequestId, Role, SourceHash};
 use odeon::{Address, Incarnation, NodeId, NodeRef};
 use odeon_capabilities::CapabilityMap;
 use serde::{Deserialize, Serialize};
@@ -118,6 +118,8 @@ pub(crate) struct Judged {
     pub(crate) approved: bool,
     pub(crate) by: String,
     pub(crate) index: u64,
+    #[serde(default)]
+    pub(crate) approval: ImageApproval,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -165,9 +167,14 @@ impl Facts {
         self.registered.get(&node).map(|r| r.listen.as_str())
     }
 
-    /// The images that may be used.
-    pub fn approved_images(&self) -> impl Iterator<Item = &ImageInfo> {
-        self.approved().map(|judged| &judged.image)
+    /// The images that may be used at this time.
+    pub fn approved_images(&self, now_unix_s: u64) -> impl Iterator<Item = &ImageInfo> {
+        self.approved().filter(move |judged| !judged.approval.is_over(now_unix_s)).map(|judged| &judged.image)
+    }
+
+    /// What approved an image, run out or not.
+    pub fn approval(&self, hash: SourceHash) -> Option<&ImageApproval> {
+        self.images.get(&hash).filter(|judged| judged.approved).map(|judged| &judged.approval)
     }
 
     /// A snapshot: the format, then the facts.
@@ -233,7 +240,9 @@ impl Facts {
                 self.registered.insert(node.id, registration);
             }
             Record::NodeGone { node, left: _ } => self.bury(node),
-            Record::ImageJudged { image, approved, by } => self.judge(Judged { image, approved, by, index }),
+            Record::ImageJudged { image, approved, by, approval } => {
+                self.judge(Judged { image, approved, by, index, approval });
+            }
             Record::ImageUnloaded { hash } => {
                 self.images.remove(&hash);
             }

@@ -1,11 +1,12 @@
 //! Images: what the authority said of them, who holds them, and where a node can fetch one.
 
 use super::machine::Leader;
+use super::placing::truncate;
 use super::{Answer, Effect};
 use crate::codes;
 use crate::limits;
 use crate::record::Record;
-use crate::types::{ImageInfo, SourceHash};
+use crate::types::{ImageApproval, ImageInfo, SourceHash};
 use crate::wire::ToMember;
 use odeon::{NodeId, NodeRef};
 
@@ -15,13 +16,24 @@ const LISTED_MAX: usize = 32;
 const DRAWS_MAX: usize = 4 * limits::SOURCES_MAX;
 
 impl Leader {
-    pub(super) fn judge_image(&mut self, image: ImageInfo, approved: bool, by: String) -> Answer {
+    pub(super) fn judge_image(
+        &mut self,
+        image: ImageInfo,
+        approved: bool,
+        mut by: String,
+        approval: ImageApproval,
+    ) -> Answer {
+        if !approval.is_bounded() {
+            let reason = format!("more than {} signatures, or too large ones", limits::ENDORSEMENTS_MAX);
+            return Answer::Refused { code: codes::BAD_REQUEST, reason };
+        }
+        truncate(&mut by);
         let known = self.facts.images.get(&image.hash).is_some_and(|j| j.approved);
         if approved && !known && self.facts.approved().count() >= limits::IMAGES_MAX {
             let reason = format!("more than {} images are approved", limits::IMAGES_MAX);
             return Answer::Refused { code: codes::BAD_REQUEST, reason };
         }
-        self.persist(Record::ImageJudged { image, approved, by });
+        self.persist(Record::ImageJudged { image, approved, by, approval });
         Answer::Done
     }
 

@@ -2,6 +2,7 @@
 
 use super::changes::Changes;
 use super::creations::{Asker, Creations};
+use super::expiry::Expiry;
 use super::facts::{Facts, Registration};
 use super::memo::Verdicts;
 use super::outbox::Outbox;
@@ -77,6 +78,7 @@ pub struct Leader {
     /// Follows from the facts.
     pub(super) revisions: Revisions,
     pub(super) watchers: Watchers,
+    pub(super) expiry: Expiry,
     pub(super) dropped: u64,
 }
 
@@ -107,6 +109,7 @@ impl Leader {
             changes: Changes::default(),
             revisions: Revisions::default(),
             watchers: Watchers::default(),
+            expiry: Expiry::default(),
             dropped: 0,
         }
     }
@@ -183,6 +186,7 @@ impl Leader {
                 self.expire(silent, now);
             }
             Input::Flushed => self.flushed(),
+            Input::Clock { unix_s } => self.tell_time(unix_s),
             Input::Timer => {
                 let silent = self.leases.silent(now);
                 self.expire(silent, now);
@@ -269,7 +273,9 @@ impl Leader {
             Operation::CreateToken(fact) => Some(self.create_token(fact)),
             Operation::Admit { token, node, now_unix_s } => Some(self.admit(token, node, now_unix_s)),
             Operation::UseToken { token, now_unix_s } => Some(self.use_token(token, now_unix_s)),
-            Operation::JudgeImage { image, approved, by } => Some(self.judge_image(image, approved, by)),
+            Operation::JudgeImage { image, approved, by, approval } => {
+                Some(self.judge_image(image, approved, by, approval))
+            }
             Operation::UnloadImage { hash } => Some(self.unload_image(hash)),
             Operation::SetAuthority(authority) => {
                 self.persist(Record::AuthoritySet { authority });

@@ -241,7 +241,7 @@ impl Creation {
     }
 }
 
-fn truncate(reason: &mut String) {
+pub(super) fn truncate(reason: &mut String) {
     if reason.len() > limits::REASON_BYTES_MAX {
         let end = (0..=limits::REASON_BYTES_MAX).rev().find(|at| reason.is_char_boundary(*at)).unwrap_or(0);
         reason.truncate(end);

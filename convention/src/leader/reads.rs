@@ -75,11 +75,20 @@ impl Leader {
         self.judged()
             .map(|judged| ImageView {
                 image: judged.image.clone(),
-                state: if judged.approved { ImageState::Approved } else { ImageState::Rejected },
+                state: match judged.approved {
+                    true if self.is_usable(judged) => ImageState::Approved,
+                    true => ImageState::Expired,
+                    false => ImageState::Rejected,
+                },
                 by: judged.by.clone(),
                 nodes: self.holders(judged.image.hash),
             })
             .collect()
+    }
+
+    /// The live members that hold an image.
+    pub fn held_by(&self, hash: SourceHash) -> Vec<NodeRef> {
+        self.peers.holders(hash).iter().filter_map(|id| self.peers.live.get(id)).map(|peer| peer.node).collect()
     }
 
     fn holders(&self, hash: SourceHash) -> u32 {

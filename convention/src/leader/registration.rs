@@ -171,7 +171,7 @@ impl Leader {
             term: self.facts.term,
             lease_ms: self.config.lease_ms,
             renew_every_ms: self.config.renew_every_ms,
-            images: self.facts.approved().map(|judged| judged.image.hash).collect(),
+            images: self.facts.approved().filter(|judged| self.is_usable(judged)).map(|j| j.image.hash).collect(),
             gone: self.facts.gone_after(gone_upto.saturating_sub(limits::GONE_WELCOMED_WITH)),
             gone_upto,
             leaders: self.leaders_told.clone(),

@@ -86,6 +86,10 @@ impl Leader {
             let reason = format!("image {hash} was rejected: {}", judged.by);
             return Err(Refusal { code: codes::IMAGE_NOT_APPROVED, reason });
         }
+        if !self.is_usable(judged) {
+            let reason = format!("the approval of image {hash} has run out: {}", judged.by);
+            return Err(Refusal { code: codes::IMAGE_EXPIRED, reason });
+        }
         let found = judged.image.actors.iter().find(|a| a.name == actor);
         found.map(|a| a.required.clone()).ok_or_else(|| Refusal {
             code: codes::ACTOR_TYPE_UNKNOWN,

@@ -10,6 +10,7 @@
 
 mod told;
 
+use super::facts::Judged;
 use super::machine::Leader;
 use crate::record::Record;
 use crate::types::SourceHash;
@@ -162,7 +163,8 @@ impl Leader {
             }
             last = Some(*id);
         }
-        for (hash, judged) in after_of(&self.facts.images, last_image).filter(|(_, j)| wants.images && j.approved) {
+        let usable = |judged: &Judged| wants.images && self.is_usable(judged);
+        for (hash, judged) in after_of(&self.facts.images, last_image).filter(|(_, judged)| usable(judged)) {
             if told.add(Item::Image(image_entry(judged))).is_some() {
                 return (told, Some(Next::Image(last_image)), upto);
             }
@@ -219,7 +221,7 @@ impl Leader {
         let members = members.filter_map(|registration| item_of(registration, wants, since));
         let members = members.filter(|item| !(catches_up && matches!(item, Item::Changed(_))));
         let images = images.iter().filter(|_| wants.images).map(|hash| match self.facts.images.get(hash) {
-            Some(judged) if judged.approved => Item::Image(image_entry(judged)),
+            Some(judged) if self.is_usable(judged) => Item::Image(image_entry(judged)),
             _ => Item::Unavailable(*hash),
         });
         let (mut words, mut told) = (Vec::new(), Told::default());

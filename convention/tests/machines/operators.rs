@@ -4,12 +4,18 @@ use crate::scene::{
     LEADER, Scene, address, answer, asked_to_host, facts, image, node, refused, request, send, spec, token,
 };
 use odeon_convention::codes;
-use odeon_convention::leader::{Answer, Effect, ImageLookupError, Input, Operation};
-use odeon_convention::types::{CreateOutcome, CreateSpec, Role, SourceHash};
+use odeon_convention::leader::{Answer, Effect, ImageLookupError, ImageState, Input, Operation};
+use odeon_convention::limits::{ENDORSEMENTS_BYTES_MAX, ENDORSEMENTS_MAX};
+use odeon_convention::types::{CreateOutcome, CreateSpec, Endorsement, ImageApproval, Role, SourceHash};
 use odeon_convention::wire::{ToLeader, ToMember};
 
 fn judge(scene: &mut Scene, n: u8, version: &str, approved: bool) -> Vec<Effect> {
-    scene.operate(Operation::JudgeImage { image: image(n, version), approved, by: "keyring".to_owned() })
+    scene.operate(Operation::JudgeImage {
+        image: image(n, version),
+        approved,
+        by: "keyring".to_owned(),
+        approval: ImageApproval::default(),
+    })
 }
 
 #[test]
@@ -104,4 +110,71 @@ fn an_operators_creation_is_answered_to_the_operator() {
     let (to, request) = (*to, *request);
     let outcome = CreateOutcome::Created { address: address(to, 1), node: to, existing: false };
     assert_eq!(scene.placed(to, request, address(to, 1)), [answer(Answer::Created(outcome))]);
+}
+
+#[test]
+fn an_approval_that_runs_out_ends_creations_and_everyone_hears_of_it_once() {
+    let mut scene = Scene::with(&[facts(1, &[("db", true.into())]), facts(2, &[])]);
+    let image = image(1, "1.0.0");
+    let until = |until_unix_s| ImageApproval { at_unix_s: 50, until_unix_s, endorsements: Vec::new() };
+    let judge = |until_unix_s| {
+        let (image, by) = (image.clone(), "keyring".to_owned());
+        Operation::JudgeImage { image, approved: true, by, approval: until(until_unix_s) }
+    };
+    scene.give(Input::Clock { unix_s: 99 });
+    scene.operate(judge(Some(100)));
+    let hash = image.hash;
+    scene.say(node(1), ToLeader::ImageHeld { hash, held: true });
+    assert_eq!(scene.leader.held_by(hash), [node(1)]);
+    let spec = || CreateSpec { actor: "Hello".to_owned(), image: Some(hash), ..spec() };
+    let asked =
+        |effects: &[Effect]| effects.iter().any(|e| matches!(e, Effect::Send { message: ToMember::Place { .. }, .. }));
+    scene.give(Input::Clock { unix_s: 100 });
+    assert!(asked(&scene.operate(Operation::Create(Box::new(spec())))), "its last second counts");
+    let told = scene.give(Input::Clock { unix_s: 101 });
+    let unloaded =
+        |e: &Effect| matches!(e, Effect::Send { message: ToMember::ImageUnloaded { hash: h }, .. } if *h == hash);
+    assert!(told.iter().filter(|e| unloaded(e)).count() >= 2, "{told:?}");
+    assert!(scene.leader.held_by(hash).is_empty());
+    assert_eq!(scene.leader.images()[0].state, ImageState::Expired);
+    assert!(!scene.give(Input::Clock { unix_s: 102 }).iter().any(unloaded), "told once");
+    let refused = scene.operate(Operation::Create(Box::new(spec())));
+    let is_refusal = |e: &Effect| match e {
+        Effect::Answer { answer: Answer::Created(CreateOutcome::Refused { code, .. }), .. } => {
+            *code == codes::IMAGE_EXPIRED
+        }
+        _ => false,
+    };
+    assert!(refused.iter().any(is_refusal), "{refused:?}");
+    scene.operate(judge(Some(200)));
+    assert_eq!(scene.leader.images()[0].state, ImageState::Approved, "approved anew it is back");
+    assert!(asked(&scene.operate(Operation::Create(Box::new(spec())))));
+    scene.give(Input::Clock { unix_s: 201 });
+    // A clock that is set back makes it count again.
+    scene.give(Input::Clock { unix_s: 150 });
+    assert_eq!(scene.leader.images()[0].state, ImageState::Approved);
+    assert!(scene.give(Input::Clock { unix_s: 201 }).iter().any(unloaded));
+}
+
+#[test]
+fn no_more_than_is_kept_comes_with_an_approval() {
+    let mut scene = Scene::of(0);
+    let one = |bytes: usize| Endorsement {
+        by: "alice".to_owned(),
+        fingerprint: "SHA256:x".to_owned(),
+        statement: false,
+        not_before_unix_s: None,
+        not_after_unix_s: None,
+        text: "x".repeat(bytes),
+    };
+    for (endorsements, kept) in [
+        (vec![one(1_000); ENDORSEMENTS_MAX], true),
+        (vec![one(10); ENDORSEMENTS_MAX + 1], false),
+        (vec![one(ENDORSEMENTS_BYTES_MAX)], false),
+    ] {
+        let approval = ImageApproval { at_unix_s: 1, until_unix_s: None, endorsements };
+        let (image, by) = (image(1, "1.0.0"), "keyring".to_owned());
+        let effects = scene.operate(Operation::JudgeImage { image, approved: true, by, approval });
+        assert_eq!(effects.iter().any(|e| *e == answer(Answer::Done)), kept, "{effects:?}");
+    }
 }

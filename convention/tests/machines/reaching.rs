@@ -4,7 +4,7 @@ use crate::scene::{LEADER, Scene, facts, image, leading, node, send, spec};
 use odeon_convention::leader::{Effect, Input, Operation};
 use odeon_convention::limits;
 use odeon_convention::member::{self, Member, MemberConfig};
-use odeon_convention::types::{CreateSpec, NodeFacts};
+use odeon_convention::types::{CreateSpec, ImageApproval, NodeFacts};
 use odeon_convention::wire::{ToLeader, ToMember};
 
 fn only_dials(n: u8) -> NodeFacts {
@@ -37,7 +37,12 @@ fn a_node_that_only_dials_is_told_to_dial_whoever_looks_for_it() {
 fn an_image_is_not_fetched_from_a_node_that_only_dials() {
     let mut scene = Scene::with(&[facts(1, &[("db", true.into())]), only_dials(2), facts(3, &[])]);
     let image = image(1, "1.0");
-    scene.operate(Operation::JudgeImage { image: image.clone(), approved: true, by: "accept-all".to_owned() });
+    scene.operate(Operation::JudgeImage {
+        image: image.clone(),
+        approved: true,
+        by: "accept-all".to_owned(),
+        approval: ImageApproval::default(),
+    });
     for holder in [2, 3] {
         scene.say(node(holder), ToLeader::ImageHeld { hash: image.hash, held: true });
     }

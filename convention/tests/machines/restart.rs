@@ -3,7 +3,7 @@
 use crate::scene::{Scene, address, asked_to_host, facts, image, named, node, request, send, spec, token};
 use odeon_convention::leader::{Facts, FactsError, MemberState, Operation};
 use odeon_convention::record::{AuthoritySetting, Record};
-use odeon_convention::types::{CreateOutcome, Hosted};
+use odeon_convention::types::{CreateOutcome, Hosted, ImageApproval};
 use odeon_convention::wire::{ToLeader, ToMember};
 
 fn again(scene: &mut Scene, of: u8, number: u64) -> Vec<odeon_convention::leader::Effect> {
@@ -14,7 +14,12 @@ fn again(scene: &mut Scene, of: u8, number: u64) -> Vec<odeon_convention::leader
 #[test]
 fn facts_are_back_and_members_are_suspect_until_they_speak() {
     let mut scene = Scene::of(2);
-    scene.operate(Operation::JudgeImage { image: image(1, "1.0.0"), approved: true, by: "all".to_owned() });
+    scene.operate(Operation::JudgeImage {
+        image: image(1, "1.0.0"),
+        approved: true,
+        by: "all".to_owned(),
+        approval: ImageApproval::default(),
+    });
     scene.operate(Operation::SetAuthority(AuthoritySetting::AcceptAll));
     scene.operate(Operation::CreateToken(token(9, Some(3), None)));
     scene.operate(Operation::UseToken { token: [9; 32], now_unix_s: 1 });
@@ -98,7 +103,12 @@ fn a_snapshot_of_the_facts_is_worth_all_records_before_it() {
     let host = asked_to_host(&scene.create(request(2, 1), named("clock"))).unwrap();
     assert_eq!(host, node(1));
     scene.placed(host, request(2, 1), address(host, 1));
-    scene.operate(Operation::JudgeImage { image: image(1, "1.0.0"), approved: false, by: "all".to_owned() });
+    scene.operate(Operation::JudgeImage {
+        image: image(1, "1.0.0"),
+        approved: false,
+        by: "all".to_owned(),
+        approval: ImageApproval::default(),
+    });
     scene.operate(Operation::CreateToken(token(9, Some(3), None)));
     scene.say(node(2), ToLeader::Leave);
     let mut facts = Facts::default();

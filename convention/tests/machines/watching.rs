@@ -6,7 +6,7 @@ use odeon_capabilities::{Delta, Value};
 use odeon_convention::leader::{Effect as LeaderEffect, Operation};
 use odeon_convention::limits;
 use odeon_convention::member::{Effect, Input, Member, MemberConfig};
-use odeon_convention::types::NodeFacts;
+use odeon_convention::types::{ImageApproval, NodeFacts};
 use odeon_convention::watching::{ChangedEntry, ImageEntry, MemberEntry, News, Part, Since, Watched};
 use odeon_convention::wire::{ToLeader, ToMember};
 
@@ -46,7 +46,12 @@ fn watch(scene: &mut Scene, from: NodeRef, watch: u64, members: bool, images: bo
 }
 
 fn approve(n: u8, approved: bool) -> Operation {
-    Operation::JudgeImage { image: image(n, "1.0.0"), approved, by: "a test".to_owned() }
+    Operation::JudgeImage {
+        image: image(n, "1.0.0"),
+        approved,
+        by: "a test".to_owned(),
+        approval: ImageApproval::default(),
+    }
 }
 
 // The leader.

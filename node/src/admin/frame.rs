@@ -107,7 +107,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_request_survives_the_frame() {
-        let request = Request::PushImage(PushImage { bytes: vec![0, 255, 7], signature: Some("s".into()) });
+        let request = Request::PushImage(PushImage {
+            bytes: vec![0, 255, 7],
+            signature: Some("s".into()),
+            more_signatures: vec!["t".into()],
+            allow_older: true,
+        });
         let mut wire = Vec::new();
         write_frame(&mut wire, &request).await.unwrap();
         assert_eq!(read(&wire).await.unwrap(), Some(request));
@@ -116,7 +121,12 @@ mod tests {
 
     #[tokio::test]
     async fn bytes_of_an_image_travel_as_bytes() {
-        let request = Request::PushImage(PushImage { bytes: vec![200; 10_000], signature: None });
+        let request = Request::PushImage(PushImage {
+            bytes: vec![200; 10_000],
+            signature: None,
+            more_signatures: Vec::new(),
+            allow_older: false,
+        });
         let mut wire = Vec::new();
         write_frame(&mut wire, &request).await.unwrap();
         assert!(wire.len() < 10_100, "{} bytes for 10,000", wire.len());
@@ -171,8 +181,12 @@ mod tests {
         prop_oneof![
             Just(Request::Nodes),
             "\\PC{0,20}".prop_map(|of| Request::Status { of: Some(of) }),
-            prop::collection::vec(any::<u8>(), 0..40)
-                .prop_map(|bytes| Request::PushImage(PushImage { bytes, signature: None })),
+            prop::collection::vec(any::<u8>(), 0..40).prop_map(|bytes| Request::PushImage(PushImage {
+                bytes,
+                signature: None,
+                more_signatures: Vec::new(),
+                allow_older: false
+            })),
             any::<(i64, bool)>().prop_map(|(n, b)| {
                 let address = odeon::Address::from_bytes([n as u8; odeon::ADDRESS_BYTES]);
                 let message = Value::List(vec![n.into(), b.into(), Value::Map([("k".to_owned(), n.into())].into())]);

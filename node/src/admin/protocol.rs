@@ -42,6 +42,10 @@ pub enum Request {
     },
     PushImage(PushImage),
     Images,
+    /// Everything that is known of an image.
+    ShowImage {
+        image: String,
+    },
     /// Keep an image that is about to be approved: asked of the other leaders by the one that leads.
     HoldImage(Box<ImageInfo>),
     UnloadImage {
@@ -107,7 +111,7 @@ pub enum Request {
     },
 }
 
-/// An image with the signature that came along.
+/// An image with the signatures that came along.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PushImage {
     /// The zip.
@@ -115,6 +119,12 @@ pub struct PushImage {
     pub bytes: Vec<u8>,
     /// An OpenSSH signature in its armoured form.
     pub signature: Option<String>,
+    /// Further ones.
+    #[serde(default)]
+    pub more_signatures: Vec<String>,
+    /// Whether it may be older than what is approved of its name.
+    #[serde(default)]
+    pub allow_older: bool,
 }
 
 /// The flags of `create` and `explain`.
@@ -173,6 +183,7 @@ pub enum Reply {
     Token(String),
     Pushed(ImageItem),
     Images(Vec<ImageItem>),
+    Image(Box<ImageDetail>),
     Authority(AuthorityView),
     Created(CreatedItem),
     CreatedOnEveryNode(EveryNode),
@@ -294,11 +305,62 @@ pub struct ImageItem {
     pub name: String,
     pub version: String,
     pub size: u64,
-    /// `approved` or `rejected`.
+    /// `approved`, `rejected` or `expired`.
     pub state: String,
     pub by: String,
     pub nodes: u32,
     pub actors: u32,
+}
+
+/// What `odeon image show` shows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct ImageDetail {
+    pub hash: String,
+    pub name: String,
+    pub version: String,
+    pub size: u64,
+    /// As in a line of `odeon image list`.
+    pub state: String,
+    pub by: String,
+    /// When it was approved: RFC 3339, to the second, UTC; none where it was not, or by a leader that did not note it.
+    pub approved: Option<String>,
+    /// The last second in which new actors may come from it, in the same form; none for always.
+    pub until: Option<String>,
+    /// The actor types in it.
+    pub types: Vec<ImageType>,
+    /// The signatures that counted when it was pushed.
+    pub approvals: Vec<ImageEndorsement>,
+    /// The names of the nodes that hold it.
+    pub nodes: Vec<String>,
+    /// How many actors run from it.
+    pub actors: u32,
+}
+
+/// An actor type in an image.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ImageType {
+    /// Its name.
+    pub name: String,
+    /// What must be true where it lives.
+    pub require: Vec<String>,
+}
+
+/// A signature that approves an image.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ImageEndorsement {
+    /// The signer's principals.
+    pub by: String,
+    /// Of the key that signed.
+    pub fingerprint: String,
+    /// `file` or `statement`.
+    pub signed: String,
+    /// From when on the statement counts: RFC 3339, to the second, UTC.
+    pub not_before: Option<String>,
+    /// Up to when it counts.
+    pub not_after: Option<String>,
+    /// As it came: the signature, behind the statement if there is one.
+    pub text: String,
 }
 
 /// What `odeon authority show` shows.
@@ -306,7 +368,10 @@ pub struct ImageItem {
 pub struct AuthorityView {
     /// `none`, `accept-all` or `keyring`.
     pub authority: String,
-    /// One line a key: principals, namespaces and the key's fingerprint.
+    /// How many signers an image needs; none where it needs none.
+    #[serde(default)]
+    pub required: Option<u8>,
+    /// One line a key: principals, whether it certifies, namespaces and the key's fingerprint.
     pub signers: Vec<String>,
 }
 

@@ -1,16 +1,15 @@
 //! Images: pushing them past the authority, listing and unloading them, and the authority itself.
 
+use super::judging::{Judged, approval, authority_of, judge, keyring, version_of};
 use super::{NodeBackend, Outcome, failed, led};
 use crate::admin::Replies;
 use crate::admin::protocol::{AuthorityView, Failed, ImageItem, PushImage, Reply, Request};
-use crate::causes::{chain, of_data};
-use crate::driver::{Event, View};
-use crate::logs::time;
+use crate::driver::{Event, LedView, View};
 use odeon_convention::codes;
 use odeon_convention::leader::{ImageState, ImageView, Operation};
 use odeon_convention::record::AuthoritySetting;
-use odeon_convention::types::{ImageInfo, NativeActor, SourceHash};
-use odeon_sourceauth::{AllowedSigners, Authority, Image, Rejection, Signer, Verified, Version};
+use odeon_convention::types::SourceHash;
+use odeon_sourceauth::Signer;
 
 /// The shortest prefix of a hash that stands for it.
 const PREFIX_DIGITS_MIN: usize = 8;
@@ -45,12 +44,14 @@ impl NodeBackend {
         resolve(&images, text)
     }
 
-    pub(super) async fn push_image(&self, view: &View, push: PushImage) -> Outcome {
-        let setting = led(view)?.authority.clone();
+    pub(super) async fn push_image(&self, push: PushImage) -> Outcome {
+        let _one_at_a_time = self.pushing.lock().await;
+        let LedView { authority, images: known, .. } = led(&self.view().await?)?.clone();
         let images = self.images.clone();
         // Unpacking, verifying and compiling take a while: not on an I/O thread.
-        let judged = tokio::task::spawn_blocking(move || judge(&images, setting, push));
-        let (image, verdict) = judged.await.map_err(|e| failed(codes::INTERNAL, e.to_string()))??;
+        let judged = tokio::task::spawn_blocking(move || judge(&images, &authority, &known, push));
+        let Judged { image, verdict, usable_here } =
+            judged.await.map_err(|e| failed(codes::INTERNAL, e.to_string()))??;
         let hash = image.hash;
         let by = match &verdict {
             Ok(verified) => format!("{}: {}", verified.approval().by, verified.approval().reason),
@@ -59,9 +60,12 @@ impl NodeBackend {
         if verdict.is_ok() {
             self.hold_by_majority(&image).await?;
         }
-        self.operation(Operation::JudgeImage { image, approved: verdict.is_ok(), by }).await?;
+        let approval = verdict.as_ref().map(approval).unwrap_or_default();
+        self.operation(Operation::JudgeImage { image, approved: verdict.is_ok(), by, approval }).await?;
         verdict?;
-        self.event(Event::Fetched { hash, failure: None }).await?;
+        if usable_here {
+            self.event(Event::Fetched { hash, failure: None }).await?;
+        }
         let view = self.view().await?;
         let pushed = led(&view)?.images.iter().find(|i| i.image.hash == hash).map(item);
         pushed.map(Reply::Pushed).ok_or_else(|| failed(codes::INTERNAL, "the image is not in the leader's list"))
@@ -81,74 +85,16 @@ impl NodeBackend {
 
     pub(super) async fn authority(&self, view: &View, _replies: &Replies) -> Outcome {
         let Some(led) = &view.led else { return self.ask_leader(view, &Request::Authority).await };
-        let (authority, signers) = match &led.authority {
-            AuthoritySetting::None => ("none", Vec::new()),
-            AuthoritySetting::AcceptAll => ("accept-all", Vec::new()),
-            AuthoritySetting::Keyring { allowed_signers } => {
-                let signers =
-                    AllowedSigners::parse(allowed_signers).map_err(|e| failed(codes::DATA_UNUSABLE, e.to_string()))?;
-                ("keyring", signers.signers().iter().map(describe).collect())
+        let (authority, required, signers) = match &led.authority {
+            AuthoritySetting::None => ("none", None, Vec::new()),
+            AuthoritySetting::AcceptAll => ("accept-all", None, Vec::new()),
+            AuthoritySetting::Keyring { allowed_signers, required } => {
+                let keyring =
+                    keyring(allowed_signers, *required).map_err(|e| failed(codes::DATA_UNUSABLE, e.to_string()))?;
+                ("keyring", Some(*required), keyring.allowed().signers().iter().map(describe).collect())
             }
         };
-        Ok(Reply::Authority(AuthorityView { authority: authority.to_owned(), signers }))
-    }
-}
-
-fn authority_of(setting: &AuthoritySetting) -> Result<Authority, Failed> {
-    Ok(match setting {
-        AuthoritySetting::None => Authority::None,
-        AuthoritySetting::AcceptAll => Authority::AcceptAll,
-        AuthoritySetting::Keyring { allowed_signers } => Authority::Keyring(
-            AllowedSigners::parse(allowed_signers).map_err(|e| failed(codes::BAD_REQUEST, e.to_string()))?,
-        ),
-    })
-}
-
-/// Opens, judges and, where approved, compiles and stores an image. Blocks.
-fn judge(
-    images: &crate::transfer::Images,
-    setting: AuthoritySetting,
-    push: PushImage,
-) -> Result<(ImageInfo, Result<Verified, Failed>), Failed> {
-    let image = Image::open(push.bytes).map_err(|e| {
-        let code = if e.is_too_large() { codes::IMAGE_TOO_LARGE } else { codes::IMAGE_MALFORMED };
-        failed(code, chain(&e))
-    })?;
-    let info = info(&image);
-    let verdict = authority_of(&setting)?.judge(image, push.signature.as_deref(), time::now_ms() / 1000);
-    let verified = match verdict {
-        Ok(verified) => verified,
-        Err(rejection) => {
-            let code = match &rejection {
-                Rejection::NoAuthority => codes::NO_AUTHORITY,
-                Rejection::SignatureMissing => codes::SIGNATURE_MISSING,
-                Rejection::SignerNotAllowed { .. } | Rejection::SignerNotPermitted { .. } => codes::SIGNER_NOT_ALLOWED,
-                _ => codes::SIGNATURE_INVALID,
-            };
-            return Ok((info, Err(failed(code, rejection.to_string()))));
-        }
-    };
-    images.try_code(&info.hash.to_string(), &verified.image().code().map_err(malformed)?).map_err(malformed)?;
-    images.put(&verified).map_err(|e| of_data(codes::DATA_UNUSABLE, &e))?;
-    Ok((info, Ok(verified)))
-}
-
-fn malformed(error: impl std::error::Error) -> Failed {
-    failed(codes::IMAGE_MALFORMED, chain(&error))
-}
-
-fn info(image: &Image) -> ImageInfo {
-    let manifest = image.manifest();
-    ImageInfo {
-        hash: SourceHash(image.hash().0),
-        name: manifest.name.clone(),
-        version: manifest.version.to_string(),
-        size_bytes: image.bytes().len() as u64,
-        actors: manifest
-            .actors
-            .iter()
-            .map(|a| NativeActor { name: a.name.clone(), required: a.require.clone() })
-            .collect(),
+        Ok(Reply::Authority(AuthorityView { authority: authority.to_owned(), required, signers }))
     }
 }
 
@@ -161,6 +107,7 @@ fn item(view: &ImageView) -> ImageItem {
         state: match view.state {
             ImageState::Approved => "approved".to_owned(),
             ImageState::Rejected => "rejected".to_owned(),
+            ImageState::Expired => "expired".to_owned(),
         },
         by: view.by.clone(),
         nodes: view.nodes,
@@ -168,18 +115,14 @@ fn item(view: &ImageView) -> ImageItem {
     }
 }
 
-/// Versions in their order; a text that is none, as of no image that was ever opened, is the lowest.
-fn by_version(a: &str, b: &str) -> std::cmp::Ordering {
-    let parse = |text: &str| text.parse::<Version>().unwrap_or_else(|_| Version::none());
-    parse(a).cmp(&parse(b))
-}
-
 /// A signer as `authority show` shows it.
 fn describe(signer: &Signer) -> String {
-    format!("{} {}", signer.principals, signer.fingerprint())
+    let certifies = if signer.certifies { " cert-authority" } else { "" };
+    let namespaces = signer.namespaces().map_or_else(String::new, |list| format!(" namespaces={list:?}"));
+    format!("{}{certifies}{namespaces} {}", signer.principals, signer.fingerprint())
 }
 
-fn resolve(images: &[ImageItem], text: &str) -> Result<SourceHash, Failed> {
+pub(super) fn resolve(images: &[ImageItem], text: &str) -> Result<SourceHash, Failed> {
     let looks_like_hash = text.len() >= PREFIX_DIGITS_MIN && text.bytes().all(|b| b.is_ascii_hexdigit());
     let by_hash: Vec<_> = images.iter().filter(|i| looks_like_hash && i.hash.starts_with(text)).collect();
     let (name, version) = text.split_once('@').map_or((text, None), |(name, version)| (name, Some(version)));
@@ -190,7 +133,9 @@ fn resolve(images: &[ImageItem], text: &str) -> Result<SourceHash, Failed> {
             .filter(|i| i.name == name && version.is_none_or(|v| i.version == v))
             // The newest version; of one version that was pushed twice, what may be used goes first.
             .max_by(|a, b| {
-                by_version(&a.version, &b.version).then_with(|| (a.state == "approved").cmp(&(b.state == "approved")))
+                version_of(&a.version)
+                    .cmp(&version_of(&b.version))
+                    .then_with(|| (a.state == "approved").cmp(&(b.state == "approved")))
             })
             .ok_or_else(|| failed(codes::IMAGE_UNKNOWN, format!("no image has the hash or name {text:?}")))?,
         many => {

@@ -10,7 +10,7 @@ use crate::logs::time;
 use odeon::{NodeId, NodeRef};
 use odeon_convention::codes;
 use odeon_convention::leader::{Answer, MemberView, Operation};
-use odeon_convention::types::{ImageInfo, Role};
+use odeon_convention::types::{ImageInfo, Role, SourceHash};
 use odeon_convention::wire::LeaderAt;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -208,14 +208,15 @@ impl NodeBackend {
         loop {
             tokio::time::sleep(LOOK_FOR_IMAGES).await;
             let missing = ledger.look(|facts| {
-                let approved = facts.approved_images().filter(|image| !self.images.contains(image.hash));
+                let approved =
+                    facts.approved_images(time::now_ms() / 1000).filter(|image| !self.images.contains(image.hash));
                 approved.cloned().collect::<Vec<_>>()
             });
             let others = ledger.group().into_iter().filter_map(|place| self.links.connected(place.node));
             let others: Vec<NodeRef> = others.filter(|node| *node != self.me).collect();
             for image in missing.iter().filter(|_| !others.is_empty()) {
-                match self.images.ensure(&self.links, image, &others).await {
-                    Ok(()) => drop(self.event(Event::Fetched { hash: image.hash, failure: None }).await),
+                match self.images.hold(&self.links, image, &others).await {
+                    Ok(()) => self.say_held(image.hash).await,
                     Err(error) => {
                         tracing::debug!(image = %image.hash, error = chain(&error), "a leader's copy is still missing");
                     }
@@ -227,13 +228,24 @@ impl NodeBackend {
     /// Gets an image from the leader that is about to approve it.
     pub(super) async fn hold_image(&self, view: &View, image: &ImageInfo) -> Outcome {
         let leader = self.leader(view)?;
-        let hash = image.hash;
         self.images
-            .ensure(&self.links, image, &[leader])
+            .hold(&self.links, image, &[leader])
             .await
             .map_err(|e| failed(codes::NODE_UNREACHABLE, chain(&e)))?;
-        self.event(Event::Fetched { hash, failure: None }).await?;
+        self.say_held(image.hash).await;
         Ok(Reply::Done)
+    }
+
+    /// Tells the member machine of this node that it has an image, if it may use it. One that is asked to host from it
+    /// later looks again.
+    async fn say_held(&self, hash: SourceHash) {
+        let images = self.images.clone();
+        match tokio::task::spawn_blocking(move || images.load(hash).map_err(|e| chain(&e))).await {
+            // The node is stopping when nobody takes it.
+            Ok(Ok(())) => drop(self.event(Event::Fetched { hash, failure: None }).await),
+            Ok(Err(error)) => tracing::debug!(image = %hash, error, "a leader's copy is not for its own use"),
+            Err(panic) => tracing::warn!(image = %hash, %panic, "an image could not be looked at"),
+        }
     }
 
     /// Whether the one that leads has to answer.
@@ -260,7 +272,8 @@ impl NodeBackend {
 
     /// Whether the answer needs a leader at all, here or elsewhere.
     pub(super) fn needs_a_leader(&self, request: &Request) -> bool {
-        let reads = matches!(request, Request::Nodes | Request::Images | Request::Authority);
+        let reads =
+            matches!(request, Request::Nodes | Request::Images | Request::ShowImage { .. } | Request::Authority);
         let elsewhere = match request {
             Request::Actors { node } => node.as_ref().is_none_or(|node| !self.is_me(node)),
             Request::Status { of } => of.as_ref().is_some_and(|of| !self.is_me(of)),

@@ -2,11 +2,11 @@
 
 use super::actors::short_hash;
 use super::output::plain;
-use super::pack::{FileCommand, file_command, image_bytes};
+use super::pack::{FileCommand, evidence, file_command, image_bytes, required};
 use super::session::unexpected;
-use super::up::{AuthorityKind, authority_setting, text_of};
+use super::up::{AuthorityKind, authority_setting};
 use super::{CommandError, Session};
-use crate::admin::protocol::{AuthorityView, ImageItem, PushImage, Reply, Request};
+use crate::admin::protocol::{AuthorityView, ImageDetail, ImageItem, PushImage, Reply, Request};
 use clap::Subcommand;
 use odeon_convention::codes;
 use serde::Serialize;
@@ -23,6 +23,9 @@ pub(crate) enum AuthorityCommand {
         /// The keys that may sign images, in the format of OpenSSH; for keyring
         #[arg(long, value_name = "FILE")]
         allowed_signers: Option<PathBuf>,
+        /// How many signers an image needs; for keyring
+        #[arg(long, value_name = "K", value_parser = required())]
+        required: Option<u8>,
     },
     /// Shows who approves images
     Show,
@@ -36,14 +39,22 @@ pub(crate) enum ImageCommand {
         /// A zip, or a folder with odeon.toml to pack
         #[arg(value_name = "FILE|DIR")]
         image: PathBuf,
-        /// Its signature
-        #[arg(long, value_name = "FILE")]
-        signature: Option<PathBuf>,
+        /// Its signature, or a signed statement; may be given up to 16 times
+        #[arg(long = "signature", value_name = "FILE")]
+        signatures: Vec<PathBuf>,
+        /// Takes it also when a newer version of its name is approved, or this one with other bytes
+        #[arg(long)]
+        allow_older: bool,
     },
     #[command(flatten)]
     File(FileCommand),
     /// Lists the images of the convention
     List,
+    /// Shows what is known of an image: what is in it, what approved it, who holds it
+    Show {
+        /// A hash, a prefix of one, or name[@version]
+        image: String,
+    },
     /// Removes an image; running actors keep it until they exit
     Unload {
         /// A hash, a prefix of one, or name[@version]
@@ -64,12 +75,18 @@ struct Pushed<'a> {
 /// `odeon image …`
 pub(crate) async fn order(session: &mut Session<'_, '_>, command: ImageCommand) -> Result<(), CommandError> {
     match command {
-        ImageCommand::Push { image, signature } => {
-            let signature = signature.as_deref().map(text_of).transpose()?;
-            push(session, PushImage { bytes: image_bytes(&image)?, signature }).await
+        ImageCommand::Push { image, signatures, allow_older } => {
+            let mut texts = evidence(&signatures)?.into_iter();
+            let (signature, more_signatures) = (texts.next(), texts.collect());
+            let bytes = image_bytes(&image)?;
+            push(session, PushImage { bytes, signature, more_signatures, allow_older }).await
         }
         ImageCommand::File(command) => file_command(session.out, command),
         ImageCommand::List => list(session).await,
+        ImageCommand::Show { image } => match session.ask(&Request::ShowImage { image }).await? {
+            Reply::Image(detail) => session.out.value(&*detail, detail_text),
+            other => Err(unexpected(&other)),
+        },
         ImageCommand::Unload { image } => session.order(&Request::UnloadImage { image }).await,
     }
 }
@@ -106,11 +123,31 @@ async fn list(session: &mut Session<'_, '_>) -> Result<(), CommandError> {
     }
 }
 
+fn detail_text(image: &ImageDetail) -> String {
+    let ImageDetail { hash, name, version, size, state, by, approved, until, types, approvals, nodes, actors } = image;
+    let mut lines = vec![format!("{hash} {name}@{version} ({size} bytes)")];
+    let since = approved.as_ref().map_or_else(String::new, |at| format!(" {at}"));
+    let until = until.as_ref().map_or_else(String::new, |until| format!(", until {until}"));
+    lines.push(format!("{state}{since}{until} by {by}"));
+    for actor in types {
+        let require = if actor.require.is_empty() { "nothing".to_owned() } else { actor.require.join(", ") };
+        lines.push(format!("  actor {} requires {require}", actor.name));
+    }
+    for one in approvals {
+        let from = one.not_before.as_ref().map_or_else(String::new, |time| format!(", from {time}"));
+        let to = one.not_after.as_ref().map_or_else(String::new, |time| format!(", until {time}"));
+        lines.push(format!("  approved by {} {} ({}{from}{to})", one.by, one.fingerprint, one.signed));
+    }
+    let held = if nodes.is_empty() { "no node".to_owned() } else { nodes.join(", ") };
+    lines.push(format!("  held by {held}; {actors} actors run from it"));
+    lines.iter().map(|line| plain(line)).collect::<Vec<_>>().join("\n")
+}
+
 /// `odeon authority …`
 pub(crate) async fn authority(session: &mut Session<'_, '_>, command: AuthorityCommand) -> Result<(), CommandError> {
     match command {
-        AuthorityCommand::Set { authority, allowed_signers } => {
-            let authority = authority_setting(authority, allowed_signers.as_deref())?;
+        AuthorityCommand::Set { authority, allowed_signers, required } => {
+            let authority = authority_setting(authority, allowed_signers.as_deref(), required)?;
             session.order(&Request::SetAuthority { authority }).await
         }
         AuthorityCommand::Show => match session.ask(&Request::Authority).await? {
@@ -121,5 +158,7 @@ pub(crate) async fn authority(session: &mut Session<'_, '_>, command: AuthorityC
 }
 
 fn authority_text(view: &AuthorityView) -> String {
-    std::iter::once(&view.authority).chain(&view.signers).map(|line| plain(line)).collect::<Vec<_>>().join("\n")
+    let required = view.required.map(|required| format!("required signers: {required}"));
+    let lines = std::iter::once(&view.authority).chain(&required).chain(&view.signers);
+    lines.map(|line| plain(line)).collect::<Vec<_>>().join("\n")
 }

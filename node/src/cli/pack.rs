@@ -1,13 +1,13 @@
 //! The commands on images that need no node: they work on the user's own files.
 
 use super::output::plain;
-use super::{CommandError, Output};
-use crate::causes::chain;
+use super::{CommandError, Output, values};
+use crate::causes::{chain, rejection_code};
 use clap::Subcommand;
 use odeon_convention::codes;
-use odeon_deploy::{FileError, PackError, SignError, SignFileError, StarterError, VerifyFileError};
-use odeon_sourceauth::Rejection;
-use odeon_sourceauth::limits::IMAGE_BYTES_MAX;
+use odeon_deploy::{FileError, PackError, SignError, SignFileError, StarterError, Times, VerifyFileError};
+use odeon_sourceauth::STATEMENT_NAMESPACE;
+use odeon_sourceauth::limits::{IMAGE_BYTES_MAX, REQUIRED_MAX, SIGNATURES_MAX};
 use serde::Serialize;
 use std::fs;
 use std::io::{self, Read};
@@ -43,24 +43,37 @@ pub(crate) enum FileCommand {
         /// The image
         #[arg(value_name = "FILE")]
         image: PathBuf,
-        /// The private key; ODEON_KEY_PASSPHRASE opens one that is protected
-        #[arg(long, value_name = "KEY")]
-        key: PathBuf,
-        /// The signature; FILE.sig by default
+        /// The private key; ODEON_KEY_PASSPHRASE opens one that is protected. A statement is written without one to be
+        /// signed with ssh-keygen
+        #[arg(long, value_name = "KEY", required_unless_present = "statement")]
+        key: Option<PathBuf>,
+        /// Writes a statement on the image, and signs that
+        #[arg(long)]
+        statement: bool,
+        /// The statement counts from then on, such as 20300101Z or 2030-01-01T12:00:00Z
+        #[arg(long, value_name = "TIME", requires = "statement", value_parser = values::time)]
+        not_before: Option<u64>,
+        /// The statement counts up to then
+        #[arg(long, value_name = "TIME", requires = "statement", value_parser = values::time)]
+        not_after: Option<u64>,
+        /// The signature; FILE.sig by default, or FILE.approval for a statement
         #[arg(short, long, value_name = "FILE.sig")]
         output: Option<PathBuf>,
     },
-    /// Checks the signature of an image
+    /// Checks the signatures of an image
     Verify {
         /// The image
         #[arg(value_name = "FILE")]
         image: PathBuf,
-        /// Its signature
-        #[arg(long, value_name = "FILE.sig")]
-        signature: PathBuf,
+        /// Its signature; may be given up to 16 times
+        #[arg(long = "signature", value_name = "FILE.sig", required = true)]
+        signatures: Vec<PathBuf>,
         /// The keys that may sign, in the format of OpenSSH
         #[arg(long, value_name = "FILE")]
         allowed_signers: PathBuf,
+        /// How many signers have to have signed
+        #[arg(long, value_name = "K", default_value_t = 1, value_parser = required())]
+        required: u8,
     },
 }
 
@@ -69,8 +82,29 @@ pub(crate) fn file_command(out: &mut Output<'_>, command: FileCommand) -> Result
     match command {
         FileCommand::New { folder, name } => start(out, &folder, name),
         FileCommand::Pack { folder, output } => pack(out, &folder, output),
-        FileCommand::Sign { image, key, output } => sign(out, &image, &key, output.as_deref()),
-        FileCommand::Verify { image, signature, allowed_signers } => verify(out, &image, &signature, &allowed_signers),
+        FileCommand::Sign { image, key, statement, not_before, not_after, output } => {
+            let times = statement.then_some(Times { not_before_unix_s: not_before, not_after_unix_s: not_after });
+            sign(out, &image, key.as_deref(), times, output.as_deref())
+        }
+        FileCommand::Verify { image, signatures, allowed_signers, required } => {
+            few(&signatures)?;
+            verify(out, &image, &signatures, &allowed_signers, required)
+        }
+    }
+}
+
+/// How many signers an authority may require.
+pub(super) fn required() -> clap::builder::RangedI64ValueParser<u8> {
+    clap::value_parser!(u8).range(1..=REQUIRED_MAX as i64)
+}
+
+/// No more signatures than are looked at.
+fn few(signatures: &[PathBuf]) -> Result<(), CommandError> {
+    match signatures.len() {
+        0..=SIGNATURES_MAX => Ok(()),
+        found => {
+            Err(CommandError::Usage(format!("--signature: {found} signatures, at most {SIGNATURES_MAX} are taken")))
+        }
     }
 }
 
@@ -134,32 +168,70 @@ fn pack(out: &mut Output<'_>, folder: &Path, output: Option<PathBuf>) -> Result<
     out.value(&printed, |p| plain(&format!("{} {} ({} bytes)", p.hash, p.file.display(), p.size)))
 }
 
-fn sign(out: &mut Output<'_>, image: &Path, key: &Path, output: Option<&Path>) -> Result<(), CommandError> {
+/// A signature over the image, or over a statement on it where there are times for one.
+fn sign(
+    out: &mut Output<'_>,
+    image: &Path,
+    key: Option<&Path>,
+    statement: Option<Times>,
+    output: Option<&Path>,
+) -> Result<(), CommandError> {
     let mut passphrase = || std::env::var(PASSPHRASE_VARIABLE).ok();
-    let signed = odeon_deploy::sign_file(image, key, output, &mut passphrase).map_err(|e| match &e {
-        SignFileError::File(file) => file_failed(file, chain(&e)),
-        SignFileError::Image { .. } => CommandError::coded(codes::IMAGE_MALFORMED, chain(&e)),
-        SignFileError::Sign { source: SignError::PassphraseNeeded, .. } => {
-            CommandError::Usage(format!("{}: set {PASSPHRASE_VARIABLE}", chain(&e)))
-        }
-        SignFileError::Sign { source: SignError::Failed { .. }, .. } => CommandError::internal(chain(&e)),
-        SignFileError::Sign { .. } => CommandError::Usage(chain(&e)),
-    })?;
+    let signed = match (statement, key) {
+        (Some(times), key) => odeon_deploy::sign_statement(image, times, key, output, &mut passphrase),
+        (None, Some(key)) => odeon_deploy::sign_file(image, key, output, &mut passphrase),
+        (None, None) => return Err(CommandError::Usage("only a statement is written without --key".into())),
+    };
+    let signed = signed.map_err(sign_failed)?;
     #[derive(Serialize)]
     struct Printed {
         signature: PathBuf,
-        fingerprint: String,
+        fingerprint: Option<String>,
     }
     let printed = Printed { signature: signed.path, fingerprint: signed.fingerprint };
-    out.value(&printed, |p| plain(&format!("{} by {}", p.signature.display(), p.fingerprint)))
+    out.value(&printed, |p| {
+        let file = p.signature.display();
+        plain(&match &p.fingerprint {
+            Some(by) => format!("{file} by {by}"),
+            None => format!("{file}, to be signed: ssh-keygen -Y sign -n {STATEMENT_NAMESPACE} -f KEY {file}"),
+        })
+    })
 }
 
-fn verify(out: &mut Output<'_>, image: &Path, signature: &Path, signers: &Path) -> Result<(), CommandError> {
+fn sign_failed(error: SignFileError) -> CommandError {
+    let message = chain(&error);
+    match &error {
+        SignFileError::File(file) => file_failed(file, message),
+        SignFileError::Image { .. } => CommandError::coded(codes::IMAGE_MALFORMED, message),
+        SignFileError::Sign { source: SignError::PassphraseNeeded, .. } => {
+            CommandError::Usage(format!("{message}: set {PASSPHRASE_VARIABLE}"))
+        }
+        SignFileError::Sign { source: SignError::Failed { .. }, .. } => CommandError::internal(message),
+        SignFileError::Sign { .. } | SignFileError::Statement(_) => CommandError::Usage(message),
+    }
+}
+
+/// What a person gives along with an image.
+pub(super) fn evidence(files: &[PathBuf]) -> Result<Vec<String>, CommandError> {
+    few(files)?;
+    let read = |file: &PathBuf| odeon_deploy::read_evidence(file).map_err(|e| file_failed(&e, chain(&e)));
+    files.iter().map(read).collect()
+}
+
+fn verify(
+    out: &mut Output<'_>,
+    image: &Path,
+    signatures: &[PathBuf],
+    signers: &Path,
+    required: u8,
+) -> Result<(), CommandError> {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_err(|_| CommandError::internal("the clock of this machine is before 1970"))?;
-    let approval = odeon_deploy::verify_file(image, signature, signers, now.as_secs()).map_err(|e| match &e {
+    let verified = odeon_deploy::verify_file(image, signatures, signers, usize::from(required), now.as_secs());
+    let approval = verified.map_err(|e| match &e {
         VerifyFileError::File(file) => file_failed(file, chain(&e)),
+        VerifyFileError::Image { .. } => CommandError::coded(codes::IMAGE_MALFORMED, chain(&e)),
         VerifyFileError::AllowedSigners { .. } => CommandError::Usage(chain(&e)),
         VerifyFileError::Rejected(rejection) => CommandError::coded(rejection_code(rejection), chain(&e)),
     })?;
@@ -169,16 +241,6 @@ fn verify(out: &mut Output<'_>, image: &Path, signature: &Path, signers: &Path) 
         reason: String,
     }
     out.value(&Printed { by: approval.by, reason: approval.reason }, |p| plain(&format!("{}: {}", p.by, p.reason)))
-}
-
-/// The code of an authority's refusal.
-pub(crate) fn rejection_code(rejection: &Rejection) -> u16 {
-    match rejection {
-        Rejection::NoAuthority => codes::NO_AUTHORITY,
-        Rejection::SignatureMissing => codes::SIGNATURE_MISSING,
-        Rejection::SignatureInvalid(_) => codes::SIGNATURE_INVALID,
-        Rejection::SignerNotAllowed { .. } | Rejection::SignerNotPermitted { .. } => codes::SIGNER_NOT_ALLOWED,
-    }
 }
 
 fn pack_failed(error: PackError) -> CommandError {

@@ -1,5 +1,6 @@
 //! `odeon up`: what the user asks of a new node, checked as far as that can be done before it starts.
 
+use super::pack::required;
 use super::{CommandError, values};
 use crate::advertise::ADVERTISED_MAX;
 use clap::{Args, ValueEnum};
@@ -8,6 +9,7 @@ use odeon_capabilities::{CapabilityMap, Delta};
 use odeon_convention::codes;
 use odeon_convention::limits::LISTEN_BYTES_MAX;
 use odeon_convention::record::AuthoritySetting;
+use odeon_sourceauth::Keyring;
 use std::fs;
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -58,9 +60,18 @@ pub(crate) struct UpArguments {
     /// The keys that may sign images, in the format of OpenSSH; for --authority keyring
     #[arg(long, value_name = "FILE")]
     allowed_signers: Option<PathBuf>,
+    /// How many signers an image needs; for --authority keyring
+    #[arg(long, value_name = "K", value_parser = required())]
+    signatures_required: Option<u8>,
     /// Whether this node runs images that were loaded elsewhere
     #[arg(long, value_enum, default_value_t = AllowRemoteImages::Yes)]
     allow_remote_images: AllowRemoteImages,
+    /// Has this node verify signatures of images itself, by these keys in the format of OpenSSH, before it uses one
+    #[arg(long, value_name = "FILE")]
+    image_signers: Option<PathBuf>,
+    /// How many signers an image needs on this node; for --image-signers
+    #[arg(long, value_name = "K", requires = "image_signers", value_parser = required())]
+    image_signatures_required: Option<u8>,
     /// What this node dials over
     #[arg(long, value_enum, default_value_t = Transport::Quic)]
     transport: Transport,
@@ -93,6 +104,8 @@ pub struct UpOptions {
     pub authority: Option<AuthoritySetting>,
     /// Whether it runs images from elsewhere.
     pub allow_remote_images: AllowRemoteImages,
+    /// Who has to have signed an image that it uses, whatever the leader says.
+    pub image_signers: Option<Keyring>,
     /// Whether the ready line is JSON.
     pub json: bool,
 }
@@ -150,11 +163,19 @@ impl UpArguments {
         let authority = match self.authority {
             Some(kind) => {
                 let default = data.join("allowed_signers");
-                Some(authority_setting(kind, Some(self.allowed_signers.as_deref().unwrap_or(&default)))?)
+                let signers = self.allowed_signers.as_deref().unwrap_or(&default);
+                Some(authority_setting(kind, Some(signers), self.signatures_required)?)
             }
             None if self.allowed_signers.is_some() => {
                 return Err(CommandError::Usage("--allowed-signers is for --authority keyring".into()));
             }
+            None if self.signatures_required.is_some() => {
+                return Err(CommandError::Usage("--signatures-required is for --authority keyring".into()));
+            }
+            None => None,
+        };
+        let image_signers = match &self.image_signers {
+            Some(file) => Some(keyring_of(file, self.image_signatures_required.unwrap_or(1))?),
             None => None,
         };
         Ok(UpOptions {
@@ -170,6 +191,7 @@ impl UpArguments {
             await_invite: self.await_invite,
             authority,
             allow_remote_images: self.allow_remote_images,
+            image_signers,
             json,
         })
     }
@@ -186,12 +208,26 @@ fn check_advertised(addresses: &[String]) -> Result<(), CommandError> {
     Ok(())
 }
 
+fn keyring_of(file: &Path, required: u8) -> Result<Keyring, CommandError> {
+    Keyring::parse(&text_of(file)?, usize::from(required))
+        .map_err(|e| CommandError::Usage(format!("{}: {e}", file.display())))
+}
+
 /// The authority that is meant, with the keys of its file.
-pub(crate) fn authority_setting(kind: AuthorityKind, signers: Option<&Path>) -> Result<AuthoritySetting, CommandError> {
+pub(crate) fn authority_setting(
+    kind: AuthorityKind,
+    signers: Option<&Path>,
+    required: Option<u8>,
+) -> Result<AuthoritySetting, CommandError> {
     match (kind, signers) {
+        (AuthorityKind::None | AuthorityKind::AcceptAll, _) if required.is_some() => {
+            Err(CommandError::Usage("only the authority 'keyring' has a number of required signers".into()))
+        }
         (AuthorityKind::None, _) => Ok(AuthoritySetting::None),
         (AuthorityKind::AcceptAll, _) => Ok(AuthoritySetting::AcceptAll),
-        (AuthorityKind::Keyring, Some(file)) => Ok(AuthoritySetting::Keyring { allowed_signers: text_of(file)? }),
+        (AuthorityKind::Keyring, Some(file)) => {
+            Ok(AuthoritySetting::Keyring { allowed_signers: text_of(file)?, required: required.unwrap_or(1) })
+        }
         (AuthorityKind::Keyring, None) => {
             Err(CommandError::Usage("the authority 'keyring' needs --allowed-signers FILE".into()))
         }

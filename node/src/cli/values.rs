@@ -91,6 +91,13 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     if total_ms == 0 { Err(wrong()) } else { Ok(Duration::from_millis(total_ms)) }
 }
 
+/// Reads a time as OpenSSH writes it or in RFC 3339, as seconds since 1970.
+pub(crate) fn time(text: &str) -> Result<u64, String> {
+    odeon_sourceauth::read_unix_s(text).ok_or_else(|| {
+        format!("{} is not a time such as 20300101Z, 20300101120000Z or 2030-01-01T12:00:00Z", shorten(text))
+    })
+}
+
 /// Reads `HOST:PORT`, where HOST is a name, an IPv4 address, or an IPv6 address in brackets.
 pub(crate) fn host_port(text: &str) -> Result<String, String> {
     let wrong = || format!("{} is not HOST:PORT, such as leader.example:5340 or [::1]:5340", shorten(text));

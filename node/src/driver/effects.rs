@@ -224,8 +224,11 @@ impl Driver {
 
     fn fetch(&self, image: ImageInfo, sources: Vec<NodeRef>) {
         let (images, links, events) = (self.means.images.clone(), self.means.links.clone(), self.means.events.clone());
+        // One that may lead knows what approved an image, as soon as it has read that.
+        let approval = self.means.ledger.as_ref().and_then(|l| l.look(|facts| facts.approval(image.hash).cloned()));
+        let evidence = approval.map(|kept| kept.endorsements.into_iter().map(|one| one.text).collect());
         tokio::spawn(async move {
-            let failure = images.ensure(&links, &image, &sources).await.err().map(|e| chain(&e));
+            let failure = images.ensure(&links, &image, &sources, evidence).await.err().map(|e| chain(&e));
             if let Some(failure) = &failure {
                 tracing::warn!(image = %image.hash, failure, "an image cannot be had");
             }
@@ -237,7 +240,13 @@ impl Driver {
         let (images, hosting, events) =
             (self.means.images.clone(), self.means.hosting.clone(), self.means.events.clone());
         tokio::task::spawn_blocking(move || {
-            let loaded = spec.image.map_or(Ok(()), |hash| images.load(hash).map_err(|e| chain(&e)));
+            let loaded = spec.image.map_or(Ok(()), |hash| {
+                images.load(hash).map_err(|error| {
+                    // So that the next placement brings what is missing.
+                    let _ = events.blocking_send(Event::ImageLost(hash));
+                    chain(&error)
+                })
+            });
             let result = loaded.and_then(|()| hosting.launch(&spec));
             let _ = events.blocking_send(Event::Launched { request, result });
         });

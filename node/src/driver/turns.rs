@@ -42,6 +42,7 @@ impl Driver {
             leader.start(now);
             leader.handle(now, leader::Input::Connected { node: me, role: Role::Leader });
         });
+        self.tell_time();
         self.take_over_tokens();
         self.tell_group();
         for peer in self.means.links.peers() {

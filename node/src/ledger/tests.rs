@@ -18,7 +18,9 @@ fn record(n: u64) -> Record {
     match n % 3 {
         0 => Record::TermBegan { term: n },
         1 => Record::NameFreed { name: format!("name-{n}-{}", "x".repeat((n % 50) as usize)) },
-        _ => Record::AuthoritySet { authority: AuthoritySetting::Keyring { allowed_signers: format!("a {n}") } },
+        _ => Record::AuthoritySet {
+            authority: AuthoritySetting::Keyring { allowed_signers: format!("a {n}"), required: 1 },
+        },
     }
 }
 

@@ -109,7 +109,8 @@ impl Newsroom<'_> {
     }
 
     async fn push(&self, plan: &Plan) -> Result<(), Failed> {
-        let push = PushImage { bytes: plan.image.to_vec(), signature: None };
+        let push =
+            PushImage { bytes: plan.image.to_vec(), signature: None, more_signatures: Vec::new(), allow_older: false };
         match self.leader.ask(&Request::PushImage(push)).await? {
             Reply::Pushed(_) => Ok(()),
             _ => Err(Failed::new(codes::INTERNAL, "the leader does not say what became of the image")),

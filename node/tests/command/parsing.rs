@@ -71,6 +71,8 @@ fn up_takes_every_flag_that_scripts_pass() {
         "keyring",
         "--allowed-signers",
         signers.to_str().unwrap(),
+        "--signatures-required",
+        "2",
         "--allow-remote-images",
         "leader-only",
         "--transport",
@@ -87,7 +89,7 @@ fn up_takes_every_flag_that_scripts_pass() {
     assert_eq!((options.name.as_deref(), options.join.as_deref()), (Some("db-1"), Some("TOKEN")));
     assert_eq!(options.allow_remote_images, AllowRemoteImages::LeaderOnly);
     let keys = "ops@example ssh-ed25519 AAAA\n".to_owned();
-    assert_eq!(options.authority, Some(AuthoritySetting::Keyring { allowed_signers: keys }));
+    assert_eq!(options.authority, Some(AuthoritySetting::Keyring { allowed_signers: keys, required: 2 }));
     assert!(options.json && options.tcp_only);
 }
 
@@ -102,6 +104,11 @@ fn a_wrong_command_line_exits_2_and_says_what_is_expected() {
         (&["up", "--capabilities", "/nowhere.toml"], "/nowhere.toml"),
         (&["up", "--allowed-signers", "/nowhere"], "--authority keyring"),
         (&["up", "--authority", "keyring"], "allowed_signers"),
+        (&["up", "--signatures-required", "2"], "--authority keyring"),
+        (&["up", "--image-signers", "/nowhere"], "/nowhere"),
+        (&["up", "--image-signers", "/dev/null"], "allowed signers without a key"),
+        (&["up", "--image-signatures-required", "2"], "--image-signers"),
+        (&["up", "--authority", "accept-all", "--signatures-required", "2"], "only the authority 'keyring'"),
         (&["up", "--outbound-only", "--advertise", "a:1"], "cannot be used with"),
         (&["up", "--advertise", "a"], "is not HOST:PORT"),
         (&["up", "--await-invite", "--join", "x"], "cannot be used with"),
@@ -112,6 +119,9 @@ fn a_wrong_command_line_exits_2_and_says_what_is_expected() {
         (&["invite", "--list", "--cancel", "127.0.0.1:5340"], "cannot be used with"),
         (&["invite", "--cancel", "5340"], "is not HOST:PORT"),
         (&["authority", "set", "keyring"], "--allowed-signers FILE"),
+        (&["authority", "set", "keyring", "--allowed-signers", "x", "--required", "0"], "1..=16"),
+        (&["authority", "set", "keyring", "--allowed-signers", "x", "--required", "17"], "1..=16"),
+        (&["authority", "set", "none", "--required", "2"], "only the authority 'keyring'"),
         (&["token", "create", "--ttl", "5"], "not a duration"),
         (&["token", "create", "--ttl", "5ms"], "less than one second"),
         (&["token", "create", "--uses", "0"], "--uses"),
@@ -179,6 +189,7 @@ fn commands_become_the_requests_that_they_mean() {
         (&["image", "unload", "hello@1"], Request::UnloadImage { image: "hello@1".into() }),
         (&["authority", "set", "accept-all"], Request::SetAuthority { authority: AuthoritySetting::AcceptAll }),
         (&["authority", "show"], Request::Authority),
+        (&["image", "show", "hello@1"], Request::ShowImage { image: "hello@1".into() }),
         (
             &["tell", ADDRESS, "{\"a\": 1}"],
             Request::Tell { address, message: Value::Map([("a".to_owned(), Value::Integer(1))].into()) },
@@ -289,6 +300,11 @@ fn a_pushed_file_arrives_as_it_is() {
         panic!("another request")
     };
     assert!(pushed.bytes == bytes && pushed.signature.as_deref() == Some("armour"));
+    let sixteen: Vec<&str> = [&["image", "push", &image][..], &["--signature", &signature].repeat(16)].concat();
+    let Request::PushImage(pushed) = request_of(&sixteen) else { panic!("another request") };
+    assert_eq!((pushed.signature.as_deref(), pushed.more_signatures.len()), (Some("armour"), 15));
+    let more = odeon(&[&["--data", "/nowhere"], &sixteen[..], &["--signature", &signature]].concat());
+    assert!(more.code == 2 && more.stderr.contains("at most 16"), "{more:?}");
     let missing = odeon(&["--data", "/nowhere", "image", "push", "/nowhere.zip"]);
     assert!(missing.code == 2 && missing.stderr.contains("/nowhere.zip"), "{missing:?}");
 }
@@ -345,11 +361,46 @@ fn a_project_is_started_packed_signed_and_verified_without_a_node() {
     let good = odeon(&verify);
     assert!(good.code == 0 && good.stdout.contains("ops@example"), "{good:?}");
 
+    let mine = std::fs::read_to_string(&signers).unwrap();
     allow(&at("other"));
     let foreign = odeon(&verify);
     assert!(foreign.code == 5 && foreign.stderr.starts_with("error[OD-125]"), "{foreign:?}");
+    let theirs = std::fs::read_to_string(&signers).unwrap();
+    std::fs::write(&signers, format!("{mine}{}", theirs.replace("ops@", "dev@"))).unwrap();
+    let signed = odeon(&["image", "sign", &zip, "--key", &at("other"), "-o", &at("other.sig")]);
+    assert_eq!(signed.code, 0, "{signed:?}");
+    let two = [&verify[..], &["--required", "2"]].concat();
+    let one_of_two = odeon(&two);
+    assert!(one_of_two.code == 5 && one_of_two.stderr.starts_with("error[OD-160]: 1 of 2"), "{one_of_two:?}");
+    let both = odeon(&[&two[..], &["--signature", &at("other.sig")]].concat());
+    assert!(both.code == 0 && both.stdout.starts_with("ops@example and dev@example: "), "{both:?}");
     let public_key = odeon(&["image", "sign", &zip, "--key", &format!("{key}.pub")]);
     assert!(public_key.code == 2 && public_key.stderr.contains("public key"), "{public_key:?}");
+
+    let sign = ["image", "sign", &zip, "--statement", "--not-after"];
+    let stated = odeon(&[&sign[..], &["2099-01-01T00:00:00Z", "--key", &at("other"), "--json"]].concat()).json();
+    let approval = format!("{zip}.approval");
+    assert_eq!(stated["signature"], approval.as_str());
+    assert!(std::fs::read_to_string(&approval).unwrap().starts_with("odeon-approval 1\nhash: "));
+    let statement = ["image", "verify", &zip, "--signature", &approval, "--allowed-signers", &signers];
+    assert!(odeon(&statement).stdout.starts_with("dev@example: "));
+    let over = odeon(&[&sign[..], &["20200101Z", "--key", &at("other")]].concat());
+    assert_eq!(over.code, 0, "{over:?}");
+    let over = odeon(&statement);
+    assert!(over.code == 5 && over.stderr.starts_with("error[OD-161]"), "{over:?}");
+    let unsigned = odeon(&[&sign[..], &["20990101Z"]].concat());
+    assert!(unsigned.code == 0 && unsigned.stdout.contains("ssh-keygen -Y sign -n odeon-approval"), "{unsigned:?}");
+    let unsigned = odeon(&statement);
+    assert!(unsigned.code == 5 && unsigned.stderr.contains("statement without a signature"), "{unsigned:?}");
+    for (flags, expected) in [
+        (&["--not-after", "20990101Z", "--key", &key][..], "--statement"),
+        (&["--statement", "--not-after", "soon"], "is not a time"),
+        (&["--statement", "--not-after", "20200101", "--not-before", "20210101"], "which is before"),
+        (&[], "--key"),
+    ] {
+        let wrong = odeon(&[&["image", "sign", &zip], flags].concat());
+        assert!(wrong.code == 2 && wrong.stderr.contains(expected), "{wrong:?}");
+    }
 
     let (from_folder, from_file) = (request_of(&["image", "push", &project]), request_of(&["image", "push", &zip]));
     assert_eq!(from_folder, from_file, "a folder is pushed as it is packed");

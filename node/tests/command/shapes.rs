@@ -186,6 +186,56 @@ fn images_print_the_keys_of_the_contract() {
 }
 
 #[test]
+fn an_image_is_shown_with_the_keys_of_the_contract() {
+    let detail = ImageDetail {
+        hash: "ab".repeat(32),
+        name: "hello".into(),
+        version: "1.0.0".into(),
+        size: 12,
+        state: "approved".into(),
+        by: "alice: signed".into(),
+        approved: Some("2026-05-01T12:00:00Z".into()),
+        until: None,
+        types: vec![ImageType { name: "Hello".into(), require: vec!["db".into()] }],
+        approvals: vec![ImageEndorsement {
+            by: "alice".into(),
+            fingerprint: "SHA256:x".into(),
+            signed: "statement".into(),
+            not_before: None,
+            not_after: Some("2027-05-01T12:00:00Z".into()),
+            text: "armour".into(),
+        }],
+        nodes: vec!["db".into(), "leader".into()],
+        actors: 3,
+    };
+    let expected = json!({
+        "hash": "ab".repeat(32), "name": "hello", "version": "1.0.0", "size": 12, "state": "approved",
+        "by": "alice: signed", "approved": "2026-05-01T12:00:00Z", "until": null,
+        "types": [{"name": "Hello", "require": ["db"]}],
+        "approvals": [{
+            "by": "alice", "fingerprint": "SHA256:x", "signed": "statement", "not_before": null,
+            "not_after": "2027-05-01T12:00:00Z", "text": "armour",
+        }],
+        "nodes": ["db", "leader"], "actors": 3,
+    });
+    let reply = || Reply::Image(Box::new(detail.clone()));
+    assert_eq!(json_of(reply(), &["image", "show", "hello"]), expected);
+    let text = odeon_at(&giving(vec![reply()]).data(), &["image", "show", "hello"]).stdout;
+    let lines: Vec<&str> = text.lines().collect();
+    let first = format!("{} hello@1.0.0 (12 bytes)", "ab".repeat(32));
+    assert_eq!(
+        lines,
+        [
+            first.as_str(),
+            "approved 2026-05-01T12:00:00Z by alice: signed",
+            "  actor Hello requires db",
+            "  approved by alice SHA256:x (statement, until 2027-05-01T12:00:00Z)",
+            "  held by db, leader; 3 actors run from it",
+        ]
+    );
+}
+
+#[test]
 fn a_push_prints_five_keys_and_a_rejected_image_exits_5() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("x.zip");
@@ -275,11 +325,11 @@ fn the_rest_prints_something_for_scripts_and_little_for_people() {
     assert_eq!(odeon_at(&giving(vec![Reply::Token("odt-1".into())]).data(), &["token", "create"]).stdout, "odt-1\n");
     assert_eq!(json_of(Reply::Done, &["capability", "set", "a=1"]), json!({"done": true}));
     assert_eq!(odeon_at(&giving(vec![Reply::Done]).data(), &["capability", "set", "a=1"]).stdout, "");
-    let view = AuthorityView { authority: "keyring".into(), signers: vec!["ops SHA256:x".into()] };
-    let expected = json!({"authority": "keyring", "signers": ["ops SHA256:x"]});
+    let view = AuthorityView { authority: "keyring".into(), required: Some(2), signers: vec!["ops SHA256:x".into()] };
+    let expected = json!({"authority": "keyring", "required": 2, "signers": ["ops SHA256:x"]});
     assert_eq!(json_of(Reply::Authority(view.clone()), &["authority", "show"]), expected);
     let text = odeon_at(&giving(vec![Reply::Authority(view)]).data(), &["authority", "show"]).stdout;
-    assert_eq!(text, "keyring\nops SHA256:x\n");
+    assert_eq!(text, "keyring\nrequired signers: 2\nops SHA256:x\n");
     let inner = Value::Map([("up".to_owned(), Value::Bool(true))].into());
     let status = Value::Map([("links".to_owned(), Value::List(vec![inner])), ("node".to_owned(), "db".into())].into());
     assert_eq!(json_of(Reply::Status(status.clone()), &["status"]), json!({"links": [{"up": true}], "node": "db"}));

@@ -1,9 +1,11 @@
 //! One line of an allowed-signers text.
 
 use super::AllowedSignersError as Error;
-use super::pattern::matches_list;
-use super::time::parse_unix_s;
-use crate::algorithm_usable;
+use super::certificate;
+use super::pattern::{Fit, fit};
+use crate::limits::PRINCIPALS_MAX;
+use crate::time::parse_unix_s;
+use crate::{Signature, algorithm_verified};
 use ssh_key::public::KeyData;
 use ssh_key::{Algorithm, HashAlg, PublicKey};
 use std::str::FromStr;
@@ -16,14 +18,18 @@ const KEY_TYPES: [&str; 4] = ["ssh-", "ecdsa-", "sk-ssh-", "sk-ecdsa-"];
 pub struct Signer {
     /// Where it stands in the text, counted from 1.
     pub line: usize,
-    /// Whose key it is: a list of patterns, here only a name for people.
+    /// Whose key it is: a list of patterns. Of a key that signs images itself they are a name for people; certificates
+    /// have to fit them.
     pub principals: String,
+    /// Whether it is the key of an authority, whose certificates say whose the keys are that sign.
+    pub certifies: bool,
     key: KeyData,
     options: Options,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Options {
+    cert_authority: Option<()>,
     namespaces: Option<String>,
     valid_after: Option<Time>,
     valid_before: Option<Time>,
@@ -50,7 +56,11 @@ impl Signer {
         if key.is_empty() {
             return Err(Error::NoKey { line, found: text.to_owned() });
         }
-        Ok(Self { line, principals, key: parse_key(line, key)?, options })
+        if principals.split(',').count() > PRINCIPALS_MAX {
+            return Err(Error::TooManyPrincipals { line });
+        }
+        let certifies = options.cert_authority.is_some();
+        Ok(Self { line, principals, certifies, key: parse_key(line, key)?, options })
     }
 
     /// The fingerprint of the key, as `ssh-keygen -l` prints it.
@@ -58,11 +68,29 @@ impl Signer {
         self.key.fingerprint(HashAlg::Sha256).to_string()
     }
 
-    /// Whether the line lets the key sign in this namespace at this time, or why not.
-    pub fn permits(&self, namespace: &str, now_unix_s: u64) -> Result<(), String> {
-        let Options { namespaces, valid_after, valid_before } = &self.options;
-        if let Some(list) = namespaces.as_ref().filter(|list| !matches_list(namespace, list)) {
-            return Err(format!("its namespaces are {list:?}, which leaves out {namespace:?}"));
+    /// The patterns of namespaces that it permits; none for any.
+    pub fn namespaces(&self) -> Option<&str> {
+        self.options.namespaces.as_deref()
+    }
+
+    pub(crate) fn has_key_of(&self, other: &Self) -> bool {
+        self.key == other.key
+    }
+
+    /// Whether the line lets the key sign the image of this name at this time, or why not.
+    ///
+    /// Its `namespaces` are held against the namespace, which stands for all images, and against `NAMESPACE/NAME`.
+    /// One that fits is enough, unless a pattern with `!` rules either out.
+    pub fn permits(&self, namespace: &str, image: &str, now_unix_s: u64) -> Result<(), String> {
+        let Options { namespaces, valid_after, valid_before, .. } = &self.options;
+        if let Some(list) = namespaces {
+            let named = format!("{namespace}/{image}");
+            let fits = [fit(namespace, list), fit(&named, list)];
+            if fits.contains(&Fit::RuledOut) || !fits.contains(&Fit::Fits) {
+                return Err(format!(
+                    "its namespaces are {list:?}, which permit neither every image ({namespace:?}) nor this one ({named:?})"
+                ));
+            }
         }
         if let Some(time) = valid_after.as_ref().filter(|t| now_unix_s < t.unix_s) {
             return Err(format!("it counts from valid-after {:?} on", time.text));
@@ -73,8 +101,15 @@ impl Signer {
         Ok(())
     }
 
-    pub(super) fn key(&self) -> &KeyData {
-        &self.key
+    /// As whom a signature's key signs by this line; none if the line is about another key.
+    pub(super) fn principals_of(&self, signature: &Signature, now_unix_s: u64) -> Option<Result<String, String>> {
+        match signature.certificate() {
+            None if !self.certifies && self.key == *signature.key() => Some(Ok(self.principals.clone())),
+            Some(found) if self.certifies && self.key == *found.signature_key() => {
+                Some(certificate::principals(found, &self.principals, now_unix_s))
+            }
+            _ => None,
+        }
     }
 }
 
@@ -91,7 +126,7 @@ fn parse_key(line: usize, text: &str) -> Result<KeyData, Error> {
     // What follows the key is a comment.
     let mut words = text.split_whitespace();
     let (name, data) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-    if !Algorithm::from_str(name).is_ok_and(|a| algorithm_usable(&a)) {
+    if !Algorithm::from_str(name).is_ok_and(|a| algorithm_verified(&a)) {
         return Err(Error::Algorithm { line, found: name.to_owned() });
     }
     let key =
@@ -145,7 +180,12 @@ impl Options {
                 set_once(line, "valid-before", &mut self.valid_before, time(line, value)?)?;
                 Ok(rest)
             }
-            "cert-authority" => Err(Error::CertAuthority { line }),
+            // It takes no value.
+            "cert-authority" if after.starts_with('=') => Err(Error::UnknownOption { line, found: format!("{name}=") }),
+            "cert-authority" => {
+                set_once(line, "cert-authority", &mut self.cert_authority, ())?;
+                Ok(after)
+            }
             _ => Err(Error::UnknownOption { line, found: name.to_owned() }),
         }
     }

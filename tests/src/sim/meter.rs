@@ -78,6 +78,10 @@ fn kind(input: &Input) -> &'static str {
         Input::Heard { .. } => "Heard",
         Input::Flushed => "Flushed",
         Input::Timer => "Timer",
-        Input::Disconnected { .. } | Input::Group { .. } | Input::Received { .. } | Input::Operation { .. } => "others",
+        Input::Clock { .. }
+        | Input::Disconnected { .. }
+        | Input::Group { .. }
+        | Input::Received { .. }
+        | Input::Operation { .. } => "others",
     }
 }

@@ -9,7 +9,7 @@ use super::world::World;
 use odeon::NodeId;
 use odeon_convention::leader::{Answer, Input, Operation};
 use odeon_convention::record::{AuthoritySetting, TokenFact};
-use odeon_convention::types::Role;
+use odeon_convention::types::{ImageApproval, Role};
 use std::collections::BTreeMap;
 
 const JOIN_TOKEN: [u8; 32] = [1; 32];
@@ -72,7 +72,12 @@ impl World {
             0..=4 if !self.operators.busy_with(image) => {
                 let approved = self.random.chance(85);
                 let by = "the simulator".to_owned();
-                self.ask_leader(Operation::JudgeImage { image: truth::image(image), approved, by });
+                self.ask_leader(Operation::JudgeImage {
+                    image: truth::image(image),
+                    approved,
+                    by,
+                    approval: ImageApproval::default(),
+                });
             }
             5..=6 if !self.operators.busy_with(image) => {
                 self.ask_leader(Operation::UnloadImage { hash: truth::image(image).hash });

@@ -8,7 +8,7 @@ use crate::types::{
     CheckOutcome, CheckVerdict, CreateOutcome, CreateSpec, Explanation, Hosted, Load, NativeActor, NodeFacts,
     RequestId, Role, SourceHash,
 };
-use crate::types::{ImageInfo, Millis};
+use crate::types::{ImageApproval, ImageInfo, Millis};
 use crate::wire::{PlaceOutcome, ToLeader, ToMember};
 use odeon::{Address, Incarnation};
 use odeon_capabilities::{Delta, Matcher, Reads, Requirements, Value};
@@ -163,7 +163,12 @@ impl Fleet {
         let actors = vec![NativeActor { name: "Image".to_owned(), required: vec!["k0".to_owned()] }];
         let (name, version) = ("image".to_owned(), "1".to_owned());
         let image = ImageInfo { hash: IMAGE, name, version, size_bytes: 1, actors };
-        let operation = Operation::JudgeImage { image, approved: true, by: "a test".to_owned() };
+        let operation = Operation::JudgeImage {
+            image,
+            approved: true,
+            by: "a test".to_owned(),
+            approval: ImageApproval::default(),
+        };
         fleet.give(Input::Operation { ticket: 1, operation });
         fleet
     }

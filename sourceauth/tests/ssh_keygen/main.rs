@@ -1,83 +1,19 @@
 //! Signatures by the stock `ssh-keygen`, and what every authority says of them.
 #![allow(clippy::unwrap_used)] // a step that fails is the failure of the test
 
+mod bench;
+mod certificates;
+mod counting;
+mod hardware;
+mod statements;
+
+use bench::{Bench, NOW, image, keyring, run};
 use odeon_sourceauth::{
-    AllowedSigners, Approval, ApprovedError, Authority, Image, ImageError, Rejection, SignatureError, Verified, hash,
-    verify,
+    AllowedSigners, Approval, ApprovedError, Authority, Endorsement, ImageError, Keyring, Rejection, SignatureError,
+    Verified, hash,
 };
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
-use tempfile::TempDir;
-
-const NOW: u64 = 1_800_000_000;
-
-struct Bench {
-    folder: TempDir,
-}
-
-impl Bench {
-    fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn key(&self, name: &str, kind: &[&str]) -> Key {
-        let path = self.path(name);
-        let path_text = path.to_str().unwrap();
-        run([&["-q", "-N", "", "-C", "a comment", "-f", path_text], kind].concat(), &[]);
-        let public = std::fs::read_to_string(path.with_extension("pub")).unwrap();
-        Key { path, public: public.trim().to_owned() }
-    }
-
-    fn sign(&self, key: &Key, namespace: &str, bytes: &[u8]) -> String {
-        run(vec!["-Y", "sign", "-n", namespace, "-f", key.path.to_str().unwrap()], bytes)
-    }
-}
-
-struct Key {
-    path: PathBuf,
-    public: String,
-}
-
-impl Key {
-    fn fingerprint(&self) -> String {
-        let printed = run(vec!["-l", "-f", self.path.to_str().unwrap()], &[]);
-        printed.split(' ').nth(1).unwrap().to_owned()
-    }
-}
-
-fn run(arguments: Vec<&str>, input: &[u8]) -> String {
-    let mut child = Command::new("ssh-keygen")
-        .args(&arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap_or_else(|e| panic!("ssh-keygen does not start ({e}): install the Debian package openssh-client"));
-    // A command that reads nothing may be gone already.
-    let _ = child.stdin.take().unwrap().write_all(input);
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "ssh-keygen {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
-
-fn image() -> Image {
-    let manifest = "name = \"hello\"\nruntime = \"wasm\"\ncode = \"c\"\n[[actor]]\nname = \"Hello\"\n";
-    let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-    for (name, data) in [("odeon.toml", manifest.as_bytes()), ("c", b"code".as_slice())] {
-        writer.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
-        writer.write_all(data).unwrap();
-    }
-    Image::open(writer.finish().unwrap().into_inner()).unwrap()
-}
-
-fn keyring(line: &str) -> Authority {
-    Authority::Keyring(AllowedSigners::parse(line).unwrap())
-}
 
 #[test]
 fn an_image_signed_by_ssh_keygen_with_an_allowed_key_is_approved() {
@@ -87,10 +23,14 @@ fn an_image_signed_by_ssh_keygen_with_an_allowed_key_is_approved() {
         let key = bench.key(kind[1], kind);
         let signature = bench.sign(&key, "odeon-image", image.bytes());
         let authority = keyring(&format!("# ours\nalice@example.org namespaces=\"odeon-image\" {}", key.public));
-        let verified = authority.judge(image.clone(), Some(&signature), NOW).unwrap();
+        let verified = authority.judge(image.clone(), std::slice::from_ref(&signature), NOW).unwrap();
         assert_eq!(verified.image(), &image);
         let reason = format!("signed by {}, allowed on line 2 of the allowed signers", key.fingerprint());
-        assert_eq!(verified.approval(), &Approval { by: "alice@example.org".into(), reason });
+        let (by, fingerprint) = ("alice@example.org".to_owned(), key.fingerprint());
+        let text = signature.clone();
+        let endorsement = Endorsement { by: by.clone(), fingerprint, reason: reason.clone(), statement: None, text };
+        let expected = Approval { by, reason, endorsements: vec![endorsement], until_unix_s: None };
+        assert_eq!(verified.approval(), &expected);
     }
 }
 
@@ -100,7 +40,7 @@ fn a_signature_for_other_bytes_or_another_purpose_is_invalid() {
     let image = image();
     let key = bench.key("key", &["-t", "ed25519"]);
     let authority = keyring(&format!("alice {}", key.public));
-    let judge = |signature: &str| authority.judge(image.clone(), Some(signature), NOW).unwrap_err();
+    let judge = |signature: &str| authority.judge(image.clone(), &[signature.to_owned()], NOW).unwrap_err();
 
     let mut tampered = image.bytes().to_vec();
     tampered[40] ^= 1;
@@ -108,7 +48,10 @@ fn a_signature_for_other_bytes_or_another_purpose_is_invalid() {
     assert_eq!(judge(&signature), Rejection::SignatureInvalid(SignatureError::Mismatch));
 
     let signature = bench.sign(&key, "file", image.bytes());
-    assert_eq!(judge(&signature), Rejection::SignatureInvalid(SignatureError::Namespace { found: "file".into() }));
+    assert_eq!(
+        judge(&signature),
+        Rejection::SignatureInvalid(SignatureError::Namespace { found: "file".into(), expected: "odeon-image" })
+    );
 
     for garbage in ["", "garbage", "-----BEGIN SSH SIGNATURE-----\nAAAA\n-----END SSH SIGNATURE-----\n"] {
         let rejection = judge(garbage);
@@ -127,7 +70,8 @@ fn a_signature_by_a_stranger_names_the_strangers_key() {
     let image = image();
     let (key, stranger) = (bench.key("key", &["-t", "ed25519"]), bench.key("stranger", &["-t", "ed25519"]));
     let signature = bench.sign(&stranger, "odeon-image", image.bytes());
-    let rejection = keyring(&format!("alice {}", key.public)).judge(image, Some(&signature), NOW).unwrap_err();
+    let rejection =
+        keyring(&format!("alice {}", key.public)).judge(image, std::slice::from_ref(&signature), NOW).unwrap_err();
     assert_eq!(rejection, Rejection::SignerNotAllowed { fingerprint: stranger.fingerprint() });
 }
 
@@ -143,7 +87,7 @@ fn a_key_counts_only_while_it_is_valid_and_for_its_namespaces() {
         ("namespaces=\"git\"", "namespaces"),
     ] {
         let line = format!("alice {options} {}", key.public);
-        match keyring(&line).judge(image.clone(), Some(&signature), NOW) {
+        match keyring(&line).judge(image.clone(), std::slice::from_ref(&signature), NOW) {
             Err(Rejection::SignerNotPermitted { fingerprint, line: 1, reason }) => {
                 assert_eq!(fingerprint, key.fingerprint());
                 assert!(reason.contains(word), "{reason}");
@@ -152,7 +96,39 @@ fn a_key_counts_only_while_it_is_valid_and_for_its_namespaces() {
         }
         // Another line may permit it.
         let both = format!("{line}\nalice valid-after=\"20200101\" {}", key.public);
-        assert!(keyring(&both).judge(image.clone(), Some(&signature), NOW).is_ok());
+        assert!(keyring(&both).judge(image.clone(), std::slice::from_ref(&signature), NOW).is_ok());
+    }
+}
+
+#[test]
+fn a_key_may_be_allowed_for_images_of_some_names_only() {
+    let bench = Bench::new();
+    let image = image();
+    let key = bench.key("key", &["-t", "ed25519"]);
+    let signature = bench.sign(&key, "odeon-image", image.bytes());
+    let signed = bench.path("sig");
+    std::fs::write(&signed, bench.sign(&key, "odeon-image/hello", b"")).unwrap();
+    let judge = |namespaces: &str| {
+        let text = format!("alice namespaces=\"{namespaces}\" {}", key.public);
+        // To ssh-keygen the file is as good as before: there the pattern is one of namespaces.
+        let signers = bench.path("allowed");
+        std::fs::write(&signers, &text).unwrap();
+        let mut read = Command::new("ssh-keygen");
+        read.args(["-Y", "verify", "-n", "odeon-image/hello", "-I", "alice", "-s"])
+            .arg(&signed)
+            .arg("-f")
+            .arg(&signers);
+        let allowed_there = read.stdin(Stdio::null()).output().unwrap().status.success();
+        (allowed_there, keyring(&text).judge(image.clone(), std::slice::from_ref(&signature), NOW))
+    };
+    for namespaces in ["odeon-image/hello", "git,odeon-image/hel*"] {
+        assert!(matches!(judge(namespaces), (true, Ok(_))), "{namespaces}");
+    }
+    match judge("odeon-image/db-*") {
+        (false, Err(Rejection::SignerNotPermitted { line: 1, reason, .. })) => {
+            assert!(reason.contains("odeon-image/db-*") && reason.contains("odeon-image/hello"), "{reason}");
+        }
+        other => panic!("{other:?}"),
     }
 }
 
@@ -162,17 +138,19 @@ fn a_signature_by_an_rsa_key_names_the_algorithm() {
     let image = image();
     let (rsa, key) = (bench.key("rsa", &["-t", "rsa", "-b", "2048"]), bench.key("key", &["-t", "ed25519"]));
     let signature = bench.sign(&rsa, "odeon-image", image.bytes());
-    let rejection = keyring(&format!("alice {}", key.public)).judge(image, Some(&signature), NOW).unwrap_err();
+    let rejection =
+        keyring(&format!("alice {}", key.public)).judge(image, std::slice::from_ref(&signature), NOW).unwrap_err();
     assert_eq!(
         rejection.to_string(),
-        "signature by a key of the algorithm ssh-rsa: expected ssh-ed25519 or ecdsa-sha2-nistp256"
+        "signature by a key of the algorithm ssh-rsa: expected ssh-ed25519, ecdsa-sha2-nistp256, \
+         sk-ssh-ed25519@openssh.com or sk-ecdsa-sha2-nistp256@openssh.com"
     );
     assert!(AllowedSigners::parse(&format!("alice {}", rsa.public)).unwrap_err().to_string().contains("ssh-rsa"));
 }
 
 #[test]
 fn without_an_authority_nothing_is_approved_and_the_reason_says_what_to_do() {
-    let rejection = Authority::default().judge(image(), None, NOW).unwrap_err();
+    let rejection = Authority::default().judge(image(), &[], NOW).unwrap_err();
     assert_eq!(rejection, Rejection::NoAuthority);
     assert!(rejection.to_string().contains("odeon authority set keyring --allowed-signers FILE"));
 }
@@ -180,10 +158,10 @@ fn without_an_authority_nothing_is_approved_and_the_reason_says_what_to_do() {
 #[test]
 fn accept_all_approves_and_a_keyring_wants_a_signature() {
     let bench = Bench::new();
-    let verified = Authority::AcceptAll.judge(image(), None, NOW).unwrap();
+    let verified = Authority::AcceptAll.judge(image(), &[], NOW).unwrap();
     assert_eq!(verified.approval().by, "accept-all");
     let key = bench.key("key", &["-t", "ed25519"]);
-    let rejection = keyring(&format!("alice {}", key.public)).judge(image(), None, NOW).unwrap_err();
+    let rejection = keyring(&format!("alice {}", key.public)).judge(image(), &[], NOW).unwrap_err();
     assert_eq!(rejection, Rejection::SignatureMissing);
 }
 
@@ -203,8 +181,8 @@ fn the_allowed_signers_file_that_ssh_keygen_accepts_is_accepted_here() {
     let arguments = |file: &Path| file.to_str().unwrap().to_owned();
     let (s, f) = (arguments(&signature_file), arguments(&signers));
     run(vec!["-Y", "verify", "-n", "odeon-image", "-I", "al@example.org", "-s", &s, "-f", &f], image.bytes());
-    let allowed = AllowedSigners::parse(&text).unwrap();
-    assert_eq!(verify(image.bytes(), &signature, &allowed, NOW).unwrap().by, "bob,*@example.org");
+    let keyring = Keyring::parse(&text, 1).unwrap();
+    assert_eq!(keyring.approve(&image, &[signature], NOW).unwrap().by, "bob,*@example.org");
 }
 
 #[test]

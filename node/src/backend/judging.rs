@@ -1,0 +1,137 @@
+//! Judging an image that was pushed: what its authority says, whether it may follow what is there, and whether it runs.
+
+use super::failed;
+use crate::admin::protocol::{Failed, PushImage};
+use crate::causes::{chain, of_data, rejection_code};
+use crate::logs::time;
+use crate::transfer::{Images, TransferError};
+use odeon_convention::codes;
+use odeon_convention::leader::{ImageState, ImageView};
+use odeon_convention::record::AuthoritySetting;
+use odeon_convention::types::{Endorsement, ImageApproval, ImageInfo, NativeActor, SourceHash};
+use odeon_sourceauth::{Approved, Authority, Image, Keyring, KeyringError, Rollback, Verified, Version, may_follow};
+
+pub(super) fn authority_of(setting: &AuthoritySetting) -> Result<Authority, Failed> {
+    Ok(match setting {
+        AuthoritySetting::None => Authority::None,
+        AuthoritySetting::AcceptAll => Authority::AcceptAll,
+        AuthoritySetting::Keyring { allowed_signers, required } => Authority::Keyring(
+            keyring(allowed_signers, *required).map_err(|e| failed(codes::BAD_REQUEST, e.to_string()))?,
+        ),
+    })
+}
+
+pub(super) fn keyring(allowed_signers: &str, required: u8) -> Result<Keyring, KeyringError> {
+    Keyring::parse(allowed_signers, usize::from(required))
+}
+
+/// What became of an image that was pushed.
+pub(super) struct Judged {
+    pub(super) image: ImageInfo,
+    pub(super) verdict: Result<Verified, Failed>,
+    /// Whether this node may use it too: it may have signers of its own.
+    pub(super) usable_here: bool,
+}
+
+impl Judged {
+    fn rejected(image: ImageInfo, why: Failed) -> Self {
+        Self { image, verdict: Err(why), usable_here: false }
+    }
+}
+
+/// Opens, judges and, where approved, compiles and stores an image. Blocks.
+pub(super) fn judge(
+    images: &Images,
+    setting: &AuthoritySetting,
+    known: &[ImageView],
+    push: PushImage,
+) -> Result<Judged, Failed> {
+    let image = Image::open(push.bytes).map_err(|e| {
+        let code = if e.is_too_large() { codes::IMAGE_TOO_LARGE } else { codes::IMAGE_MALFORMED };
+        failed(code, chain(&e))
+    })?;
+    let info = info(&image);
+    let evidence: Vec<String> = push.signature.into_iter().chain(push.more_signatures).collect();
+    let verdict = authority_of(setting)?.judge(image, &evidence, time::now_ms() / 1000);
+    let verified = match verdict {
+        Ok(verified) => verified,
+        Err(rejection) => {
+            return Ok(Judged::rejected(info, failed(rejection_code(&rejection), rejection.to_string())));
+        }
+    };
+    if !push.allow_older
+        && let Err(why) = follows(verified.image(), known)
+    {
+        return Ok(Judged::rejected(info, failed(codes::IMAGE_OLDER, why.to_string())));
+    }
+    let usable_here = match images.is_signed(&verified) {
+        Ok(()) => true,
+        Err(error @ TransferError::NotSigned { .. }) => {
+            tracing::warn!(image = %info.hash, error = chain(&error), "this node approves an image that it does not use");
+            false
+        }
+        Err(error) => return Err(of_data(codes::DATA_UNUSABLE, &error)),
+    };
+    // Its code is looked at by running a part of it.
+    if usable_here {
+        images.try_code(&info.hash.to_string(), &verified.image().code().map_err(malformed)?).map_err(malformed)?;
+    }
+    images.put(&verified).map_err(|e| of_data(codes::DATA_UNUSABLE, &e))?;
+    Ok(Judged { image: info, verdict: Ok(verified), usable_here })
+}
+
+/// Whether an image may follow those of its name that are approved, run out or not.
+fn follows(image: &Image, known: &[ImageView]) -> Result<(), Rollback> {
+    let approved = |view: &&ImageView| matches!(view.state, ImageState::Approved | ImageState::Expired);
+    let of_name = known.iter().filter(|view| view.image.name == image.manifest().name);
+    let before: Vec<Approved> = of_name
+        .filter(approved)
+        .map(|view| Approved {
+            version: version_of(&view.image.version),
+            hash: odeon_sourceauth::SourceHash(view.image.hash.0),
+        })
+        .collect();
+    may_follow(&Approved { version: image.manifest().version.clone(), hash: image.hash() }, &before)
+}
+
+/// What is kept of the word on an image.
+pub(super) fn approval(verified: &Verified) -> ImageApproval {
+    let word = verified.approval();
+    let kept = |e: &odeon_sourceauth::Endorsement| Endorsement {
+        by: e.by.clone(),
+        fingerprint: e.fingerprint.clone(),
+        statement: e.statement.is_some(),
+        not_before_unix_s: e.statement.as_ref().and_then(|s| s.not_before_unix_s),
+        not_after_unix_s: e.statement.as_ref().and_then(|s| s.not_after_unix_s),
+        text: e.text.clone(),
+    };
+    ImageApproval {
+        at_unix_s: time::now_ms() / 1000,
+        until_unix_s: word.until_unix_s,
+        endorsements: word.endorsements.iter().map(kept).collect(),
+    }
+}
+
+fn malformed(error: impl std::error::Error) -> Failed {
+    failed(codes::IMAGE_MALFORMED, chain(&error))
+}
+
+fn info(image: &Image) -> ImageInfo {
+    let manifest = image.manifest();
+    ImageInfo {
+        hash: SourceHash(image.hash().0),
+        name: manifest.name.clone(),
+        version: manifest.version.to_string(),
+        size_bytes: image.bytes().len() as u64,
+        actors: manifest
+            .actors
+            .iter()
+            .map(|a| NativeActor { name: a.name.clone(), required: a.require.clone() })
+            .collect(),
+    }
+}
+
+/// A version; a text that is none, as of no image that was ever opened, is the lowest.
+pub(super) fn version_of(text: &str) -> Version {
+    text.parse().unwrap_or_else(|_| Version::none())
+}
