@@ -78,6 +78,10 @@ codes! {
     NOT_DRAINED = 136, exit 3;
     /// The node leads, and so it cannot be drained.
     NODE_LEADS = 137, exit 1;
+    /// The image is revoked, for ever: nothing is created from it, and it cannot be pushed again.
+    IMAGE_REVOKED = 138, exit 5;
+    /// The image is revoked, but not every node has confirmed so in time.
+    REVOCATION_UNCONFIRMED = 139, exit 3;
     /// No actor has this address any more.
     ACTOR_GONE = 140, exit 1;
     /// The actor failed on the message twice.

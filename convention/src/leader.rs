@@ -21,6 +21,7 @@ mod pools;
 mod reads;
 mod registration;
 mod revisions;
+mod revoking;
 mod shortlist;
 mod survey;
 mod telling;
@@ -36,7 +37,7 @@ use crate::types::{
     CheckOutcome, CreateOutcome, CreateSpec, Explanation, ImageApproval, ImageInfo, Millis, NativeActor, Role,
     SourceHash,
 };
-use crate::wire::{LeaderAt, ToLeader, ToMember};
+use crate::wire::{LeaderAt, RevokedImage, ToLeader, ToMember};
 use odeon::{NodeId, NodeRef};
 use odeon_capabilities::{CapabilityMap, Delta};
 use serde::{Deserialize, Serialize};
@@ -204,6 +205,20 @@ pub enum Operation {
         /// Which.
         hash: SourceHash,
     },
+    /// Nothing from this image any more, for ever. Asked again it is done; that its actors end can be added.
+    RevokeImage {
+        /// Which, known here or not.
+        image: RevokedImage,
+        /// Why, for people to read; may be empty.
+        reason: String,
+        /// Who asks for it, for people to read.
+        by: String,
+    },
+    /// Which members have confirmed that an image is revoked.
+    Confirmations {
+        /// Which.
+        hash: SourceHash,
+    },
     /// Another authority decides from now on.
     SetAuthority(AuthoritySetting),
     /// Change the capabilities of a member.
@@ -235,6 +250,8 @@ pub enum Answer {
     Created(CreateOutcome),
     /// The answer to `Explain`.
     Explained(Explanation),
+    /// The answer to `Confirmations`.
+    Confirmations(Confirmations),
     /// It cannot be done; nothing is changed.
     Refused {
         /// A code as listed in docs/errors.
@@ -242,6 +259,15 @@ pub enum Answer {
         /// For people to read.
         reason: String,
     },
+}
+
+/// How far the revocation of an image has come round among the live members.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confirmations {
+    /// How many have confirmed it.
+    pub confirmed: u32,
+    /// Those that have not.
+    pub unconfirmed: Vec<NodeRef>,
 }
 
 /// A change of state, for the log.
@@ -316,4 +342,5 @@ pub enum ImageState {
     Rejected,
     /// Its approval has run out.
     Expired,
+    Revoked,
 }

@@ -88,6 +88,10 @@ pub const REJECTED_MAX: usize = 256;
 pub const ENDORSEMENTS_MAX: usize = 16;
 /// Bytes of all of these, with who made them.
 pub const ENDORSEMENTS_BYTES_MAX: usize = 40 * 1024;
+/// Images that are revoked, ever: a revocation is final, so none of them is forgotten.
+pub const REVOKED_MAX: usize = 16_384;
+/// Revoked images that a member is told of in one word.
+pub const REVOKED_TOLD_TOGETHER_MAX: usize = 4_096;
 /// Nodes that are named as sources of an image.
 pub const SOURCES_MAX: usize = 4;
 /// Changes of members' capabilities that operators wait for at once.

@@ -8,6 +8,7 @@ mod gone;
 mod hosting;
 mod link;
 mod machine;
+mod revoking;
 mod state;
 mod watching;
 
@@ -72,6 +73,13 @@ pub enum Input {
     ImageLost {
         /// Which.
         hash: SourceHash,
+    },
+    /// What [`Effect::ImageRevoked`] asks for is done.
+    ImageRevoked {
+        /// Which.
+        hash: SourceHash,
+        /// As it was asked for.
+        end: bool,
     },
     /// The launch asked for by [`Effect::Launch`] ended.
     Launched {
@@ -189,6 +197,14 @@ pub enum Effect {
     ImageUnloaded {
         /// Which.
         hash: SourceHash,
+    },
+    /// Nothing is created from this image any more, by whomever, and its bytes and its code go and do not come back:
+    /// answered by [`Input::ImageRevoked`] once that is so. What is created until then is there by then.
+    ImageRevoked {
+        /// Which.
+        hash: SourceHash,
+        /// Whether its actors are to be asked to exit as well.
+        end: bool,
     },
     /// Tell actors here something that they watch.
     News {

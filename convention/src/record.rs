@@ -65,6 +65,17 @@ pub enum Record {
         /// Which.
         hash: SourceHash,
     },
+    /// An image was revoked, for ever. Another one of the same image adds that its actors end.
+    ImageRevoked {
+        /// Which.
+        hash: SourceHash,
+        /// Whether those of its actors that run are asked to exit.
+        end: bool,
+        /// Why, for people to read; may be empty.
+        reason: String,
+        /// Who asked for it, for people to read.
+        by: String,
+    },
     /// An actor got a global name.
     NameTaken {
         /// The name.
@@ -107,6 +118,7 @@ impl fmt::Display for Record {
             Record::NodeGone { .. } => "NodeGone",
             Record::ImageJudged { .. } => "ImageJudged",
             Record::ImageUnloaded { .. } => "ImageUnloaded",
+            Record::ImageRevoked { .. } => "ImageRevoked",
             Record::NameTaken { .. } => "NameTaken",
             Record::NameFreed { .. } => "NameFreed",
             Record::AuthoritySet { .. } => "AuthoritySet",

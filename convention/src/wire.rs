@@ -133,6 +133,18 @@ pub enum ToLeader {
         /// How many that are gone, ever, it knows of.
         upto: u64,
     },
+    /// The member was not told of all revocations: which are after so many?
+    RevokedSince {
+        /// How many, ever, it was told of.
+        upto: u64,
+    },
+    /// Of no image that was revoked so far is anything created here any more, and none is in the store.
+    RevocationsDone {
+        /// How many revocations, ever, that are.
+        upto: u64,
+        /// The images among them that the member has said it holds, and holds no more.
+        dropped: Vec<SourceHash>,
+    },
 }
 
 /// From a leader to a member.
@@ -169,6 +181,10 @@ pub enum ToMember {
         gone_upto: u64,
         /// Where all leaders are; none when the leader has not heard that itself.
         leaders: Vec<LeaderAt>,
+        /// The revoked ones among the images that the member has said it holds, and how many were revoked, ever. One
+        /// that was told of fewer asks with [`ToLeader::RevokedSince`]. The last field, as [`NodeFacts::draining`] is.
+        #[serde(default, skip_serializing_if = "Revoked::is_none")]
+        revoked: Revoked,
     },
     /// The registration cannot be accepted.
     RegistrationRefused {
@@ -250,6 +266,35 @@ pub enum ToMember {
     },
     /// A part of what the member watches.
     Watched(Box<Watched>),
+    /// Images are revoked: the member says [`ToLeader::RevocationsDone`].
+    ImagesRevoked(Revoked),
+}
+
+/// Images that are revoked. Revocations are counted, as the ledger has them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revoked {
+    /// All that were revoked after so many,
+    pub since: u64,
+    /// up to so many are these.
+    pub upto: u64,
+    /// Which, in the order of their records.
+    pub images: Vec<RevokedImage>,
+}
+
+impl Revoked {
+    /// Whether nothing was ever revoked.
+    pub fn is_none(&self) -> bool {
+        self.upto == 0
+    }
+}
+
+/// An image that is revoked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RevokedImage {
+    /// Which.
+    pub hash: SourceHash,
+    /// Whether its actors are asked to exit.
+    pub end: bool,
 }
 
 /// How a placement on one member ended.

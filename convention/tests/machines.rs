@@ -28,6 +28,8 @@ mod reaching;
 mod registering;
 #[path = "machines/restart.rs"]
 mod restart;
+#[path = "machines/revoking.rs"]
+mod revoking;
 #[path = "machines/watching.rs"]
 mod watching;
 #[path = "machines/wire.rs"]

@@ -13,6 +13,7 @@ mod leaders;
 mod logs;
 mod names;
 mod nodes;
+mod revoke;
 
 use crate::admin::frame::{read_frame, write_frame};
 use crate::admin::protocol::{Failed, Reply, Request};
@@ -85,6 +86,7 @@ impl NodeBackend {
     /// Answers; again, where the leader changed on the way and to do it twice is to do it once.
     async fn answer(&self, caller: Caller, mut request: Request, replies: &Replies) -> Outcome {
         self.name_myself(&mut request);
+        self.sign(&caller, &mut request);
         let again_until = Instant::now() + AGAIN_MAX;
         loop {
             let outcome = self.answer_once(caller, &request, replies).await;
@@ -116,6 +118,7 @@ impl NodeBackend {
             Request::Images => Ok(Reply::Images(self.images(&view).await?)),
             Request::ShowImage { image } => self.show_image(&view, &image).await,
             Request::UnloadImage { image } => self.unload_image(&view, &image).await,
+            Request::RevokeImage(revoke) => self.revoke_image(&view, *revoke).await,
             Request::SetAuthority { authority } => self.set_authority(authority).await,
             Request::Authority => self.authority(&view, replies).await,
             Request::Create(arguments) => self.create(&view, *arguments).await,
@@ -226,6 +229,7 @@ fn allowed(caller: &Caller, request: &Request, leads: bool) -> Result<(), Failed
             | Request::CancelInvite { .. }
             | Request::PushImage(_)
             | Request::UnloadImage { .. }
+            | Request::RevokeImage(_)
             | Request::SetAuthority { .. }
             | Request::AddLeader { .. }
             | Request::RemoveLeader { .. }

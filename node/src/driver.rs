@@ -4,6 +4,7 @@
 //! A leader's node runs both machines; what they say to each other never touches a socket.
 
 mod effects;
+mod revoking;
 mod turns;
 mod window;
 
@@ -63,6 +64,11 @@ pub(crate) enum Event {
         failure: Option<String>,
     },
     ImageLost(SourceHash),
+    /// Nothing is created from this image any more, and its bytes are gone.
+    ImageRevoked {
+        hash: SourceHash,
+        end: bool,
+    },
     /// The leader does not take this start of the node any more, because it knows a later one.
     Superseded(String),
     Launched {
@@ -330,6 +336,7 @@ impl Driver {
             Event::MemberChecked { ticket, outcome } => self.take_part(member::Input::Checked { ticket, outcome }),
             Event::Fetched { hash, failure } => self.take_part(member::Input::Fetched { hash, failure }),
             Event::ImageLost(hash) => self.take_part(member::Input::ImageLost { hash }),
+            Event::ImageRevoked { hash, end } => self.take_part(member::Input::ImageRevoked { hash, end }),
             Event::Launched { request, result } => self.take_part(member::Input::Launched { request, result }),
             Event::Locate(node) => self.take_part(member::Input::Locate { node }),
             Event::CreateForActor { child, spec } => {

@@ -11,6 +11,7 @@ mod draining;
 mod frame;
 mod outside;
 mod receiving;
+mod revoking;
 mod routes;
 mod sending;
 mod watching;

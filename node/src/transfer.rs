@@ -15,6 +15,7 @@ use crate::hosting::Hosting;
 use crate::link::LinkError;
 use crate::store::{Store, StoreError};
 use crate::wasm::{WasmError, WasmRuntime};
+use hashbrown::HashSet;
 use moving::SILENCE_MAX;
 use odeon::{CapabilityMap, Definition, NodeRef, Requirements};
 use odeon_convention::types::{CheckOutcome, SourceHash};
@@ -26,6 +27,8 @@ use std::sync::Arc;
 pub(crate) enum TransferError {
     #[error("this node takes no images from other nodes (--allow-remote-images no)")]
     NotAllowed,
+    #[error("image {0} is revoked")]
+    Revoked(SourceHash),
     #[error("no node is named that holds image {0}")]
     NoSource(SourceHash),
     #[error("{node} refuses image {hash}: {reason}")]
@@ -62,6 +65,8 @@ pub(crate) struct Images {
     /// One image is fetched or loaded once however many ask.
     fetching: tokio::sync::Mutex<()>,
     loading: parking_lot::Mutex<()>,
+    /// Of these nothing comes into the store or is loaded any more. Held while a file appears.
+    revoked: parking_lot::Mutex<HashSet<SourceHash>>,
     hosting: Arc<Hosting>,
 }
 
@@ -80,6 +85,7 @@ impl Images {
             own,
             fetching: tokio::sync::Mutex::new(()),
             loading: parking_lot::Mutex::new(()),
+            revoked: parking_lot::Mutex::default(),
             hosting,
         }
     }
@@ -108,7 +114,23 @@ impl Images {
 
     /// Puts an approved image into the store. Blocks on the disk.
     pub(crate) fn put(&self, image: &Verified) -> Result<(), TransferError> {
-        Ok(self.store.put(image)?)
+        self.keep(SourceHash(image.hash().0), || self.store.put(image))
+    }
+
+    /// Lets a file appear in the store, unless its image is revoked.
+    fn keep(&self, hash: SourceHash, put: impl FnOnce() -> Result<(), StoreError>) -> Result<(), TransferError> {
+        let revoked = self.revoked.lock();
+        if revoked.contains(&hash) { Err(TransferError::Revoked(hash)) } else { Ok(put()?) }
+    }
+
+    fn unless_revoked(&self, hash: SourceHash) -> Result<(), TransferError> {
+        if self.revoked.lock().contains(&hash) { Err(TransferError::Revoked(hash)) } else { Ok(()) }
+    }
+
+    /// Reads a stored image. Blocks on the disk.
+    fn read(&self, hash: SourceHash) -> Result<Verified, TransferError> {
+        self.unless_revoked(hash)?;
+        Ok(self.store.read(sourceauth::SourceHash(hash.0))?)
     }
 
     /// Whether this node may use an image that its leader, itself perhaps, has just approved. Blocks on the disk.
@@ -129,8 +151,15 @@ impl Images {
     }
 
     /// Compiles an image's code without keeping it in the store: whether it can run at all. Blocks.
-    pub(crate) fn try_code(&self, hash: &str, code: &[u8]) -> Result<Vec<Definition>, TransferError> {
-        Ok(self.runtime.load(hash, code)?)
+    pub(crate) fn try_code(&self, hash: SourceHash, code: &[u8]) -> Result<Vec<Definition>, TransferError> {
+        let text = hash.to_string();
+        let definitions = self.runtime.load(&text, code)?;
+        if let Err(error) = self.unless_revoked(hash) {
+            // It was revoked meanwhile, perhaps before its code was kept.
+            self.runtime.forget(&text)?;
+            return Err(error);
+        }
+        Ok(definitions)
     }
 
     /// Makes the actor types of a stored image ready to be created from. Blocks on the disk and the compiler.
@@ -144,7 +173,7 @@ impl Images {
         if is_loaded() && self.may_run(hash) {
             return Ok(());
         }
-        let image = self.store.read(sourceauth::SourceHash(hash.0))?;
+        let image = self.read(hash)?;
         self.verify(image.image())?;
         if is_loaded() {
             return Ok(());
@@ -167,6 +196,9 @@ impl Images {
             Some((hash, Err(TransferError::Store(StoreError::Unknown { .. })))) => {
                 tracing::debug!(image = %hash, "the code for a check is not here");
             }
+            Some((hash, Err(TransferError::Revoked(_)))) => {
+                tracing::debug!(image = %hash, "the image of a check was revoked");
+            }
             Some((hash, Err(error))) => tracing::warn!(image = %hash, %error, "an image in the store cannot be used"),
             _ => {}
         }
@@ -180,5 +212,18 @@ impl Images {
         if let Some(own) = &self.own {
             own.forget(hash);
         }
+    }
+
+    /// Nothing is created from an image any more once this returns, its bytes and its code are gone, and they do not
+    /// come back. Its actors go on, unless they are to `end`: then they are asked to exit. Blocks, and may be repeated.
+    pub(crate) fn revoke(&self, hash: SourceHash, end: bool) -> Result<(), TransferError> {
+        self.revoked.lock().insert(hash);
+        // A load that has begun ends first; later ones find it revoked.
+        let _one_at_a_time = self.loading.lock();
+        let text = hash.to_string();
+        self.hosting.revoke_image(&text, end);
+        self.runtime.forget(&text)?;
+        self.store.remove(sourceauth::SourceHash(hash.0))?;
+        Ok(())
     }
 }

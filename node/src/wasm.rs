@@ -80,15 +80,17 @@ impl WasmRuntime {
         let component = self.cache.compiled(&self.engine, hash, component)?;
         let ticker = self.ticker()?;
         let loaded = self.linked(&component).and_then(|pre| Image::new(hash, pre, self.limits, ticker).definitions());
-        if loaded.is_err() {
-            self.cache.forget(hash);
+        if loaded.is_err()
+            && let Err(error) = self.cache.forget(hash)
+        {
+            tracing::warn!(image = hash, %error, "compiled code cannot be removed");
         }
         loaded
     }
 
     /// Forgets the compiled code of an image; actors that run go on.
-    pub fn forget(&self, hash: &str) {
-        self.cache.forget(hash);
+    pub fn forget(&self, hash: &str) -> Result<(), WasmError> {
+        self.cache.forget(hash)
     }
 
     /// Checks what a component imports and exports, and ties its imports to this node.

@@ -286,7 +286,7 @@ fn compiled_code_is_taken_from_the_cache_in_a_folder_of_ours_alone() {
     assert_eq!(fresh(&ROGUES).unwrap().len(), 9);
     assert_eq!(fresh(&HELLO).unwrap().len(), 3);
     let runtime = WasmRuntime::new(&code, limits()).unwrap();
-    runtime.forget(HASH);
+    runtime.forget(HASH).unwrap();
     assert_eq!(fs::read_dir(&code).unwrap().count(), 0);
 }
 

@@ -35,6 +35,9 @@ pub struct Adopt {
     pub require: String,
     /// A name in the whole convention.
     pub global_name: Option<String>,
+    /// The image that it comes from.
+    #[serde(default)]
+    pub image: Option<String>,
 }
 
 /// Creates children where a capability is, and keeps what it is told of their ends.
@@ -50,6 +53,9 @@ impl Keeper {
         let mut child = cx.create_named(&adopt.actor).requirements(Requirements::none().require(&adopt.require));
         if let Some(name) = &adopt.global_name {
             child = child.global_name(name);
+        }
+        if let Some(image) = &adopt.image {
+            child = child.image(image);
         }
         let child = child.start();
         // Sent before the child exists: it has to arrive once it does.

@@ -338,3 +338,21 @@ pub fn eventually<T>(at_most: Duration, what: &str, mut ask: impl FnMut() -> Res
         std::thread::sleep(Duration::from_millis(20));
     }
 }
+
+/// Every file below a folder whose name has this text in it.
+pub fn files_of(folder: &Path, text: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        // A node that runs removes files meanwhile.
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if entry.file_name().to_string_lossy().contains(text) {
+                found.push(path);
+            }
+        }
+    }
+    found
+}

@@ -15,6 +15,7 @@ mod operators;
 mod process;
 mod queue;
 mod random;
+mod shelf;
 mod truth;
 pub mod watch;
 mod workload;
@@ -69,6 +70,9 @@ pub struct Report {
     pub lost: u64,
     pub delayed: u64,
     pub declared_gone: u64,
+    /// Durable revocations of images, and how often an operator heard that all have confirmed one.
+    pub revoked: u64,
+    pub confirmed_by_all: u64,
     /// Times that an actor was told something that it watches.
     pub news: u64,
     /// A digest of everything that was seen, in order: equal for equal seeds.

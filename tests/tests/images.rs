@@ -1,7 +1,7 @@
 //! Images: pushed at the leader, approved, fetched where they are needed, checked everywhere.
 #![allow(clippy::unwrap_used)]
 
-use odeon_tests::cluster::{Cluster, Start, eventually};
+use odeon_tests::cluster::{Cluster, Start, eventually, files_of};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -14,23 +14,6 @@ fn repository() -> PathBuf {
 
 fn hello() -> String {
     repository().join("examples/hello/hello.zip").display().to_string()
-}
-
-/// Every file below a folder whose name has the hash in it.
-fn files_of(folder: &Path, hash: &str) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let mut folders = vec![folder.to_path_buf()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
-            let path = entry.path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.file_name().unwrap().to_string_lossy().contains(hash) {
-                found.push(path);
-            }
-        }
-    }
-    found
 }
 
 /// The stored zip of an image on a node.

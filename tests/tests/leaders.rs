@@ -1,7 +1,7 @@
 //! Several leaders as real processes: killed one after the other, and cut off from each other.
 #![allow(clippy::unwrap_used)]
 
-use odeon_tests::cluster::{Cluster, Node, Ran, Start, beside, eventually};
+use odeon_tests::cluster::{Cluster, Node, Ran, Start, beside, eventually, files_of};
 use odeon_tests::hosts::Hosts;
 use serde_json::Value;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -209,4 +209,43 @@ fn five_leaders_that_are_split_two_to_three_go_on_on_one_side_only_and_agree_whe
     let listen = Some(format!("{}:5350", Hosts::address(6)));
     cluster.up("joiner", Start { listen, ..on(6, &["--join", &token]) }).unwrap();
     cluster.until_state("few", "alive", CAUGHT_UP_WITHIN).unwrap();
+}
+
+#[test]
+fn a_revocation_outlives_two_leaders_and_every_node_confirms_it_to_each_of_them() {
+    let mut cluster = Cluster::led_by(program(&["--authority", "accept-all"])).unwrap();
+    for name in ["second", "third"] {
+        add_leader(&mut cluster, name, program(&[]));
+    }
+    cluster.member("hosts", program(&["--capability", "hosts=true"])).unwrap();
+    let image = format!("{}/../examples/hello/hello.zip", env!("CARGO_MANIFEST_DIR"));
+    let hash = cluster.leader().json(&["image", "push", &image])["hash"].as_str().unwrap().to_owned();
+    let (bye, _) = cluster.leader().create(&["hello", "Goodbye", "--require", "hosts"]);
+    assert_eq!(cluster.node("hosts").ask(&bye, "?"), "Goodbye");
+    cluster.node_mut("leader").kill();
+    let next = until_led_by_another(cluster.node("second"), "leader");
+    // One that leads answers, and one that does not passes it on.
+    let other = if next == "second" { "third" } else { "second" };
+    let revoked = cluster.node(other).run(&["image", "revoke", "hello", "--timeout", "2s", "--json"]).json();
+    let away: Vec<_> = revoked["unconfirmed"].as_array().unwrap().iter().map(|node| node["name"].clone()).collect();
+    assert!(away.iter().all(|name| name == "leader") && revoked["confirmed"] == 3, "{revoked}");
+
+    cluster.node_mut("leader").restart().unwrap();
+    until_caught_up(cluster.node("hosts"), 3);
+    let revoke = ["image", "revoke", "hello", "--timeout", "60s", "--json"];
+    let all = cluster.node(&next).run(&revoke).ok().json();
+    assert_eq!(all["confirmed"], 4, "{all}");
+    assert!(files_of(&cluster.node("leader").data, &hash).is_empty(), "it was away, and has confirmed");
+
+    cluster.node_mut(&next).kill();
+    until_led_by_another(cluster.node(other), &next);
+    // Once the one that was killed is known to be dead nobody is missing.
+    let all = cluster.node(other).run(&revoke).ok().json();
+    assert_eq!(all["confirmed"], 3, "{all}");
+    for name in ["leader", other] {
+        let refused = cluster.node(name).run(&["image", "push", &image]);
+        assert!(refused.code == 5 && refused.err.contains("error[OD-138]"), "{refused:?}");
+        assert!(files_of(&cluster.node(name).data, &hash).is_empty(), "{name}");
+    }
+    assert_eq!(cluster.node("hosts").ask(&bye, "?"), "Goodbye", "its actor runs, as nobody asked it to exit");
 }

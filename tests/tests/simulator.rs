@@ -4,7 +4,7 @@
 //! large runs.
 #![allow(clippy::unwrap_used)]
 
-use odeon_tests::sim::{Broken, Options, Report, run};
+use odeon_tests::sim::{Broken, Failure, Options, Report, run};
 
 const FIRST_SEED: u64 = 1;
 const SEEDS: u64 = 80;
@@ -27,6 +27,7 @@ struct Wild {
     stalls: u64,
     partitions: u64,
     news: u64,
+    confirmed_by_all: u64,
 }
 
 impl Wild {
@@ -38,6 +39,7 @@ impl Wild {
         self.stalls += report.leader_stalls;
         self.partitions += report.partitions;
         self.news += report.news;
+        self.confirmed_by_all += report.confirmed_by_all;
     }
 }
 
@@ -77,6 +79,8 @@ fn every_invariant_holds_for_every_seed() {
     assert!(crashes > 0 && moves > 0, "the leader crashed {crashes} times and moved {moves} times");
     let (stalls, partitions) = (sum(|w| w.stalls), sum(|w| w.partitions));
     assert!(stalls > 0 && partitions > 0, "the leader stalled {stalls} times, {partitions} partitions");
+    let confirmed = sum(|w| w.confirmed_by_all);
+    assert!(confirmed >= seeds, "operators heard {confirmed} times that all have confirmed a revocation");
 }
 
 #[test]
@@ -109,6 +113,7 @@ fn tame(report: &Report) -> Option<&'static str> {
         ("delayed messages", report.delayed > 100),
         ("declarations of death", report.declared_gone > 0),
         ("news for those who watch", report.news > 300),
+        ("revocations", report.revoked > 0),
     ];
     happened.into_iter().find(|(_, it_did)| !it_did).map(|(what, _)| what)
 }
@@ -174,4 +179,20 @@ fn telling_twice_what_an_actor_watches_is_noticed() {
 #[test]
 fn losing_what_an_actor_watches_is_noticed() {
     notices(Broken::LoseNews, &["news is told once and true"]);
+}
+
+#[test]
+fn confirming_a_revocation_that_a_member_has_not_heard_of_is_noticed() {
+    let options = Options { members: 60, broken: Broken::ConfirmUnheard, ..Options::default() };
+    let failures: Vec<_> = (1..=12).filter_map(|seed| run(seed, &options).err()).collect();
+    // Whoever watches is not told either.
+    let checkers = ["nothing of a revoked image", "news is told once and true"];
+    assert!(failures.iter().all(|failure| checkers.contains(&failure.checker)), "{failures:?}");
+    let created = |failure: &Failure| failure.what.contains("is created on") && failure.what.contains("has confirmed");
+    assert!(failures.iter().any(created), "what is created after the confirmation is not seen: {failures:?}");
+}
+
+#[test]
+fn keeping_the_bytes_of_a_revoked_image_is_noticed() {
+    notices(Broken::KeepRevoked, &["nothing of a revoked image"]);
 }

@@ -63,6 +63,7 @@ fn news_and_another_leader_come_to_all_members_of_three_leaders_and_each_confirm
     let spreads = [
         (&news["available"], 120, 10.0),
         (&news["unavailable"], 120, 10.0),
+        (&news["revoked"], 120, 10.0),
         (&news["capability"], 120, 10.0),
         (&leader["heard"], 60, 10.0),
         (&leader["registered"], 60, 10.0),
@@ -73,6 +74,8 @@ fn news_and_another_leader_come_to_all_members_of_three_leaders_and_each_confirm
         let [median, p99, max] = ["median", "p99", "max"].map(|of| spread[format!("{of}_seconds")].as_f64().unwrap());
         assert!(0.0 <= median && median <= p99 && p99 <= max && max < within, "{report}");
     }
+    let confirmed = news["revoked_confirmed_seconds"].as_f64().unwrap();
+    assert!(news["revoked"]["median_seconds"].as_f64().unwrap() < confirmed && confirmed < 10.0, "{report}");
     // The others believe in the one that was killed for 0.7 s, and another 0.3 s pass before anybody asks for votes.
     let leads = leader["leads_after_seconds"].as_f64().unwrap();
     assert!((0.5..20.0).contains(&leads), "{report}");

@@ -3,6 +3,10 @@
 //!
 //! Their encoded form is the snapshot that stands for the records so far. It has a version of its own.
 
+mod revoked;
+
+pub(crate) use revoked::{Revocation, Revocations};
+
 use crate::limits;
 use crate::record::{AuthoritySetting, Record, TokenFact};
 use crate::types::{ImageApproval, ImageInfo, RequestId, Role, SourceHash};
@@ -29,6 +33,8 @@ pub struct Facts {
     gone_before: u64,
     pub(crate) images: BTreeMap<SourceHash, Judged>,
     rejected: VecDeque<SourceHash>,
+    #[serde(default)]
+    pub(crate) revoked: Revocations,
     pub(crate) names: BTreeMap<String, NameOwner>,
     /// Whose each name of a registered node is. Follows from `registered`.
     #[serde(skip)]
@@ -246,6 +252,11 @@ impl Facts {
             Record::ImageUnloaded { hash } => {
                 self.images.remove(&hash);
             }
+            Record::ImageRevoked { hash, end, reason, by } => {
+                self.rejected.retain(|rejected| *rejected != hash);
+                let image = self.images.remove(&hash).map(|judged| judged.image);
+                self.revoked.add(hash, Revocation { image, end, reason, by, number: 0, index });
+            }
             Record::NameTaken { name, request, address, node } => {
                 self.free(&name);
                 self.names_on.entry(node).or_default().insert(name.clone());
@@ -313,6 +324,10 @@ impl Facts {
 
     fn judge(&mut self, judged: Judged) {
         let hash = judged.image.hash;
+        // A leader writes no such record. A revocation would hold all the same.
+        if self.revoked.get(&hash).is_some() {
+            return;
+        }
         self.rejected.retain(|h| *h != hash);
         if !judged.approved {
             self.rejected.push_back(hash);

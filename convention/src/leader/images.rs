@@ -1,7 +1,7 @@
 //! Images: what the authority said of them, who holds them, and where a node can fetch one.
 
 use super::machine::Leader;
-use super::placing::truncate;
+use super::placing::{Refusal, truncate};
 use super::{Answer, Effect};
 use crate::codes;
 use crate::limits;
@@ -28,6 +28,9 @@ impl Leader {
             return Answer::Refused { code: codes::BAD_REQUEST, reason };
         }
         truncate(&mut by);
+        if let Some(Refusal { code, reason }) = self.revoked(image.hash) {
+            return Answer::Refused { code, reason };
+        }
         let known = self.facts.images.get(&image.hash).is_some_and(|j| j.approved);
         if approved && !known && self.facts.approved().count() >= limits::IMAGES_MAX {
             let reason = format!("more than {} images are approved", limits::IMAGES_MAX);
@@ -38,6 +41,9 @@ impl Leader {
     }
 
     pub(super) fn unload_image(&mut self, hash: SourceHash) -> Answer {
+        if let Some(Refusal { code, reason }) = self.revoked(hash) {
+            return Answer::Refused { code, reason };
+        }
         if !self.facts.images.contains_key(&hash) {
             let reason = format!("no image has the hash {hash}");
             return Answer::Refused { code: codes::IMAGE_UNKNOWN, reason };
@@ -57,6 +63,8 @@ impl Leader {
             self.peers.let_go(from, hash);
         } else if self.facts.images.contains_key(&hash) {
             self.peers.hold(from, hash);
+        } else if self.facts.revoked.get(&hash).is_some() {
+            self.revoked_is_held(from, hash);
         }
     }
 

@@ -265,6 +265,8 @@ impl Leader {
             }
             ToLeader::WatchNext { watch } => self.watch_next(from, watch),
             ToLeader::GoneSince { upto } => self.tell_gone_since(from, upto),
+            ToLeader::RevokedSince { upto } => self.tell_revoked_since(from, upto),
+            ToLeader::RevocationsDone { upto, dropped } => self.revocations_done(from, upto, &dropped),
         }
     }
 
@@ -277,6 +279,8 @@ impl Leader {
                 Some(self.judge_image(image, approved, by, approval))
             }
             Operation::UnloadImage { hash } => Some(self.unload_image(hash)),
+            Operation::RevokeImage { image, reason, by } => Some(self.revoke_image(image, reason, by, now)),
+            Operation::Confirmations { hash } => Some(self.tell_confirmations(hash)),
             Operation::SetAuthority(authority) => {
                 self.persist(Record::AuthoritySet { authority });
                 Some(Answer::Done)

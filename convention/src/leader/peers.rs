@@ -23,6 +23,8 @@ pub(crate) struct Peer {
     pub(crate) capabilities_version: u64,
     linked: Arc<Linked>,
     images: BTreeSet<SourceHash>,
+    /// How many revocations, ever, it has confirmed.
+    revoked_upto: u64,
     pub(crate) actors: u32,
     /// Placements that it was given and has not answered.
     pub(crate) placing: u32,
@@ -43,6 +45,7 @@ impl Peer {
             capabilities_version: 0,
             linked,
             images: BTreeSet::new(),
+            revoked_upto: 0,
             actors: 0,
             placing: 0,
             draining: false,
@@ -69,6 +72,16 @@ impl Peer {
         if self.groups.get(group) == Some(&request) {
             self.groups.remove(group);
         }
+    }
+
+    /// The images that it holds, as it says.
+    pub(crate) fn images(&self) -> &BTreeSet<SourceHash> {
+        &self.images
+    }
+
+    /// Whether it has confirmed the revocation of this number, and has not said since that it holds the image.
+    pub(crate) fn has_confirmed(&self, number: u64, hash: SourceHash) -> bool {
+        self.revoked_upto >= number && !self.images.contains(&hash)
     }
 
     /// What is linked into it.
@@ -197,6 +210,13 @@ impl Peers {
         let Some(peer) = self.live.by_id.get_mut(&node.id).filter(|p| p.node == node) else { return };
         if peer.images.remove(&hash) {
             self.holders.remove(hash, node.id);
+        }
+    }
+
+    /// A member has done what so many revocations ask of it.
+    pub(crate) fn confirm(&mut self, node: NodeRef, upto: u64) {
+        if let Some(peer) = self.live.by_id.get_mut(&node.id).filter(|p| p.node == node) {
+            peer.revoked_upto = peer.revoked_upto.max(upto);
         }
     }
 

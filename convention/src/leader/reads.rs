@@ -1,6 +1,6 @@
 //! What an operator can read of a leader. A fact that is not durable yet is not shown.
 
-use super::facts::Judged;
+use super::facts::{Judged, Revocation};
 use super::machine::Leader;
 use super::{ImageState, ImageView, MemberView};
 use crate::codes;
@@ -70,20 +70,31 @@ impl Leader {
         self.facts.images.values().filter(|j| j.index <= self.outbox.committed())
     }
 
-    /// Every image that an authority spoke on and that is not unloaded.
+    /// Every image that an authority spoke on and that is not unloaded, and those that are revoked.
     pub fn images(&self) -> Vec<ImageView> {
-        self.judged()
-            .map(|judged| ImageView {
-                image: judged.image.clone(),
-                state: match judged.approved {
-                    true if self.is_usable(judged) => ImageState::Approved,
-                    true => ImageState::Expired,
-                    false => ImageState::Rejected,
-                },
-                by: judged.by.clone(),
-                nodes: self.holders(judged.image.hash),
-            })
-            .collect()
+        let judged = self.judged().map(|judged| ImageView {
+            image: judged.image.clone(),
+            state: match judged.approved {
+                true if self.is_usable(judged) => ImageState::Approved,
+                true => ImageState::Expired,
+                false => ImageState::Rejected,
+            },
+            by: judged.by.clone(),
+            nodes: self.holders(judged.image.hash),
+        });
+        let revoked = self.facts.revoked.iter().filter(|(_, revocation)| revocation.index <= self.outbox.committed());
+        judged.chain(revoked.map(|(hash, revocation)| self.view_of_revoked(*hash, revocation))).collect()
+    }
+
+    fn view_of_revoked(&self, hash: SourceHash, revocation: &Revocation) -> ImageView {
+        let unknown = || ImageInfo { hash, name: String::new(), version: String::new(), size_bytes: 0, actors: vec![] };
+        let Revocation { by, reason, .. } = revocation;
+        ImageView {
+            image: revocation.image.clone().unwrap_or_else(unknown),
+            state: ImageState::Revoked,
+            by: if reason.is_empty() { by.clone() } else { format!("{by}: {reason}") },
+            nodes: self.holders(hash),
+        }
     }
 
     /// The live members that hold an image.

@@ -175,6 +175,7 @@ impl Leader {
             gone: self.facts.gone_after(gone_upto.saturating_sub(limits::GONE_WELCOMED_WITH)),
             gone_upto,
             leaders: self.leaders_told.clone(),
+            revoked: self.revoked_at(to),
         };
         self.send(to, message);
     }

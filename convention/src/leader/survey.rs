@@ -77,6 +77,9 @@ impl Leader {
     }
 
     fn required_in_image(&self, hash: crate::types::SourceHash, actor: &str) -> Result<Vec<String>, Refusal> {
+        if let Some(refusal) = self.revoked(hash) {
+            return Err(refusal);
+        }
         let judged = self
             .facts
             .images

@@ -6,7 +6,7 @@ use super::Effect;
 use super::departure::Ending;
 use super::machine::Leader;
 use crate::limits;
-use crate::wire::ToMember;
+use crate::wire::{Revoked, RevokedImage, ToMember};
 use odeon::NodeRef;
 use std::collections::BTreeMap;
 
@@ -18,11 +18,17 @@ pub(super) struct Telling {
     gone: BTreeMap<Ending, Vec<NodeRef>>,
     /// How many, ever, those know of who were told of the round before.
     gone_upto: u64,
+    /// Images that were revoked, of which nobody was told yet, each with its number.
+    revoked: Vec<(u64, RevokedImage)>,
 }
 
 impl Telling {
     pub(super) fn note_gone(&mut self, node: NodeRef, ending: Ending) {
         self.gone.entry(ending).or_default().push(node);
+    }
+
+    pub(super) fn note_revoked(&mut self, number: u64, image: RevokedImage) {
+        self.revoked.push((number, image));
     }
 }
 
@@ -33,9 +39,10 @@ impl Leader {
         if self.telling.under_way {
             return;
         }
+        let revoked = self.tell_revoked();
         let gone = self.tell_gone();
         let watched = self.tell_watchers();
-        if gone || watched {
+        if revoked || gone || watched {
             self.telling.under_way = true;
             self.outbox.after_facts(Effect::Flush);
         }
@@ -45,6 +52,16 @@ impl Leader {
     pub(super) fn flushed(&mut self) {
         self.telling.under_way = false;
         self.tell_all();
+    }
+
+    fn tell_revoked(&mut self) -> bool {
+        let revoked = std::mem::take(&mut self.telling.revoked);
+        if let (Some((first, _)), Some((last, _))) = (revoked.first(), revoked.last()) {
+            for revoked in since(first - 1, *last, &revoked) {
+                self.broadcast(&ToMember::ImagesRevoked(revoked));
+            }
+        }
+        !revoked.is_empty()
     }
 
     fn tell_gone(&mut self) -> bool {
@@ -75,4 +92,18 @@ impl Leader {
             self.send(to, ToMember::GoneBefore { nodes: nodes.to_vec(), upto, last });
         }
     }
+}
+
+/// What was revoked after one number and up to another, in words of a bounded size, of which there is one at least.
+pub(super) fn since(mut known: u64, upto: u64, revoked: &[(u64, RevokedImage)]) -> Vec<Revoked> {
+    let words = revoked.len().div_ceil(limits::REVOKED_TOLD_TOGETHER_MAX).max(1);
+    let mut pages = revoked.chunks(limits::REVOKED_TOLD_TOGETHER_MAX);
+    let mut word = |n| {
+        let page = pages.next().unwrap_or_default();
+        let images = page.iter().map(|(_, image)| *image).collect();
+        // Of one that was revoked again the earlier number is not there, so the last word says up to which all is told.
+        let last = page.last().filter(|_| n < words).map_or(upto, |(number, _)| *number);
+        Revoked { since: std::mem::replace(&mut known, last), upto: last, images }
+    };
+    (1..=words).map(&mut word).collect()
 }

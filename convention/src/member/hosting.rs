@@ -18,6 +18,10 @@ use odeon::{Address, NodeRef};
 
 impl Member {
     pub(super) fn create(&mut self, ticket: u64, spec: Box<CreateSpec>, now: Millis) {
+        if let Some(reason) = spec.image.and_then(|hash| self.revoked(hash)) {
+            let outcome = Box::new(CreateOutcome::Refused { code: codes::IMAGE_REVOKED, reason });
+            return self.effects.push_back(Effect::Created { ticket, spec, outcome });
+        }
         let number = self.next_number();
         let request = RequestId { node: self.me, number };
         let origin = Origin::Here { ticket };
@@ -85,6 +89,9 @@ impl Member {
         if self.facts.draining {
             return self.refuse(request, DRAINING.to_owned());
         }
+        if let Some(reason) = spec.image.and_then(|hash| self.revoked(hash)) {
+            return self.refuse(request, reason);
+        }
         let types = image.as_ref().map_or(&self.facts.natives, |image| &image.actors);
         let Some(required) = required_of(types, &spec.actor) else {
             return self.refuse(request, format!("has no actor {:?}", spec.actor));
@@ -138,7 +145,7 @@ impl Member {
 
     pub(super) fn fetched(&mut self, hash: SourceHash, failure: Option<String>, now: Millis) {
         let waiting = self.images.fetching.remove(&hash).unwrap_or_default();
-        if failure.is_none() && self.images.held.insert(hash) {
+        if failure.is_none() && self.revoked(hash).is_none() && self.images.held.insert(hash) {
             self.tell(ToLeader::ImageHeld { hash, held: true });
         }
         for request in waiting {
@@ -209,7 +216,7 @@ impl Member {
     }
 
     /// This node does not host it: the leader tries another, and what began here goes to the leader.
-    fn fail(&mut self, request: RequestId, reason: String, now: Millis) {
+    pub(super) fn fail(&mut self, request: RequestId, reason: String, now: Millis) {
         let Some(job) = self.jobs.remove(&request) else { return };
         match job.origin {
             Origin::Leader => self.refuse(request, reason),
@@ -236,6 +243,7 @@ impl Member {
         if self.launching == 0 {
             self.early_exits.clear();
         }
+        self.confirm_revocations();
         if matches!(self.link, Link::Settling { .. }) {
             self.settle(now);
         }

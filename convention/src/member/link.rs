@@ -75,6 +75,7 @@ impl Member {
             hosted: self.placements.list(),
             ..self.facts.clone()
         };
+        self.says_what_is_held();
         self.send(leader, ToLeader::Register(Box::new(facts)));
         self.schedule_renewal(now);
     }

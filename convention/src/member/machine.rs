@@ -1,6 +1,7 @@
 //! The member itself: its state, its verbs, and the match over what can happen to it.
 
 use super::gone::Gone;
+use super::revoking::Revocations;
 use super::state::{Ask, Images, Job, Link, Placements};
 use super::watching::Watching;
 use super::{Effect, Input};
@@ -60,6 +61,7 @@ pub struct Member {
     pub(super) placements: Placements,
     pub(super) gone: Gone,
     pub(super) images: Images,
+    pub(super) revocations: Revocations,
     pub(super) watching: Watching,
 }
 
@@ -90,6 +92,7 @@ impl Member {
             placements: Placements::default(),
             gone: Gone::default(),
             images,
+            revocations: Revocations::default(),
             watching: Watching::default(),
         }
     }
@@ -128,6 +131,7 @@ impl Member {
             Input::Checked { ticket, outcome } => self.checked(ticket, outcome, now),
             Input::Fetched { hash, failure } => self.fetched(hash, failure, now),
             Input::ImageLost { hash } => self.image_lost(hash),
+            Input::ImageRevoked { hash, end } => self.revocation_done(hash, end),
             Input::Launched { request, result } => self.launched(request, result, now),
             Input::ChangeCapabilities { delta } => self.change_capabilities(&delta, false, now),
             Input::Exited { address, global_name } => {
@@ -151,10 +155,11 @@ impl Member {
             // changed since.
             ToMember::Registered { .. } | ToMember::RegistrationRefused { .. } if self.link.settles() => {}
             ToMember::Leaders { leaders } => self.know_leaders(leaders),
-            ToMember::Registered { term, lease_ms, renew_every_ms, images, gone, gone_upto, leaders } => {
+            ToMember::Registered { term, lease_ms, renew_every_ms, images, gone, gone_upto, leaders, revoked } => {
                 let renew_every_ms = renew_every_ms.min(lease_ms).max(1);
                 self.registered(from, term, renew_every_ms, now);
                 self.know_leaders(leaders);
+                self.welcomed_with_revoked(from, revoked, now);
                 self.learn_images(images);
                 self.welcomed_with(from, gone, gone_upto);
                 self.ask_all(now);
@@ -168,6 +173,7 @@ impl Member {
             ToMember::MembersGone { nodes, reason, upto } => self.members_gone(nodes, &reason, upto),
             ToMember::GoneBefore { nodes, upto, last } => self.gone_before(nodes, upto, last),
             ToMember::ImageUnloaded { hash } => self.image_unloaded(hash),
+            ToMember::ImagesRevoked(told) => self.images_revoked(told, now),
             ToMember::SetCapabilities { delta } => self.change_capabilities(&delta, true, now),
             ToMember::Located { node, at } => self.located(node, at),
             ToMember::Ping => self.tell(ToLeader::Pong { load: self.facts.load }),

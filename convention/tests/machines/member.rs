@@ -8,7 +8,7 @@ use odeon_capabilities::{Delta, Requirements};
 use odeon_convention::codes;
 use odeon_convention::member::{Effect, Input, Member, MemberConfig};
 use odeon_convention::types::{CheckVerdict, CreateOutcome, CreateSpec, Hosted, Load, Placement, RequestId};
-use odeon_convention::wire::{PlaceOutcome, ToLeader, ToMember};
+use odeon_convention::wire::{PlaceOutcome, Revoked, ToLeader, ToMember};
 
 struct Node {
     member: Member,
@@ -289,7 +289,8 @@ fn a_node_that_is_gone_is_told_of_once() {
 
 fn welcomed_with(gone: &[u8], gone_upto: u64) -> ToMember {
     let (images, gone, leaders) = (vec![], gone.iter().map(|n| crate::scene::node(*n)).collect(), vec![]);
-    ToMember::Registered { term: 1, lease_ms: 4_000, renew_every_ms: 1_000, images, gone, gone_upto, leaders }
+    let revoked = Revoked::default();
+    ToMember::Registered { term: 1, lease_ms: 4_000, renew_every_ms: 1_000, images, gone, gone_upto, leaders, revoked }
 }
 
 #[test]

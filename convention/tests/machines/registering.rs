@@ -5,12 +5,12 @@ use odeon_capabilities::Delta;
 use odeon_convention::codes;
 use odeon_convention::leader::{Answer, Effect, Input, MemberState, Operation};
 use odeon_convention::types::Load;
-use odeon_convention::wire::{ToLeader, ToMember};
+use odeon_convention::wire::{Revoked, ToLeader, ToMember};
 
 fn welcome(gone: Vec<odeon::NodeRef>) -> ToMember {
     let gone_upto = gone.len() as u64;
-    let (images, leaders) = (vec![], vec![]);
-    ToMember::Registered { term: 1, lease_ms: 4_200, renew_every_ms: 3_000, images, gone, gone_upto, leaders }
+    let (images, leaders, revoked) = (vec![], vec![], Revoked::default());
+    ToMember::Registered { term: 1, lease_ms: 4_200, renew_every_ms: 3_000, images, gone, gone_upto, leaders, revoked }
 }
 
 fn delta(key: &str, value: Option<bool>) -> Delta {

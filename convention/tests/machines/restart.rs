@@ -4,7 +4,7 @@ use crate::scene::{Scene, address, asked_to_host, facts, image, named, node, req
 use odeon_convention::leader::{Facts, FactsError, MemberState, Operation};
 use odeon_convention::record::{AuthoritySetting, Record};
 use odeon_convention::types::{CreateOutcome, Hosted, ImageApproval};
-use odeon_convention::wire::{ToLeader, ToMember};
+use odeon_convention::wire::{RevokedImage, ToLeader, ToMember};
 
 fn again(scene: &mut Scene, of: u8, number: u64) -> Vec<odeon_convention::leader::Effect> {
     let spec = Box::new(spec());
@@ -110,6 +110,8 @@ fn a_snapshot_of_the_facts_is_worth_all_records_before_it() {
         approval: ImageApproval::default(),
     });
     scene.operate(Operation::CreateToken(token(9, Some(3), None)));
+    let image = RevokedImage { hash: image(2, "1.0.0").hash, end: true };
+    scene.operate(Operation::RevokeImage { image, reason: "it leaks".to_owned(), by: "a test".to_owned() });
     scene.say(node(2), ToLeader::Leave);
     let mut facts = Facts::default();
     scene.ledger.iter().for_each(|record| facts.apply(record.clone()));

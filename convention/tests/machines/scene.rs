@@ -8,7 +8,7 @@ use odeon_convention::types::{
     CheckOutcome, CheckVerdict, CreateSpec, ImageInfo, Load, NativeActor, NodeFacts, Placement, RequestId, Role,
     SourceHash,
 };
-use odeon_convention::wire::{PlaceOutcome, ToLeader, ToMember};
+use odeon_convention::wire::{PlaceOutcome, Revoked, ToLeader, ToMember};
 
 pub(crate) const LEADER: NodeRef = NodeRef { id: NodeId([0xff; 16]), incarnation: Incarnation(1) };
 
@@ -90,8 +90,8 @@ pub(crate) fn is_gone(node: NodeRef, reason: &str) -> ToMember {
 
 /// A member is registered with a leader that has nothing to tell it.
 pub(crate) fn registered(term: u64) -> ToMember {
-    let (images, gone, leaders) = (vec![], vec![], vec![]);
-    ToMember::Registered { term, lease_ms: 4_000, renew_every_ms: 1_000, images, gone, gone_upto: 0, leaders }
+    let (images, gone, leaders, revoked) = (vec![], vec![], vec![], Revoked::default());
+    ToMember::Registered { term, lease_ms: 4_000, renew_every_ms: 1_000, images, gone, gone_upto: 0, leaders, revoked }
 }
 
 /// Whoever hears it registers at once.

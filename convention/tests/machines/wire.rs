@@ -39,6 +39,9 @@ fn some_message() -> impl Strategy<Value = ToLeader> {
         ),
         any::<u64>().prop_map(|watch| ToLeader::WatchNext { watch }),
         any::<u64>().prop_map(|upto| ToLeader::GoneSince { upto }),
+        any::<u64>().prop_map(|upto| ToLeader::RevokedSince { upto }),
+        (any::<u64>(), any::<u8>())
+            .prop_map(|(upto, n)| { ToLeader::RevocationsDone { upto, dropped: vec![image(n, "1").hash] } }),
         ".{0,40}"
             .prop_map(|reason| ToLeader::Placed { request: request(1, 2), outcome: PlaceOutcome::Refused { reason } }),
     ]

@@ -51,6 +51,7 @@ pub enum Request {
     UnloadImage {
         image: String,
     },
+    RevokeImage(Box<RevokeImage>),
     SetAuthority {
         authority: AuthoritySetting,
     },
@@ -127,6 +128,21 @@ pub struct PushImage {
     pub allow_older: bool,
 }
 
+/// The flags of `image revoke`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RevokeImage {
+    /// A hash, known or not, a prefix of a known one, or `name[@version]` if only one image fits.
+    pub image: String,
+    /// Whether its actors are asked to exit.
+    pub end: bool,
+    /// Why, for people to read; may be empty.
+    pub reason: String,
+    /// How long to wait until every member has confirmed.
+    pub timeout_ms: u64,
+    /// Who asks for it; said by the node that was asked, and not by the command.
+    pub by: String,
+}
+
 /// The flags of `create` and `explain`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CreateArguments {
@@ -184,6 +200,7 @@ pub enum Reply {
     Pushed(ImageItem),
     Images(Vec<ImageItem>),
     Image(Box<ImageDetail>),
+    Revoked(RevokedItem),
     Authority(AuthorityView),
     Created(CreatedItem),
     CreatedOnEveryNode(EveryNode),
@@ -305,7 +322,7 @@ pub struct ImageItem {
     pub name: String,
     pub version: String,
     pub size: u64,
-    /// `approved`, `rejected` or `expired`.
+    /// `approved`, `rejected`, `expired` or `revoked`.
     pub state: String,
     pub by: String,
     pub nodes: u32,
@@ -361,6 +378,29 @@ pub struct ImageEndorsement {
     pub not_after: Option<String>,
     /// As it came: the signature, behind the statement if there is one.
     pub text: String,
+}
+
+/// How far the revocation of an image has come round.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct RevokedItem {
+    pub hash: String,
+    /// Empty for an image that was never pushed, as the version is.
+    pub name: String,
+    pub version: String,
+    /// How many of the live members have confirmed.
+    pub confirmed: u32,
+    /// Those that have not, by name.
+    pub unconfirmed: Vec<UnconfirmedItem>,
+}
+
+/// A live member that has not confirmed a revocation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnconfirmedItem {
+    /// Its id.
+    pub node: String,
+    /// Its name; empty where it has gone since.
+    pub name: String,
 }
 
 /// What `odeon authority show` shows.

@@ -98,7 +98,7 @@ impl NodeBackend {
     }
 }
 
-fn item(view: &ImageView) -> ImageItem {
+pub(super) fn item(view: &ImageView) -> ImageItem {
     ImageItem {
         hash: view.image.hash.to_string(),
         name: view.image.name.clone(),
@@ -108,6 +108,7 @@ fn item(view: &ImageView) -> ImageItem {
             ImageState::Approved => "approved".to_owned(),
             ImageState::Rejected => "rejected".to_owned(),
             ImageState::Expired => "expired".to_owned(),
+            ImageState::Revoked => "revoked".to_owned(),
         },
         by: view.by.clone(),
         nodes: view.nodes,
@@ -131,11 +132,13 @@ pub(super) fn resolve(images: &[ImageItem], text: &str) -> Result<SourceHash, Fa
         [] => images
             .iter()
             .filter(|i| i.name == name && version.is_none_or(|v| i.version == v))
-            // The newest version; of one version that was pushed twice, what may be used goes first.
+            // The newest version, without those that are revoked as long as there is another; of one version that was
+            // pushed twice, what may be used goes first.
             .max_by(|a, b| {
-                version_of(&a.version)
-                    .cmp(&version_of(&b.version))
-                    .then_with(|| (a.state == "approved").cmp(&(b.state == "approved")))
+                let is = |image: &ImageItem, state| image.state == state;
+                let revoked = is(b, "revoked").cmp(&is(a, "revoked"));
+                let version = || version_of(&a.version).cmp(&version_of(&b.version));
+                revoked.then_with(version).then_with(|| is(a, "approved").cmp(&is(b, "approved")))
             })
             .ok_or_else(|| failed(codes::IMAGE_UNKNOWN, format!("no image has the hash or name {text:?}")))?,
         many => {
@@ -143,8 +146,12 @@ pub(super) fn resolve(images: &[ImageItem], text: &str) -> Result<SourceHash, Fa
             return Err(failed(codes::IMAGE_AMBIGUOUS, format!("{text:?} fits {}", hashes.join(", "))));
         }
     };
-    let bytes = data_encoding::HEXLOWER.decode(found.hash.as_bytes()).ok().and_then(|b| b.try_into().ok());
-    bytes.map(SourceHash).ok_or_else(|| failed(codes::INTERNAL, format!("{:?} is not a source hash", found.hash)))
+    parse_hash(&found.hash).ok_or_else(|| failed(codes::INTERNAL, format!("{:?} is not a source hash", found.hash)))
+}
+
+pub(super) fn parse_hash(text: &str) -> Option<SourceHash> {
+    let bytes = data_encoding::HEXLOWER.decode(text.as_bytes()).ok()?;
+    bytes.try_into().ok().map(SourceHash)
 }
 
 #[cfg(test)]
@@ -172,6 +179,16 @@ mod tests {
         assert_eq!(resolve(&images, "hello@1.9.0").unwrap(), SourceHash([0xaa; 32]));
         assert_eq!(resolve(&images, "aaaa").unwrap_err().code, codes::IMAGE_UNKNOWN, "too short for a prefix");
         assert_eq!(resolve(&images, "hello@2").unwrap_err().code, codes::IMAGE_UNKNOWN);
+    }
+
+    #[test]
+    fn a_revoked_image_is_found_by_its_name_only_where_there_is_no_other() {
+        let mut images = [image('a', "hello", "1.9.0"), image('b', "hello", "1.10.0")];
+        images[1].state = "revoked".into();
+        assert_eq!(resolve(&images, "hello").unwrap(), SourceHash([0xaa; 32]));
+        assert_eq!(resolve(&images, "hello@1.10.0").unwrap(), SourceHash([0xbb; 32]));
+        images[0].state = "revoked".into();
+        assert_eq!(resolve(&images, "hello").unwrap(), SourceHash([0xbb; 32]));
     }
 
     #[test]

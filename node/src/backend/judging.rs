@@ -51,6 +51,11 @@ pub(super) fn judge(
         failed(code, chain(&e))
     })?;
     let info = info(&image);
+    // Neither its bytes nor its code are kept, not even for a moment.
+    if let Some(revoked) = known.iter().find(|view| view.image.hash == info.hash && view.state == ImageState::Revoked) {
+        let reason = format!("image {} was revoked by {}", info.hash, revoked.by);
+        return Err(failed(codes::IMAGE_REVOKED, reason));
+    }
     let evidence: Vec<String> = push.signature.into_iter().chain(push.more_signatures).collect();
     let verdict = authority_of(setting)?.judge(image, &evidence, time::now_ms() / 1000);
     let verified = match verdict {
@@ -74,9 +79,10 @@ pub(super) fn judge(
     };
     // Its code is looked at by running a part of it.
     if usable_here {
-        images.try_code(&info.hash.to_string(), &verified.image().code().map_err(malformed)?).map_err(malformed)?;
+        let code = verified.image().code().map_err(malformed)?;
+        images.try_code(info.hash, &code).map_err(unkept(codes::IMAGE_MALFORMED))?;
     }
-    images.put(&verified).map_err(|e| of_data(codes::DATA_UNUSABLE, &e))?;
+    images.put(&verified).map_err(unkept(codes::DATA_UNUSABLE))?;
     Ok(Judged { image: info, verdict: Ok(verified), usable_here })
 }
 
@@ -109,6 +115,15 @@ pub(super) fn approval(verified: &Verified) -> ImageApproval {
         at_unix_s: time::now_ms() / 1000,
         until_unix_s: word.until_unix_s,
         endorsements: word.endorsements.iter().map(kept).collect(),
+    }
+}
+
+/// What is wrong with an image that was to be kept: that it was revoked meanwhile, or what `code` says.
+fn unkept(code: u16) -> impl Fn(TransferError) -> Failed {
+    move |error| match error {
+        TransferError::Revoked(_) => failed(codes::IMAGE_REVOKED, error.to_string()),
+        error if code == codes::DATA_UNUSABLE => of_data(code, &error),
+        error => failed(code, chain(&error)),
     }
 }
 

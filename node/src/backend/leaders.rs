@@ -257,6 +257,7 @@ impl NodeBackend {
             | Request::CancelInvite { .. }
             | Request::PushImage(_)
             | Request::UnloadImage { .. }
+            | Request::RevokeImage(_)
             | Request::SetAuthority { .. }
             | Request::Logs(_)
             | Request::Leaders

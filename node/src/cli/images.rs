@@ -5,12 +5,18 @@ use super::output::plain;
 use super::pack::{FileCommand, evidence, file_command, image_bytes, required};
 use super::session::unexpected;
 use super::up::{AuthorityKind, authority_setting};
-use super::{CommandError, Session};
-use crate::admin::protocol::{AuthorityView, ImageDetail, ImageItem, PushImage, Reply, Request};
+use super::{CommandError, Session, values};
+use crate::admin::protocol::{
+    AuthorityView, ImageDetail, ImageItem, PushImage, Reply, Request, RevokeImage, RevokedItem,
+};
 use clap::Subcommand;
 use odeon_convention::codes;
 use serde::Serialize;
 use std::path::PathBuf;
+use std::time::Duration;
+
+/// How much longer than the node the command waits for its answer.
+const REVOKE_GRACE: Duration = Duration::from_secs(30);
 
 /// What to do with the authority.
 #[derive(Debug, Clone, Subcommand)]
@@ -60,6 +66,20 @@ pub(crate) enum ImageCommand {
         /// A hash, a prefix of one, or name[@version]
         image: String,
     },
+    /// Forbids an image for ever, and says which nodes have confirmed that
+    Revoke {
+        /// A hash, known or not, a prefix of a known one, or name[@version] if only one image fits
+        image: String,
+        /// Asks its actors to exit as well
+        #[arg(long)]
+        end: bool,
+        /// Why, for whoever reads the list of images
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+        /// How long to wait until every node has confirmed
+        #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = values::duration)]
+        timeout: Duration,
+    },
 }
 
 /// What `image push` prints.
@@ -88,7 +108,39 @@ pub(crate) async fn order(session: &mut Session<'_, '_>, command: ImageCommand) 
             other => Err(unexpected(&other)),
         },
         ImageCommand::Unload { image } => session.order(&Request::UnloadImage { image }).await,
+        ImageCommand::Revoke { image, end, reason, timeout } => {
+            // A duration flag is bounded, so its milliseconds fit.
+            let timeout_ms = timeout.as_millis() as u64;
+            let (reason, by) = (reason.unwrap_or_default(), String::new());
+            let request = Request::RevokeImage(Box::new(RevokeImage { image, end, reason, timeout_ms, by }));
+            revoke(session, &request, timeout + REVOKE_GRACE).await
+        }
     }
+}
+
+/// Says who has confirmed, and fails where somebody has not.
+async fn revoke(session: &mut Session<'_, '_>, request: &Request, wait: Duration) -> Result<(), CommandError> {
+    let revoked = match session.ask_within(request, Some(wait)).await? {
+        Reply::Revoked(revoked) => revoked,
+        other => return Err(unexpected(&other)),
+    };
+    session.out.value(&revoked, revoked_text)?;
+    if revoked.unconfirmed.is_empty() {
+        return Ok(());
+    }
+    let missing = revoked.unconfirmed.len();
+    let nodes = if missing == 1 { "node has" } else { "nodes have" };
+    let message = format!("image {} is revoked, but {missing} {nodes} not confirmed yet", short_hash(&revoked.hash));
+    Err(CommandError::coded(codes::REVOCATION_UNCONFIRMED, message))
+}
+
+fn revoked_text(revoked: &RevokedItem) -> String {
+    let RevokedItem { hash, name, version, confirmed, unconfirmed, .. } = revoked;
+    let what = if name.is_empty() { String::new() } else { plain(&format!(" {name}@{version}")) };
+    let of = u64::from(*confirmed) + unconfirmed.len() as u64;
+    let first = format!("{hash}{what} revoked, confirmed by {confirmed} of {of} nodes");
+    let missing = unconfirmed.iter().map(|item| plain(&format!("not confirmed: {} {}", item.name, item.node)));
+    std::iter::once(first).chain(missing).collect::<Vec<_>>().join("\n")
 }
 
 async fn push(session: &mut Session<'_, '_>, image: PushImage) -> Result<(), CommandError> {
@@ -98,9 +150,11 @@ async fn push(session: &mut Session<'_, '_>, image: PushImage) -> Result<(), Com
             let pushed = Pushed { hash, name, version, size: *size, state };
             session.out.value(&pushed, |p| plain(&format!("{} {}@{} {}", p.hash, p.name, p.version, p.state)))?;
             match state.as_str() {
-                "rejected" | "revoked" => {
+                "rejected" => {
                     Err(CommandError::coded(codes::IMAGE_NOT_APPROVED, format!("image {hash} is {state} by {by}")))
                 }
+                // Since the authority has spoken.
+                "revoked" => Err(CommandError::coded(codes::IMAGE_REVOKED, format!("image {hash} is {state} by {by}"))),
                 _ => Ok(()),
             }
         }

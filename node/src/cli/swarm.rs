@@ -36,7 +36,7 @@ pub(super) struct SwarmFlags {
     /// How many leaders are started here
     #[arg(long, value_name = "1|3|5", default_value_t = 1, conflicts_with = "join", value_parser = leaders)]
     leaders: u32,
-    /// How often an image comes and goes and a member changes, to measure how soon all members are told
+    /// How often an image comes and goes, another is revoked and a member changes, to measure how soon all are told
     #[arg(long, value_name = "N", default_value_t = 0, conflicts_with = "join",
         value_parser = clap::value_parser!(u32).range(0..=i64::from(limits::NEWS_MAX)))]
     news: u32,

@@ -136,6 +136,7 @@ impl Driver {
                 self.means.hosting.node_gone(node, &reason);
             }
             member::Effect::ImageUnloaded { hash } => self.drop_image(hash),
+            member::Effect::ImageRevoked { hash, end } => self.revoke_image(hash, end),
             member::Effect::News { to, news } => self.means.hosting.tell_news(&to, news),
             member::Effect::WatchRefused { by, reason } => self.means.hosting.watch_refused(by, &reason),
             member::Effect::Located { node, at } => self.means.hosting.node_located(node, at),

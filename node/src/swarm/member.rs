@@ -1,6 +1,7 @@
 //! One member: the convention's machine, its links, and what is done for it. It hosts nothing.
 
 use super::count::{Tally, Traffic};
+use super::told::Fact;
 use crate::identity::Identity;
 use crate::leaders::Leaders;
 use crate::link::Links;
@@ -138,6 +139,11 @@ impl Seat {
             }
             Effect::Launch { request, spec: _ } => {
                 self.machine.handle(now, Input::Launched { request, result: Err(HOSTS_NOTHING.to_owned()) });
+            }
+            // It has neither bytes nor actors of the image.
+            Effect::ImageRevoked { hash, end } => {
+                self.tally.told.hear_of(self.me(), &Fact::Revoked(hash));
+                self.machine.handle(now, Input::ImageRevoked { hash, end });
             }
             Effect::News { to: _, news } => news.iter().for_each(|news| self.tally.told.hear(self.me(), news)),
             Effect::MemberGone { node, reason: _ } => self.tally.is_gone(node),

@@ -105,6 +105,8 @@ impl Report {
         if let Some(news) = &self.news {
             line("an image became available", news.available.text());
             line("an image was unloaded", news.unavailable.text());
+            line("an image was revoked", news.revoked.text());
+            line("and all had confirmed after", s(news.revoked_confirmed_seconds));
             line("a member changed", news.capability.text());
             line("told twice", news.again.to_string());
         }

@@ -16,6 +16,7 @@ pub(super) const CHANGING: &str = "news";
 pub(super) enum Fact {
     Available(SourceHash),
     Unavailable(SourceHash),
+    Revoked(SourceHash),
     Changed(i64),
 }
 
@@ -45,10 +46,14 @@ impl Told {
 
     /// A member was told something.
     pub(super) fn hear(&self, by: NodeRef, news: &News) {
+        if let Some(fact) = fact_of(news) {
+            self.hear_of(by, &fact);
+        }
+    }
+
+    pub(super) fn hear_of(&self, by: NodeRef, fact: &Fact) {
         let mut awaited = self.0.lock();
-        let Some(awaited) = awaited.as_mut().filter(|awaited| fact_of(news).as_ref() == Some(&awaited.fact)) else {
-            return;
-        };
+        let Some(awaited) = awaited.as_mut().filter(|awaited| awaited.fact == *fact) else { return };
         if awaited.told.insert(by, Instant::now()).is_some() {
             awaited.again += 1;
         }

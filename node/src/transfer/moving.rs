@@ -43,7 +43,7 @@ impl Images {
         let _one_at_a_time = self.fetching.lock().await;
         let last = match self.load_aside(image.hash).await {
             Ok(()) => return Ok(()),
-            Err(error @ TransferError::Wasm(_)) => return Err(error),
+            Err(error @ (TransferError::Wasm(_) | TransferError::Revoked(_))) => return Err(error),
             Err(error) => error,
         };
         if self.own.is_some() {
@@ -64,11 +64,12 @@ impl Images {
         sources: &[NodeRef],
     ) -> Result<(), TransferError> {
         let _one_at_a_time = self.fetching.lock().await;
-        let (images, hash) = (self.clone(), sourceauth::SourceHash(image.hash.0));
-        let read = tokio::task::spawn_blocking(move || images.store.read(hash).map(|_| ()));
+        let (images, hash) = (self.clone(), image.hash);
+        let read = tokio::task::spawn_blocking(move || images.read(hash).map(|_| ()));
         match read.await.map_err(std::io::Error::other)? {
             Ok(()) => Ok(()),
-            Err(missing) => self.fetch_from_any(links, image, sources, missing.into()).await,
+            Err(revoked @ TransferError::Revoked(_)) => Err(revoked),
+            Err(missing) => self.fetch_from_any(links, image, sources, missing).await,
         }
     }
 
@@ -161,8 +162,7 @@ impl Images {
                 n => incoming.write(&buffer[..n])?,
             }
         }
-        incoming.finish()?;
-        Ok(())
+        self.keep(image.hash, || incoming.finish())
     }
 
     /// Answers a node that asks for an image.
@@ -173,7 +173,7 @@ impl Images {
     ) -> Result<(), TransferError> {
         let Some(question) = read_frame::<Question>(&mut recv).await? else { return Ok(()) };
         let images = self.clone();
-        let read = tokio::task::spawn_blocking(move || images.store.read(sourceauth::SourceHash(question.hash.0)));
+        let read = tokio::task::spawn_blocking(move || images.read(question.hash));
         match read.await.map_err(std::io::Error::other)? {
             Ok(image) => {
                 let bytes = image.image().bytes();

@@ -60,13 +60,19 @@ impl Cache {
         Ok(compiled)
     }
 
-    pub(super) fn forget(&self, hash: &str) {
-        match fs::remove_file(self.path(hash)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                tracing::warn!(image = hash, %error, "compiled code cannot be removed");
+    /// Removes what was compiled of an image, by this engine or an earlier one.
+    pub(super) fn forget(&self, hash: &str) -> Result<(), WasmError> {
+        let unusable = |source| WasmError::Cache { path: self.folder.clone(), source };
+        for entry in fs::read_dir(&self.folder).map_err(unusable)? {
+            let entry = entry.map_err(unusable)?;
+            if entry.file_name().to_string_lossy().starts_with(&format!("{hash}-")) {
+                match fs::remove_file(entry.path()) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(unusable(error)),
+                    _ => {}
+                }
             }
-            _ => {}
         }
+        Ok(())
     }
 
     fn path(&self, hash: &str) -> PathBuf {

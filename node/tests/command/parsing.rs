@@ -5,7 +5,7 @@ use odeon::{Level, Value};
 use odeon_capabilities::Requirements;
 use odeon_convention::record::AuthoritySetting;
 use odeon_convention::types::{Placement, Role};
-use odeon_node::admin::protocol::{CreateArguments, LogQuery, Reply, Request};
+use odeon_node::admin::protocol::{CreateArguments, LogQuery, Reply, Request, RevokeImage};
 use odeon_node::cli::AllowRemoteImages;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
@@ -144,7 +144,8 @@ fn a_wrong_command_line_exits_2_and_says_what_is_expected() {
         (&["ask", ADDRESS, "99999999999999999999"], "64 bits"),
         (&["capability", "set"], "KEY=VALUE"),
         (&["logs", "--level", "loud"], "warn"),
-        (&["image", "revoke", "x"], "revoke"),
+        (&["image", "revoke"], "IMAGE"),
+        (&["image", "revoke", "x", "--timeout", "0s"], "not a duration"),
         (&["shell"], "shell"),
         (&["flood", "--nodes", "3"], "flood"),
         (&["help", "nonsense"], "neither a command"),
@@ -168,6 +169,11 @@ fn a_capability_that_no_map_holds_is_refused_before_anything_is_asked() {
     }
 }
 
+fn revocation(image: &str, end: bool, reason: &str, timeout_ms: u64) -> Request {
+    let (image, reason, by) = (image.to_owned(), reason.to_owned(), String::new());
+    Request::RevokeImage(Box::new(RevokeImage { image, end, reason, timeout_ms, by }))
+}
+
 #[test]
 fn commands_become_the_requests_that_they_mean() {
     let address = ADDRESS.parse().unwrap();
@@ -187,6 +193,11 @@ fn commands_become_the_requests_that_they_mean() {
         (&["invite", "--cancel", "a:1"], Request::CancelInvite { address: "a:1".into() }),
         (&["image", "list"], Request::Images),
         (&["image", "unload", "hello@1"], Request::UnloadImage { image: "hello@1".into() }),
+        (&["image", "revoke", "hello@1"], revocation("hello@1", false, "", 10_000)),
+        (
+            &["image", "revoke", "ab", "--end", "--reason", "it leaks", "--timeout", "1m"],
+            revocation("ab", true, "it leaks", 60_000),
+        ),
         (&["authority", "set", "accept-all"], Request::SetAuthority { authority: AuthoritySetting::AcceptAll }),
         (&["authority", "show"], Request::Authority),
         (&["image", "show", "hello@1"], Request::ShowImage { image: "hello@1".into() }),

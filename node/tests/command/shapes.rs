@@ -250,6 +250,31 @@ fn a_push_prints_five_keys_and_a_rejected_image_exits_5() {
 }
 
 #[test]
+fn a_revocation_prints_who_has_confirmed_and_exits_3_where_somebody_has_not() {
+    let item = |missing: &[&str]| {
+        let unconfirmed =
+            missing.iter().map(|name| UnconfirmedItem { node: format!("id-{name}"), name: (*name).into() });
+        let (hash, name, version) = ("a".repeat(64), "hello".into(), "1.0".into());
+        Reply::Revoked(RevokedItem { hash, name, version, confirmed: 3, unconfirmed: unconfirmed.collect() })
+    };
+    let at = |reply, more: &[&str]| {
+        odeon_at(&giving(vec![reply]).data(), &[&["image", "revoke", "hello"][..], more].concat())
+    };
+    let ran = at(item(&[]), &["--json"]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{ran:?}");
+    assert_eq!(keys(&ran.stdout), ["hash", "name", "version", "confirmed", "unconfirmed"]);
+    let ran = at(item(&["db", "web"]), &["--json"]);
+    assert!(ran.code == 3 && ran.stderr.contains("error[OD-139]: "), "{ran:?}");
+    let missing = json!([{"node": "id-db", "name": "db"}, {"node": "id-web", "name": "web"}]);
+    let printed: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!((&printed["confirmed"], &printed["unconfirmed"]), (&json!(3), &missing));
+    let ran = at(item(&["db\u{1b}"]), &[]);
+    let lines: Vec<&str> = ran.stdout.lines().collect();
+    let first = format!("{} hello@1.0 revoked, confirmed by 3 of 4 nodes", "a".repeat(64));
+    assert_eq!(lines, [first.as_str(), "not confirmed: db\\u{1b} id-db\\u{1b}"]);
+}
+
+#[test]
 fn actors_print_the_keys_of_the_contract() {
     let (actor, node, state) = ("Hello".into(), "db".into(), "idle".into());
     let item = ActorItem { address: address(), actor, image: None, node, parent: None, state, received: 5, queued: 1 };

@@ -24,6 +24,10 @@ pub enum Broken {
     TellNewsTwice,
     /// Some of what actors watch is never told to them.
     LoseNews,
+    /// Members confirm revocations and do not hear of them.
+    ConfirmUnheard,
+    /// Members keep the bytes of a revoked image, and confirm all the same.
+    KeepRevoked,
 }
 
 impl Broken {

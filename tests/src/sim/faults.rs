@@ -8,6 +8,9 @@ use super::world::World;
 /// and a few gigabytes of memory hold no more.
 const TOLD_AT_ONCE_MAX: usize = 5_000_000;
 
+/// When all that goes on after the last fault is over.
+const AUDIT_AFTER_MS: u64 = 11_000;
+
 impl World {
     /// One fault, and when the next one comes. The last one ends them all.
     pub(super) fn fault(&mut self) {
@@ -97,5 +100,6 @@ impl World {
         for link in &mut self.links {
             link.heal(self.now);
         }
+        self.after(AUDIT_AFTER_MS, Event::Audit);
     }
 }

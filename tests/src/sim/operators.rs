@@ -7,9 +7,10 @@ use super::truth;
 use super::watch::Seen;
 use super::world::World;
 use odeon::NodeId;
-use odeon_convention::leader::{Answer, Input, Operation};
+use odeon_convention::leader::{Answer, Confirmations, Input, Operation};
 use odeon_convention::record::{AuthoritySetting, TokenFact};
 use odeon_convention::types::{ImageApproval, Role};
+use odeon_convention::wire::RevokedImage;
 use std::collections::BTreeMap;
 
 const JOIN_TOKEN: [u8; 32] = [1; 32];
@@ -34,6 +35,7 @@ impl Operators {
         self.waiting.values().any(|operation| match operation {
             Operation::JudgeImage { image: other, .. } => other.hash.0 == [image; 32],
             Operation::UnloadImage { hash } => hash.0 == [image; 32],
+            Operation::RevokeImage { image: other, .. } => other.hash.0 == [image; 32],
             _ => false,
         })
     }
@@ -67,8 +69,8 @@ impl World {
     }
 
     pub(super) fn operate(&mut self) {
-        let image = self.random.within(1, 4) as u8;
-        match self.random.below(12) {
+        let image = self.shelf.any(&mut self.random);
+        match self.random.below(14) {
             0..=4 if !self.operators.busy_with(image) => {
                 let approved = self.random.chance(85);
                 let by = "the simulator".to_owned();
@@ -96,12 +98,27 @@ impl World {
                 let create = self.random.chance(50);
                 self.ask_leader(if create { Operation::Create(spec) } else { Operation::Explain(spec) });
             }
+            11 if !self.operators.busy_with(image) => {
+                self.shelf.revoke(image);
+                let image = RevokedImage { hash: truth::image(image).hash, end: self.random.chance(50) };
+                let (reason, by) = (String::new(), "the simulator".to_owned());
+                self.ask_leader(Operation::RevokeImage { image, reason, by });
+            }
+            12 => self.ask_leader(Operation::Confirmations { hash: truth::image(image).hash }),
             _ => {
                 let node = self.nodes[self.random.below(self.nodes.len())].id();
                 let delta = self.some_delta();
                 self.ask_leader(Operation::SetCapabilities { node, delta });
             }
         }
+    }
+
+    /// Who has confirmed what is revoked? Once all have, nothing may come of asking for it.
+    pub(super) fn audit(&mut self) {
+        for image in self.shelf.revoked().to_vec() {
+            self.ask_leader(Operation::Confirmations { hash: truth::image(image).hash });
+        }
+        self.after(500, Event::Temptation);
     }
 
     pub(super) fn operator_answered(&mut self, ticket: u64, answer: Answer) {
@@ -111,6 +128,9 @@ impl World {
         {
             let delay = self.random.within(0, 500);
             self.after(delay, Event::Start { node: number_of(*node) });
+        }
+        if let Answer::Confirmations(Confirmations { unconfirmed, .. }) = &answer {
+            self.report.confirmed_by_all += u64::from(unconfirmed.is_empty());
         }
         self.saw(&Seen::OperatorAnswered { operation, answer });
     }

@@ -33,6 +33,8 @@ pub(super) struct Process {
     pub(super) draining: bool,
     pub(super) actors: BTreeMap<Address, Actor>,
     pub(super) store: BTreeSet<SourceHash>,
+    /// As the driver was told: of these nothing comes into the store any more.
+    pub(super) revoked: BTreeSet<SourceHash>,
     /// Creations that were asked for here and not answered.
     pub(super) asked: BTreeMap<u64, CreateSpec>,
     pub(super) tickets: u64,
@@ -47,6 +49,7 @@ pub(super) struct Process {
 pub(super) struct Actor {
     pub(super) request: RequestId,
     pub(super) name: Option<String>,
+    pub(super) image: Option<SourceHash>,
 }
 
 impl Node {
@@ -82,6 +85,7 @@ impl Node {
             draining: false,
             actors: BTreeMap::new(),
             store: BTreeSet::new(),
+            revoked: BTreeSet::new(),
             asked: BTreeMap::new(),
             tickets: 0,
             slots: 0,

@@ -1,7 +1,8 @@
 //! What is going to happen: events in the order of their times, and those of one time in the order in which they were
 //! put in.
 
-use odeon::NodeRef;
+use odeon::{Address, NodeRef};
+use odeon_convention::types::SourceHash;
 use odeon_convention::wire::{ToLeader, ToMember};
 use odeon_convention::{leader, member};
 use std::collections::{BTreeMap, VecDeque};
@@ -71,8 +72,25 @@ pub(super) enum Event {
     Start {
         node: usize,
     },
+    /// What a node does about a revoked image is done.
+    Revoked {
+        node: usize,
+        me: NodeRef,
+        hash: SourceHash,
+        end: bool,
+    },
+    /// An actor comes to its request to exit.
+    Exits {
+        node: usize,
+        me: NodeRef,
+        actor: Address,
+    },
     Fault,
     Work,
+    /// An operator asks who has confirmed what is revoked.
+    Audit,
+    /// Everybody asks for what is revoked.
+    Temptation,
 }
 
 /// The events that are still to come, by their times. These are whole milliseconds, so there are far fewer times than

@@ -7,6 +7,7 @@ mod groups;
 mod names;
 mod once;
 mod progress;
+mod revoked;
 mod told;
 
 use odeon::{Address, NodeRef, Topic};
@@ -51,6 +52,7 @@ pub enum Seen {
         request: RequestId,
         name: Option<String>,
         group: Option<String>,
+        image: Option<SourceHash>,
     },
     ActorEnded {
         host: NodeRef,
@@ -82,10 +84,21 @@ pub enum Seen {
         to: Address,
         news: News,
     },
-    /// The end of the run: what the leader shows.
+    /// A node was told that an image is revoked.
+    ToldRevoked {
+        node: NodeRef,
+        hash: SourceHash,
+    },
+    /// A node says that it has done what so many revocations ask of it.
+    ConfirmsRevocations {
+        node: NodeRef,
+        upto: u64,
+    },
+    /// The end of the run: what the leader shows, and what there is of revoked images.
     Settled {
         members: Vec<(NodeRef, CapabilityMap)>,
         images: Vec<SourceHash>,
+        revoked: Vec<Left>,
     },
     /// A record is durable.
     Durable {
@@ -96,6 +109,18 @@ pub enum Seen {
         images: Vec<([u8; 32], bool)>,
         tokens: Vec<([u8; 32], u32)>,
     },
+}
+
+/// What there is of a revoked image when all is quiet.
+#[derive(Debug, Clone, Copy)]
+#[allow(missing_docs)]
+pub struct Left {
+    pub hash: SourceHash,
+    /// Members that have not confirmed.
+    pub unconfirmed: usize,
+    /// Nodes that have its bytes.
+    pub stores: usize,
+    pub actors: usize,
 }
 
 /// One invariant.
@@ -116,5 +141,6 @@ pub fn checkers(lease_ms: u64) -> Vec<Box<dyn Checker>> {
         Box::new(gone::GoneIsTrueAndToldOnce::new(lease_ms)),
         Box::new(accepted::HostAccepts),
         Box::new(told::NewsIsToldOnce::default()),
+        Box::new(revoked::NothingOfTheRevoked::default()),
     ]
 }

@@ -84,7 +84,7 @@ impl World {
             truth::IMAGED,
             "Nowhere",
         ]);
-        let image = (actor == truth::IMAGED).then(|| truth::image(self.random.within(1, 4) as u8).hash);
+        let image = (actor == truth::IMAGED).then(|| truth::image(self.shelf.any(&mut self.random)).hash);
         let mut requirements = Requirements::none();
         if self.random.chance(15) {
             requirements = requirements.require("db");
@@ -112,6 +112,18 @@ impl World {
             parent: None,
             promised: None,
             distinct,
+        }
+    }
+
+    /// Everybody asks for actors of revoked images, at their own nodes.
+    pub(super) fn tempt(&mut self) {
+        for number in self.shelf.revoked().to_vec() {
+            for drawn in 0..self.nodes.len().min(BUSY) {
+                let Some((node, me)) = self.busy(drawn) else { continue };
+                let image = Some(truth::image(number).hash);
+                let spec = CreateSpec { actor: truth::IMAGED.to_owned(), image, global_name: None, ..self.some_spec() };
+                self.ask_create(node, me, spec);
+            }
         }
     }
 
@@ -153,7 +165,12 @@ impl World {
 
     fn exit_somewhere(&mut self) {
         let Some((node, me)) = self.some_process() else { return };
-        let Some(address) = self.some_actor(node, me) else { return };
+        if let Some(address) = self.some_actor(node, me) {
+            self.exit(node, me, address);
+        }
+    }
+
+    pub(super) fn exit(&mut self, node: usize, me: NodeRef, address: Address) {
         let Some(process) = self.running(node, me) else { return };
         let Some(actor) = process.actors.remove(&address) else { return };
         debug_assert_eq!(address.node(), me, "{:?}", actor.request);

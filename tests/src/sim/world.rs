@@ -7,6 +7,7 @@
 mod leader;
 mod links;
 mod members;
+mod revoked;
 mod turns;
 
 use super::clock::Clock;
@@ -18,11 +19,13 @@ use super::operators::Operators;
 use super::process::{Node, Process};
 use super::queue::{Event, Queue};
 use super::random::Random;
-use super::watch::{self, Checker, Ending, Seen};
+use super::shelf::Shelf;
+use super::watch::{self, Checker, Ending, Left, Seen};
 use super::{Options, Report};
 use odeon::{NodeId, NodeRef};
 use odeon_convention::leader::{ImageState, Input, Leader, MemberState};
 use odeon_convention::limits;
+use odeon_convention::types::SourceHash;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Why a run ends early: when, which checker, what.
@@ -45,6 +48,7 @@ pub(super) struct World {
     pub(super) links: Vec<Link>,
     pub(super) admitted: BTreeSet<NodeId>,
     pub(super) operators: Operators,
+    pub(super) shelf: Shelf,
     /// How sound the link of a node was when it was declared gone, until that is durable.
     judged: BTreeMap<NodeRef, Option<u64>>,
     checkers: Vec<Box<dyn Checker>>,
@@ -75,6 +79,7 @@ impl World {
             ledger: Ledger::default(),
             admitted: BTreeSet::new(),
             operators: Operators::default(),
+            shelf: Shelf::default(),
             judged: BTreeMap::new(),
             checkers: watch::checkers(limits::LEASE_MS),
             digest: Digest::default(),
@@ -121,7 +126,21 @@ impl World {
         let members = members.into_iter().map(|m| (m.node, m.capabilities)).collect();
         let approved = leader.images().into_iter().filter(|v| v.state == ImageState::Approved);
         let images = approved.map(|v| v.image.hash).collect();
-        self.saw(&Seen::Settled { members, images });
+        let revoked = leader.images().into_iter().filter(|v| v.state == ImageState::Revoked);
+        let revoked = revoked.map(|v| self.left_of(leader, v.image.hash)).collect();
+        self.saw(&Seen::Settled { members, images, revoked });
+    }
+
+    /// What there still is of a revoked image.
+    fn left_of(&self, leader: &Leader, hash: SourceHash) -> Left {
+        let running = || self.nodes.iter().filter_map(|node| node.running.as_ref());
+        let actors = running().flat_map(|process| process.actors.values());
+        Left {
+            hash,
+            unconfirmed: leader.confirmations(hash).map_or(0, |confirmations| confirmations.unconfirmed.len()),
+            stores: running().filter(|process| process.store.contains(&hash)).count(),
+            actors: actors.filter(|actor| actor.image == Some(hash)).count(),
+        }
     }
 
     /// How many nodes are alive, once it is sure that all is well with all of them.
@@ -169,7 +188,7 @@ impl World {
             Event::LeaderMoves => self.move_leader(),
             Event::LeaderStalls => self.stall_leader(),
             Event::Commit { term } => self.commit(term),
-            Event::Member { node, me, input } => self.tell_member(node, me, *input),
+            Event::Member { node, me, input } => self.happen_at_member(node, me, *input),
             Event::MemberTimer { node, me } => self.member_timer(node, me),
             Event::ToLeader { node, epoch, from, to, message } => {
                 let leads = self.leader.is_some() && self.leader_ref() == to;
@@ -186,8 +205,12 @@ impl World {
             Event::IdleOut { node, epoch } => self.idle_out(node, epoch),
             Event::Heal { node } => self.links[node].heal(self.now),
             Event::Start { node } => self.start_node(node),
+            Event::Revoked { node, me, hash, end } => self.revocation_done(node, me, hash, end),
+            Event::Exits { node, me, actor } => self.exit(node, me, actor),
             Event::Fault => self.fault(),
             Event::Work => self.work(),
+            Event::Audit => self.audit(),
+            Event::Temptation => self.tempt(),
         }
     }
 }

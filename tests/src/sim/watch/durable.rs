@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug, Default)]
 pub(super) struct AnswersAreDurable {
     images: BTreeMap<[u8; 32], bool>,
+    revoked: BTreeSet<[u8; 32]>,
     tokens: BTreeMap<[u8; 32], u32>,
     admitted: BTreeSet<NodeId>,
     registered: BTreeSet<NodeRef>,
@@ -26,6 +27,10 @@ impl AnswersAreDurable {
             }
             Record::ImageUnloaded { hash } => {
                 self.images.remove(&hash.0);
+            }
+            Record::ImageRevoked { hash, .. } => {
+                self.images.insert(hash.0, false);
+                self.revoked.insert(hash.0);
             }
             Record::TokenCreated(fact) => {
                 self.tokens.insert(fact.id, 0);
@@ -50,6 +55,7 @@ impl AnswersAreDurable {
             Operation::Admit { node, .. } => self.admitted.contains(node),
             Operation::JudgeImage { image, approved, .. } => self.images.get(&image.hash.0) == Some(approved),
             Operation::UnloadImage { hash } => !self.images.contains_key(&hash.0),
+            Operation::RevokeImage { image, .. } => self.revoked.contains(&image.hash.0),
             _ => true,
         }
     }

@@ -179,7 +179,7 @@ impl Checker for NewsIsToldOnce {
                 self.views.remove(address);
             }
             Seen::NodeEnded { node } => self.views.retain(|actor, _| actor.node() != *node),
-            Seen::Settled { members, images } => {
+            Seen::Settled { members, images, .. } => {
                 for (actor, view) in &self.views {
                     view.is_true(members, images).map_err(|why| format!("{actor} {why}"))?;
                 }

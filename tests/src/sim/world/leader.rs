@@ -70,6 +70,7 @@ impl World {
             self.report.declared_gone += 1;
             self.saw(&Seen::DeclaredGone { node: *node, sound_for_ms });
         }
+        self.report.revoked += u64::from(matches!(record, Record::ImageRevoked { .. }));
         self.saw(&Seen::Durable { record });
         Some(index)
     }

@@ -32,7 +32,9 @@ impl World {
         if self.links[node].at_member == Some(epoch)
             && let Some(me) = self.nodes[node].running.as_ref().map(|p| p.me)
         {
-            self.tell_member(node, me, member::Input::Received { from, message });
+            if !self.confirms_unheard(node, me, from, &message) {
+                self.tell_member(node, me, member::Input::Received { from, message });
+            }
         } else {
             self.report.lost += 1;
         }

@@ -9,7 +9,7 @@ use crate::sim::queue::Event;
 use crate::sim::truth;
 use crate::sim::watch::Seen;
 use odeon::{Address, NodeRef};
-use odeon_convention::types::{CreateOutcome, CreateSpec, RequestId, SourceHash};
+use odeon_convention::types::{CreateOutcome, CreateSpec, RequestId};
 use odeon_convention::watching::News;
 use odeon_convention::wire::ToLeader;
 use odeon_convention::{codes, member};
@@ -114,6 +114,7 @@ impl World {
                     process.store.remove(&hash);
                 }
             }
+            member::Effect::ImageRevoked { hash, end } => self.revoke(node, me, hash, end),
             member::Effect::Rejected { code, reason } => self.rejected(node, code, &reason),
             member::Effect::Left => {
                 let back = self.random.within(500, 3_000);
@@ -161,12 +162,6 @@ impl World {
     }
 
     fn later_at_member(&mut self, delay: u64, node: usize, me: NodeRef, input: member::Input) {
-        if let member::Input::Fetched { hash, failure: None } = &input {
-            let hash: SourceHash = *hash;
-            if let Some(process) = self.running(node, me) {
-                process.store.insert(hash);
-            }
-        }
         self.after(delay, Event::Member { node, me, input: Box::new(input) });
     }
 
@@ -177,6 +172,9 @@ impl World {
             // A datagram: it may be lost where the link is sound.
             (ToLeader::Renew { .. }, _) if self.random.mishap(RENEWALS_LOST_PERCENT) => return,
             _ => {}
+        }
+        if let ToLeader::RevocationsDone { upto, .. } = &message {
+            self.saw(&Seen::ConfirmsRevocations { node: from, upto: *upto });
         }
         let Some(epoch) = self.links[node].at_member else { return };
         self.round_trip(&message);
@@ -195,12 +193,12 @@ impl World {
         let accepts = !process.draining && truth::accepts(spec, number, &process.capabilities);
         let result = if fails { Err("out of memory".to_owned()) } else { Ok(process.mint()) };
         if let Ok(address) = result {
-            process.actors.insert(address, Actor { request, name: spec.global_name.clone() });
+            process.actors.insert(address, Actor { request, name: spec.global_name.clone(), image: spec.image });
         }
         self.saw(&Seen::Launching { host: me, request, accepts });
         if let Ok(address) = result {
-            let (name, group) = (spec.global_name.clone(), spec.distinct.clone());
-            self.saw(&Seen::ActorBorn { host: me, address, request, name, group });
+            let (name, group, image) = (spec.global_name.clone(), spec.distinct.clone(), spec.image);
+            self.saw(&Seen::ActorBorn { host: me, address, request, name, group, image });
         }
         self.later_at_member(delay, node, me, member::Input::Launched { request, result });
     }
