@@ -38,7 +38,7 @@ fn fifty_members_join_a_leader_of_their_own_and_the_dead_become_known() {
         assert!(report[measured].as_f64().unwrap() > 0.0, "{measured} in {report}");
     }
     assert!(report["leader_idle_cpu_percent"].as_f64().is_some(), "{report}");
-    // Two handshakes, and what is said in between and afterwards.
+    // A handshake, and what is said afterwards.
     assert!(report["join_median_seconds"].as_f64().unwrap() > 0.2, "{report}");
     // A member renews every three seconds, up to an eighth early.
     let words = report["idle"]["words_to_leader"].as_f64().unwrap();
