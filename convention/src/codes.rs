@@ -86,6 +86,12 @@ codes! {
     ACTOR_GONE = 140, exit 1;
     /// The actor failed on the message twice.
     POISONED = 141, exit 1;
+    /// Actors of a drained image were left when the time for them was over.
+    IMAGE_NOT_DRAINED = 142, exit 3;
+    /// Not every node that was to have an image has it in time.
+    PREFETCH_INCOMPLETE = 143, exit 3;
+    /// The images of a leader take as much room as they may.
+    IMAGE_STORE_FULL = 144, exit 1;
     /// Another process uses the data folder.
     DATA_IN_USE = 150, exit 1;
     /// The data folder cannot be read or written.

@@ -49,7 +49,8 @@ pub fn explain(
         if lacks.is_empty() {
             let score = wish.score(&node.capabilities);
             let (actors, reachable) = (node.actors, node.reachable);
-            candidates.push(Candidate { node: node.node, actors, score, reachable });
+            // A saved fleet does not say who holds which image.
+            candidates.push(Candidate { node: node.node, actors, score, reachable, holds: false });
         }
         judged.push((node.name.clone(), lacks));
     }

@@ -18,6 +18,7 @@ mod outbox;
 mod peers;
 mod placing;
 mod pools;
+mod prefetching;
 mod reads;
 mod registration;
 mod revisions;
@@ -39,7 +40,7 @@ use crate::types::{
 };
 use crate::wire::{LeaderAt, RevokedImage, ToLeader, ToMember};
 use odeon::{NodeId, NodeRef};
-use odeon_capabilities::{CapabilityMap, Delta};
+use odeon_capabilities::{CapabilityMap, Delta, Requirements};
 use serde::{Deserialize, Serialize};
 
 /// What can happen to a leader.
@@ -130,7 +131,7 @@ pub enum Effect {
         /// Its image.
         image: Option<SourceHash>,
         /// What the creator asks.
-        requirements: odeon_capabilities::Requirements,
+        requirements: Requirements,
         /// What a node has.
         capabilities: CapabilityMap,
     },
@@ -219,6 +220,13 @@ pub enum Operation {
         /// Which.
         hash: SourceHash,
     },
+    /// Have the members that fit fetch an image, before anything is created from it.
+    Prefetch {
+        /// Which.
+        hash: SourceHash,
+        /// What such a member has to offer.
+        requirements: Requirements,
+    },
     /// Another authority decides from now on.
     SetAuthority(AuthoritySetting),
     /// Change the capabilities of a member.
@@ -252,6 +260,11 @@ pub enum Answer {
     Explained(Explanation),
     /// The answer to `Confirmations`.
     Confirmations(Confirmations),
+    /// The members that fit; those that lack the image have been told to fetch it.
+    Prefetching {
+        /// All of them.
+        nodes: Vec<NodeRef>,
+    },
     /// It cannot be done; nothing is changed.
     Refused {
         /// A code as listed in docs/errors.

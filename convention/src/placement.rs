@@ -14,12 +14,21 @@ pub struct Candidate {
     pub score: u32,
     /// Whether its link is up; another one is chosen only when none of these is left.
     pub reachable: bool,
+    /// Whether it has the actor's image already.
+    pub holds: bool,
+}
+
+impl Candidate {
+    /// What decides where the strategy does not: who need not fetch the image, and then the lower id.
+    fn rank(&self) -> (bool, NodeRef) {
+        (!self.holds, self.node)
+    }
 }
 
 /// The node that hosts the actor. `asker` is the creator's node; `draw` gives a number below its argument.
 ///
-/// What the creator prefers comes before the strategy, and ties go to the lower node id, so that the same
-/// view gives the same answer.
+/// What the creator prefers comes before the strategy. Ties go to a node that has the image, and then to the lower node id,
+/// so that the same view gives the same answer.
 pub fn decide(
     candidates: &[Candidate],
     strategy: Placement,
@@ -28,11 +37,11 @@ pub fn decide(
 ) -> Option<NodeRef> {
     let best = candidates.iter().map(|c| (c.reachable, c.score)).max()?;
     let best: Vec<&Candidate> = candidates.iter().filter(|c| (c.reachable, c.score) == best).collect();
-    let fewest = |among: &[&Candidate]| among.iter().min_by_key(|c| (c.actors, c.node)).map(|c| c.node);
+    let fewest = |among: &[&Candidate]| among.iter().min_by_key(|c| (c.actors, c.rank())).map(|c| c.node);
     match strategy {
         Placement::Local => best.iter().find(|c| c.node == asker).map(|c| c.node).or_else(|| fewest(&best)),
         Placement::Spread => fewest(&best),
-        Placement::Pack => best.iter().min_by_key(|c| (std::cmp::Reverse(c.actors), c.node)).map(|c| c.node),
+        Placement::Pack => best.iter().min_by_key(|c| (std::cmp::Reverse(c.actors), c.rank())).map(|c| c.node),
         Placement::LeastLoaded => {
             let (first, second) = (draw(best.len()), draw(best.len()));
             fewest(&[best.get(first).copied()?, best.get(second).copied()?])
@@ -50,7 +59,7 @@ mod tests {
     }
 
     fn candidate(n: u8, actors: u32) -> Candidate {
-        Candidate { node: node(n), actors, score: 0, reachable: true }
+        Candidate { node: node(n), actors, score: 0, reachable: true, holds: false }
     }
 
     fn chosen(candidates: &[Candidate], strategy: Placement) -> Option<NodeRef> {
@@ -77,6 +86,20 @@ mod tests {
         assert_eq!(chosen(&two, Placement::Local), Some(node(1)));
         two[0].reachable = false;
         assert_eq!(chosen(&two, Placement::Local), Some(node(3)));
+    }
+
+    #[test]
+    fn who_has_the_image_is_taken_of_those_that_are_equal_otherwise() {
+        let mut three = [candidate(1, 2), candidate(2, 2), candidate(4, 3)];
+        three[1].holds = true;
+        three[2].holds = true;
+        assert_eq!(chosen(&three, Placement::Spread), Some(node(2)));
+        assert_eq!(chosen(&three, Placement::Pack), Some(node(4)));
+        let mut draws = [0, 1].into_iter();
+        let two = decide(&three, Placement::LeastLoaded, node(9), |_| draws.next().unwrap());
+        assert_eq!(two, Some(node(2)));
+        three[1].actors = 3;
+        assert_eq!(chosen(&three, Placement::Spread), Some(node(1)), "load comes first");
     }
 
     #[test]

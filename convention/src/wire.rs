@@ -220,6 +220,13 @@ pub enum ToMember {
         /// The answer.
         explanation: Box<Explanation>,
     },
+    /// Fetch an image, since an actor may be created from it here soon.
+    Prefetch {
+        /// Which.
+        image: Box<ImageInfo>,
+        /// Nodes that hold it, best first.
+        sources: Vec<NodeRef>,
+    },
     /// An image is unloaded: no new actors from it.
     ImageUnloaded {
         /// Which.

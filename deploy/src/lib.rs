@@ -10,7 +10,7 @@ mod sign;
 mod starter;
 
 pub use file::FileError;
-pub use pack::{PackError, Packed, assemble, default_file_name, pack};
+pub use pack::{PackError, Packed, Stamp, assemble, default_file_name, pack, stamp};
 pub use sign::{
     SignError, SignFileError, Signed, Times, VerifyFileError, read_evidence, sign, sign_file, sign_statement,
     verify_file,

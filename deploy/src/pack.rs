@@ -4,6 +4,9 @@
 //! nothing slips in. The result is opened as every reader opens it before anybody gets it.
 
 mod collect;
+mod stamp;
+
+pub use stamp::{Stamp, stamp};
 
 use crate::FileError;
 use crate::file::{read_text, write};

@@ -6,6 +6,8 @@ mod actors;
 mod create;
 mod detail;
 mod drain;
+mod drain_image;
+mod everyone;
 mod images;
 mod invite;
 mod judging;
@@ -13,6 +15,7 @@ mod leaders;
 mod logs;
 mod names;
 mod nodes;
+mod prefetch;
 mod revoke;
 
 use crate::admin::frame::{read_frame, write_frame};
@@ -119,6 +122,11 @@ impl NodeBackend {
             Request::ShowImage { image } => self.show_image(&view, &image).await,
             Request::UnloadImage { image } => self.unload_image(&view, &image).await,
             Request::RevokeImage(revoke) => self.revoke_image(&view, *revoke).await,
+            Request::DrainImage { image, timeout_ms } => self.drain_image(&view, &image, timeout_ms).await,
+            Request::Prefetch { image, requirements, timeout_ms } => {
+                self.prefetch(&view, &image, requirements, timeout_ms).await
+            }
+            Request::EndImage { hash } => self.end_image(hash).await,
             Request::SetAuthority { authority } => self.set_authority(authority).await,
             Request::Authority => self.authority(&view, replies).await,
             Request::Create(arguments) => self.create(&view, *arguments).await,
@@ -230,6 +238,8 @@ fn allowed(caller: &Caller, request: &Request, leads: bool) -> Result<(), Failed
             | Request::PushImage(_)
             | Request::UnloadImage { .. }
             | Request::RevokeImage(_)
+            | Request::DrainImage { .. }
+            | Request::Prefetch { .. }
             | Request::SetAuthority { .. }
             | Request::AddLeader { .. }
             | Request::RemoveLeader { .. }
@@ -239,7 +249,11 @@ fn allowed(caller: &Caller, request: &Request, leads: bool) -> Result<(), Failed
     );
     let among_leaders = matches!(
         request,
-        Request::HoldImage(_) | Request::CollectedLogs(_) | Request::Admit { .. } | Request::UseToken { .. }
+        Request::HoldImage(_)
+            | Request::EndImage { .. }
+            | Request::CollectedLogs(_)
+            | Request::Admit { .. }
+            | Request::UseToken { .. }
     );
     let reads = matches!(
         request,

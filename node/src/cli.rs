@@ -20,6 +20,7 @@ mod session;
 mod swarm;
 mod up;
 mod values;
+mod watch;
 
 pub(crate) use error::CommandError;
 pub(crate) use output::Output;

@@ -18,10 +18,11 @@ use crate::leaders::{self, Leaders};
 use crate::ledger::{Ledger, Listener, Seat};
 use crate::link::{self, LinkConfig, Links};
 use crate::logs::{self, ActorLog, LogSetup, Origin, Outbox, OutboxLimits, StoreLimits};
+use crate::memory;
 use crate::shipping;
 use crate::store::Store;
 use crate::test_actor::TestActor;
-use crate::transfer::{Images, OwnSigners};
+use crate::transfer::{Images, OwnSigners, Room};
 use crate::wasm::{WasmLimits, WasmRuntime};
 use odeon::{NodeRef, Registry};
 use odeon_convention::codes;
@@ -156,7 +157,8 @@ async fn run_once(
     let runtime = WasmRuntime::new(&compiled, WasmLimits::default()).map_err(unusable(&compiled))?;
     let own = options.image_signers.clone().map(|keyring| OwnSigners::open(keyring, &approvals));
     let own = own.transpose().map_err(unusable(&approvals))?;
-    let images = Arc::new(Images::new(store, runtime, options.allow_remote_images, own, hosting.clone()));
+    let room = Room::new(options.image_store_bytes_max, (!leads).then(|| events.clone()));
+    let images = Arc::new(Images::new(store, runtime, options.allow_remote_images, own, room, hosting.clone()));
     let tokens = Tokens::default();
     let gate = leads.then(|| Arc::new(Gate::default()));
     let wiring = Arc::new(Wiring::new(me, events.clone(), &hosting, log_store.clone()));
@@ -231,6 +233,7 @@ async fn run_once(
     }
     wiring.open(backend.clone());
     let keeper = tokio::spawn(backend.as_ref().clone().keep_images());
+    let tidier = leads.then(|| tokio::spawn(memory::give_back(links.clone())));
     let driver = Driver::new(me, member, seed()?, means, started);
     let driver = tokio::spawn(driver.run(received, listener));
     let shipper = tokio::spawn(shipping::ship(name.clone(), me, outbox, log_store, links.clone(), events.clone()));
@@ -264,6 +267,9 @@ async fn run_once(
     }
     shipper.abort();
     keeper.abort();
+    if let Some(tidier) = tidier {
+        tidier.abort();
+    }
     if let Some(ledger) = ledger {
         ledger.shut_down().await;
     }

@@ -105,6 +105,11 @@ pub(crate) enum Event {
         hash: SourceHash,
         end: oneshot::Sender<Vec<NodeRef>>,
     },
+    /// How much may still come of an image here.
+    ImageAwaited {
+        hash: SourceHash,
+        end: oneshot::Sender<usize>,
+    },
     View(oneshot::Sender<View>),
     /// Who is the leader that this node is registered with? A view of a leader copies all its members.
     Leader(oneshot::Sender<Option<NodeRef>>),
@@ -359,6 +364,10 @@ impl Driver {
             Event::HeldBy { hash, end } => {
                 // Who asked may have gone.
                 let _ = end.send(self.leader.as_ref().map(|leader| leader.held_by(hash)).unwrap_or_default());
+            }
+            Event::ImageAwaited { hash, end } => {
+                // As above.
+                let _ = end.send(self.member.awaited_of(hash));
             }
             Event::Drain { draining } => self.take_part(member::Input::Drain { draining }),
             Event::View(end) => {

@@ -8,6 +8,7 @@ mod asking;
 mod checks;
 mod definitions;
 mod draining;
+mod ending;
 mod frame;
 mod outside;
 mod receiving;
@@ -23,6 +24,7 @@ use crate::driver::Event;
 use crate::link::Links;
 use crate::logs::ActorLog;
 use definitions::Definitions;
+use ending::Asked;
 use frame::Frame;
 use hashbrown::HashMap;
 use odeon::system::{Spawn, System};
@@ -60,6 +62,7 @@ pub(crate) struct Hosting {
     definitions: Definitions,
     capabilities: RwLock<Arc<CapabilityMap>>,
     draining: AtomicBool,
+    asked: Asked,
     pub(crate) checks: Checks,
     system: OnceLock<System>,
     links: OnceLock<Links>,
@@ -91,6 +94,7 @@ impl Hosting {
             definitions: Definitions::new(registry),
             capabilities: RwLock::new(Arc::new(capabilities)),
             draining: AtomicBool::new(false),
+            asked: Asked::default(),
             checks: Checks::new(),
             system: OnceLock::new(),
             links: OnceLock::new(),
@@ -157,6 +161,11 @@ impl Hosting {
 
     pub(crate) fn has_image(&self, hash: &str) -> bool {
         self.definitions.is_loaded(hash)
+    }
+
+    /// Whether actors run from an image that may be used.
+    pub(crate) fn runs_image(&self, hash: &str) -> bool {
+        self.definitions.is_in_use(hash)
     }
 
     /// Forgets what no actor needs any more. To be called now and then.

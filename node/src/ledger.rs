@@ -66,12 +66,12 @@ pub mod limits {
     pub const HEARTBEAT: Duration = Duration::from_millis(150);
     /// How long a leader is believed in after its last word, and the longest time that is drawn beyond it before
     /// somebody else asks for votes.
-    pub const ELECTION_MAX: Duration = Duration::from_millis(700);
+    pub const ELECTION_MAX: Duration = Duration::from_millis(550);
     /// The shortest time that is drawn.
-    pub const ELECTION_MIN: Duration = Duration::from_millis(300);
+    pub const ELECTION_MIN: Duration = Duration::from_millis(200);
     /// How long the leader itself believes in what a majority answered: less than the others do, as no two clocks run
     /// alike.
-    pub const LEASE: Duration = Duration::from_millis(650);
+    pub const LEASE: Duration = Duration::from_millis(500);
 }
 
 /// What a ledger tells its node.

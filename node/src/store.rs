@@ -19,6 +19,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::SystemTime;
 
 /// Images that may be coming in at one time.
 pub const INCOMING_MAX: usize = 64;
@@ -118,6 +119,29 @@ impl Store {
         }
         stored.sort();
         Ok(stored)
+    }
+
+    /// The same with the time at which each was last noted to be used, the oldest first.
+    pub fn list_by_age(&self) -> Result<Vec<(SystemTime, Stored)>, StoreError> {
+        let aged = self.list()?.into_iter().filter_map(|stored| {
+            let used = fs::metadata(self.path(stored.hash)).and_then(|file| file.modified());
+            match used {
+                Ok(used) => Some(Ok((used, stored))),
+                // It was removed since the folder was read.
+                Err(e) if e.kind() == io::ErrorKind::NotFound => None,
+                Err(e) => Some(Err(StoreError::read(&self.path(stored.hash), e))),
+            }
+        });
+        let mut aged = aged.collect::<Result<Vec<_>, StoreError>>()?;
+        aged.sort();
+        Ok(aged)
+    }
+
+    /// Notes that an image is used now, so that a later start of the node knows.
+    pub fn note_use(&self, hash: SourceHash) -> Result<(), StoreError> {
+        let path = self.path(hash);
+        let noted = File::options().append(true).open(&path).and_then(|file| file.set_modified(SystemTime::now()));
+        noted.map_err(|e| StoreError::write(&path, e))
     }
 
     /// Removes an image, and says whether it was there.

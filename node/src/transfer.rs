@@ -5,8 +5,10 @@
 
 mod moving;
 mod own;
+mod room;
 
 pub(crate) use own::OwnSigners;
+pub(crate) use room::Room;
 
 use crate::admin::frame::FrameError;
 use crate::causes::chain;
@@ -41,6 +43,11 @@ pub(crate) enum TransferError {
     NotSigned { hash: SourceHash, source: Box<Rejection> },
     #[error("{signatures} signatures of {bytes} bytes are said to approve image {hash}, more than is looked at")]
     Evidence { hash: SourceHash, signatures: usize, bytes: usize },
+    #[error(
+        "image {hash} of {bytes} bytes has no room beside the {taken} bytes of images that have to stay: they may take \
+         {bytes_max} bytes (--image-store-max)"
+    )]
+    NoRoom { hash: SourceHash, bytes: u64, taken: u64, bytes_max: u64 },
     #[error(transparent)]
     Link(#[from] LinkError),
     #[error("the transfer broke off: {0}")]
@@ -67,6 +74,7 @@ pub(crate) struct Images {
     loading: parking_lot::Mutex<()>,
     /// Of these nothing comes into the store or is loaded any more. Held while a file appears.
     revoked: parking_lot::Mutex<HashSet<SourceHash>>,
+    room: Room,
     hosting: Arc<Hosting>,
 }
 
@@ -76,6 +84,7 @@ impl Images {
         runtime: Arc<WasmRuntime>,
         allow: AllowRemoteImages,
         own: Option<OwnSigners>,
+        room: Room,
         hosting: Arc<Hosting>,
     ) -> Self {
         Self {
@@ -86,6 +95,7 @@ impl Images {
             fetching: tokio::sync::Mutex::new(()),
             loading: parking_lot::Mutex::new(()),
             revoked: parking_lot::Mutex::default(),
+            room,
             hosting,
         }
     }
@@ -165,6 +175,7 @@ impl Images {
     /// Makes the actor types of a stored image ready to be created from. Blocks on the disk and the compiler.
     pub(crate) fn load(&self, hash: SourceHash) -> Result<(), TransferError> {
         let text = hash.to_string();
+        self.room.note_use(hash);
         let is_loaded = || self.hosting.has_image(&text);
         if is_loaded() && self.may_run(hash) {
             return Ok(());
@@ -180,6 +191,9 @@ impl Images {
         }
         let definitions = self.runtime.load(&text, &image.image().code()?)?;
         self.hosting.add_image(&text, definitions);
+        if let Err(error) = self.store.note_use(image.hash()) {
+            tracing::debug!(image = %hash, %error, "it is not noted that an image is used");
+        }
         Ok(())
     }
 
@@ -206,6 +220,7 @@ impl Images {
     }
 
     pub(crate) fn remove(&self, hash: SourceHash) {
+        self.room.forget(hash);
         if let Err(error) = self.store.remove(sourceauth::SourceHash(hash.0)) {
             tracing::warn!(image = %hash, %error, "an unloaded image stays on disk");
         }
@@ -218,6 +233,7 @@ impl Images {
     /// come back. Its actors go on, unless they are to `end`: then they are asked to exit. Blocks, and may be repeated.
     pub(crate) fn revoke(&self, hash: SourceHash, end: bool) -> Result<(), TransferError> {
         self.revoked.lock().insert(hash);
+        self.room.forget(hash);
         // A load that has begun ends first; later ones find it revoked.
         let _one_at_a_time = self.loading.lock();
         let text = hash.to_string();

@@ -269,10 +269,15 @@ impl Node {
         self.child.wait().expect("it is our own child");
     }
 
+    /// Sends it a signal, such as `-STOP`.
+    pub fn signal(&self, name: &str) {
+        let done = Command::new("kill").args([name, &self.pid().to_string()]).status();
+        assert!(done.is_ok_and(|done| done.success()), "kill {name} {}", self.pid());
+    }
+
     /// Asks it to stop as an operator would, and gives its exit code.
     pub fn terminate(&mut self) -> Result<i32> {
-        let done = Command::new("kill").args(["-TERM", &self.pid().to_string()]).status()?;
-        ensure!(done.success(), "kill -TERM {}", self.pid());
+        self.signal("-TERM");
         self.wait(Duration::from_secs(20))
     }
 

@@ -64,20 +64,15 @@ fn a_parent_is_told_exactly_once_when_the_node_of_its_child_is_killed_and_the_no
     assert_eq!(exits(cluster.node("home"), &keeper).len(), 1, "told once, also after the node is back");
 }
 
-fn signal(node: &Node, name: &str) {
-    let done = std::process::Command::new("kill").args([name, &node.pid().to_string()]).status().unwrap();
-    assert!(done.success(), "kill {name}");
-}
-
 #[test]
 fn a_node_that_was_held_up_and_declared_gone_starts_again_in_its_process_and_its_actors_are_gone() {
     let cluster = fleet();
     let (keeper, _) = cluster.node("home").create(&["Keeper"]);
     let child = adopt(cluster.node("home"), &keeper);
     let pid = cluster.node("far").pid();
-    signal(cluster.node("far"), "-STOP");
+    cluster.node("far").signal("-STOP");
     let dead = cluster.until_state("far", "dead", TOLD_WITHIN);
-    signal(cluster.node("far"), "-CONT");
+    cluster.node("far").signal("-CONT");
     dead.unwrap();
     let back = cluster.until_state("far", "alive", BACK_WITHIN).unwrap();
     assert_eq!((back["incarnation"].as_u64(), cluster.node("far").pid()), (Some(2), pid));

@@ -19,6 +19,9 @@ use std::collections::BTreeMap;
 /// Draws that may hit a member which is passed over, before all others are listed.
 const DRAWS_MAX: usize = 32;
 
+/// Holders of the image that are looked at, of which one that is equal to the best otherwise is taken.
+const HOLDERS_MAX: usize = 64;
+
 /// How a choice ends.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Choice {
@@ -85,7 +88,9 @@ impl Leader {
         let list = self.shortlists.of(&Question { key, required, pools, index, selection });
         let group = plan.spec.distinct.as_deref();
         let passes_over_nobody = tried.is_empty() && group.is_none();
-        how(&mut Look { plan, list, pools, index, verdicts, live: &self.peers.live, tried, group, passes_over_nobody })
+        let holders = plan.spec.image.map_or(&[][..], |hash| self.peers.holders(hash));
+        let live = &self.peers.live;
+        how(&mut Look { plan, list, pools, index, verdicts, live, tried, group, passes_over_nobody, holders })
     }
 }
 
@@ -104,6 +109,8 @@ struct Look<'a> {
     tried: &'a BTreeMap<NodeId, Tried>,
     group: Option<&'a str>,
     passes_over_nobody: bool,
+    /// Who has the actor's image.
+    holders: &'a [NodeId],
 }
 
 /// The pools of the best that was found.
@@ -240,17 +247,36 @@ impl Look<'_> {
     ) -> Option<NodeId> {
         match strategy {
             Placement::Local | Placement::Spread => {
-                slots.iter().filter_map(|slot| self.fewest(*slot, reachable)).min().map(|(_, id)| *id)
+                let fewest = slots.iter().filter_map(|slot| self.fewest(*slot, reachable)).min()?;
+                Some(self.holder_like(*fewest, slots, reachable))
             }
             Placement::Pack => {
                 let most = slots.iter().filter_map(|slot| self.most(*slot, reachable));
-                most.min_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1))).map(|(_, id)| *id)
+                let most = most.min_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)))?;
+                Some(self.holder_like(*most, slots, reachable))
             }
             Placement::LeastLoaded => {
                 let two = [self.drawn(slots, reachable, &mut draw)?, self.drawn(slots, reachable, &mut draw)?];
-                two.into_iter().min_by_key(|id| (self.live.get(id).map(Peer::load), *id))
+                two.into_iter().min_by_key(|id| (self.live.get(id).map(Peer::load), !self.holds(*id), *id))
             }
         }
+    }
+
+    /// Whoever need not fetch the image, of those that are as good as the best; else the best.
+    fn holder_like(&self, (load, best): (u32, NodeId), slots: &[Slot], reachable: bool) -> NodeId {
+        if self.holders.is_empty() || self.holds(best) {
+            return best;
+        }
+        let is_like = |id: &NodeId| {
+            let like = self.pools.standing_of(*id) == Some((reachable, load));
+            like && self.pools.place_of(*id).is_some_and(|(slot, _)| slots.contains(&slot)) && !self.passed_over(*id)
+        };
+        let like = self.holders.iter().take(HOLDERS_MAX).filter(|id| is_like(id));
+        like.min().copied().unwrap_or(best)
+    }
+
+    fn holds(&self, id: NodeId) -> bool {
+        self.plan.spec.image.is_some_and(|hash| self.live.get(&id).is_some_and(|peer| peer.images().contains(&hash)))
     }
 
     /// Anyone, each as likely as every other one.

@@ -280,6 +280,7 @@ impl Leader {
             }
             Operation::UnloadImage { hash } => Some(self.unload_image(hash)),
             Operation::RevokeImage { image, reason, by } => Some(self.revoke_image(image, reason, by, now)),
+            Operation::Prefetch { hash, requirements } => Some(self.prefetch(hash, &requirements)),
             Operation::Confirmations { hash } => Some(self.tell_confirmations(hash)),
             Operation::SetAuthority(authority) => {
                 self.persist(Record::AuthoritySet { authority });

@@ -191,6 +191,11 @@ impl Pools {
         self.by_kind.range(all).filter_map(|(_, slot)| Some((*slot, self.pool(*slot)?)))
     }
 
+    /// Whether the link of a member in a pool is up, and its load.
+    pub(super) fn standing_of(&self, id: NodeId) -> Option<(bool, u32)> {
+        self.places.get(&id).map(|place| (place.reachable, place.load))
+    }
+
     /// The pool that a member is in, and whether the member's link is up.
     pub(super) fn place_of(&self, id: NodeId) -> Option<(Slot, bool)> {
         self.places.get(&id).map(|place| (place.slot, place.reachable))

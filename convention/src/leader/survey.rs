@@ -10,7 +10,9 @@ use crate::codes;
 use crate::fit::{self, Wish};
 use crate::limits;
 use crate::placement::{self, Candidate};
-use crate::types::{CheckOutcome, CheckVerdict, CreateSpec, Explanation, Millis, Rejection, RequestId};
+use crate::types::{
+    CheckOutcome, CheckVerdict, CreateSpec, Explanation, ImageInfo, Millis, Rejection, RequestId, SourceHash,
+};
 use crate::wire::ToMember;
 use odeon::{NodeId, NodeRef};
 use odeon_capabilities::CapabilityMap;
@@ -76,7 +78,8 @@ impl Leader {
         Ok(Plan { wish, required, key: CheckKey::of(&spec), spec, failures_since })
     }
 
-    fn required_in_image(&self, hash: crate::types::SourceHash, actor: &str) -> Result<Vec<String>, Refusal> {
+    /// An image that actors may be created from.
+    pub(super) fn usable_image(&self, hash: SourceHash) -> Result<&ImageInfo, Refusal> {
         if let Some(refusal) = self.revoked(hash) {
             return Err(refusal);
         }
@@ -93,10 +96,15 @@ impl Leader {
             let reason = format!("the approval of image {hash} has run out: {}", judged.by);
             return Err(Refusal { code: codes::IMAGE_EXPIRED, reason });
         }
-        let found = judged.image.actors.iter().find(|a| a.name == actor);
+        Ok(&judged.image)
+    }
+
+    fn required_in_image(&self, hash: SourceHash, actor: &str) -> Result<Vec<String>, Refusal> {
+        let image = self.usable_image(hash)?;
+        let found = image.actors.iter().find(|a| a.name == actor);
         found.map(|a| a.required.clone()).ok_or_else(|| Refusal {
             code: codes::ACTOR_TYPE_UNKNOWN,
-            reason: format!("image {} {} has no actor {actor:?}", judged.image.name, judged.image.version),
+            reason: format!("image {} {} has no actor {actor:?}", image.name, image.version),
         })
     }
 
@@ -137,7 +145,7 @@ impl Leader {
                 None => self.reasons(plan, peer, &registration.capabilities),
             };
             if lacks.is_empty() {
-                candidates.push(candidate(peer, plan.wish.score(&registration.capabilities)));
+                candidates.push(candidate(peer, plan.wish.score(&registration.capabilities), plan.spec.image));
             }
             judged.push((registration.name.clone(), lacks));
         }
@@ -238,6 +246,7 @@ fn unwilling<'a>(peer: &'a Peer, spec: &'a CreateSpec) -> impl Iterator<Item = S
     draining.into_iter().chain(group.map(|group| fit::has_group(group)))
 }
 
-fn candidate(peer: &Peer, score: u32) -> Candidate {
-    Candidate { node: peer.node, actors: peer.load(), score, reachable: peer.reachable() }
+fn candidate(peer: &Peer, score: u32, image: Option<SourceHash>) -> Candidate {
+    let holds = image.is_some_and(|hash| peer.images().contains(&hash));
+    Candidate { node: peer.node, actors: peer.load(), score, reachable: peer.reachable(), holds }
 }

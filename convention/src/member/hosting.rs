@@ -128,17 +128,29 @@ impl Member {
 
     fn fetch(&mut self, request: RequestId, image: Box<ImageInfo>, sources: Vec<NodeRef>) {
         let hash = image.hash;
+        self.bring(image, sources);
+        match self.images.fetching.get_mut(&hash) {
+            None => self.check(request),
+            Some(waiting) if !waiting.contains(&request) => waiting.push(request),
+            Some(_) => {}
+        }
+    }
+
+    /// The leader expects that an actor of the image will be wanted here.
+    pub(super) fn prefetch(&mut self, image: Box<ImageInfo>, sources: Vec<NodeRef>) {
+        let is_registered = matches!(self.link, Link::Registered { .. });
+        if is_registered && self.revoked(image.hash).is_none() {
+            self.bring(image, sources);
+        }
+    }
+
+    /// Has an image fetched that may be used, unless it is here or on its way.
+    fn bring(&mut self, image: Box<ImageInfo>, sources: Vec<NodeRef>) {
+        let hash = image.hash;
         self.images.approved.insert(hash);
         self.images.known.insert(hash, *image.clone());
-        if self.images.held.contains(&hash) {
-            return self.check(request);
-        }
-        let first = !self.images.fetching.contains_key(&hash);
-        let waiting = self.images.fetching.entry(hash).or_default();
-        if !waiting.contains(&request) {
-            waiting.push(request);
-        }
-        if first {
+        if !self.images.held.contains(&hash) && !self.images.fetching.contains_key(&hash) {
+            self.images.fetching.insert(hash, Vec::new());
             self.effects.push_back(Effect::Fetch { image, sources });
         }
     }

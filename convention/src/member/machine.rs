@@ -7,7 +7,7 @@ use super::watching::Watching;
 use super::{Effect, Input};
 use crate::limits;
 use crate::random::Random;
-use crate::types::{Load, Millis, NodeFacts, RequestId};
+use crate::types::{Load, Millis, NodeFacts, RequestId, SourceHash};
 use crate::wire::{ToLeader, ToMember};
 use odeon::{Address, NodeRef};
 use odeon_capabilities::CapabilityMap;
@@ -112,6 +112,12 @@ impl Member {
         self.facts.draining.then_some(self.launching)
     }
 
+    /// How much may still come of an image here: creations that have begun, and one more while it may be used.
+    pub fn awaited_of(&self, hash: SourceHash) -> usize {
+        let begun = self.jobs.values().filter(|job| job.spec.image == Some(hash)).count();
+        begun + usize::from(self.images.approved.contains(&hash))
+    }
+
     /// Takes in what happened. `now` never goes back.
     pub fn handle(&mut self, now: Millis, input: Input) {
         match input {
@@ -172,6 +178,7 @@ impl Member {
             ToMember::Explained { request, explanation } => self.explained(request, explanation),
             ToMember::MembersGone { nodes, reason, upto } => self.members_gone(nodes, &reason, upto),
             ToMember::GoneBefore { nodes, upto, last } => self.gone_before(nodes, upto, last),
+            ToMember::Prefetch { image, sources } => self.prefetch(image, sources),
             ToMember::ImageUnloaded { hash } => self.image_unloaded(hash),
             ToMember::ImagesRevoked(told) => self.images_revoked(told, now),
             ToMember::SetCapabilities { delta } => self.change_capabilities(&delta, true, now),

@@ -273,6 +273,34 @@ fn an_image_is_fetched_once_checked_and_held_until_it_is_unloaded() {
 }
 
 #[test]
+fn a_prefetched_image_is_fetched_once_and_what_is_placed_meanwhile_waits_for_it() {
+    let mut node = Node::joined();
+    let info = image(1, "1.0.0");
+    let hash = info.hash;
+    let prefetch = || ToMember::Prefetch { image: Box::new(info.clone()), sources: vec![LEADER] };
+    let fetch = Effect::Fetch { image: Box::new(info.clone()), sources: vec![LEADER] };
+    assert_eq!(node.hear(prefetch()), [fetch.clone()]);
+    assert_eq!(node.hear(prefetch()), [], "it is on its way");
+    let failure = Some("no source answers".to_owned());
+    assert_eq!(node.give(Input::Fetched { hash, failure }), []);
+    assert_eq!(node.hear(prefetch()), [fetch], "it is tried again when the leader asks again");
+    let db = Delta([("db".to_owned(), Some(true.into()))].into());
+    node.give(Input::ChangeCapabilities { delta: db });
+    let hello = Box::new(CreateSpec { actor: "Hello".to_owned(), image: Some(hash), ..spec() });
+    let (spec, sources) = (hello.clone(), vec![LEADER]);
+    let place = ToMember::Place { request: request(2, 1), spec, image: Some(Box::new(info.clone())), sources };
+    assert_eq!(node.hear(place), []);
+    assert_eq!(node.member.awaited_of(hash), 2, "one is being created, and more may be asked for");
+    let held = say(ToLeader::ImageHeld { hash, held: true });
+    assert_eq!(node.give(Input::Fetched { hash, failure: None }), [held, Effect::Check { ticket: 1, spec: hello }]);
+    assert_eq!(node.hear(prefetch()), [], "it is here");
+    node.hear(ToMember::ImageUnloaded { hash });
+    assert_eq!(node.member.awaited_of(hash), 1);
+    node.checked(1, CheckVerdict::Accepted);
+    assert_eq!(node.member.awaited_of(hash), 0);
+}
+
+#[test]
 fn a_node_that_is_gone_is_told_of_once() {
     let mut node = Node::joined();
     let told = |n, reason: &str| Effect::MemberGone { node: crate::scene::node(n), reason: reason.to_owned() };

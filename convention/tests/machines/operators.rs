@@ -3,6 +3,7 @@
 use crate::scene::{
     LEADER, Scene, address, answer, asked_to_host, facts, image, node, refused, request, send, spec, token,
 };
+use odeon_capabilities::Requirements;
 use odeon_convention::codes;
 use odeon_convention::leader::{Answer, Effect, ImageLookupError, ImageState, Input, Operation};
 use odeon_convention::limits::{ENDORSEMENTS_BYTES_MAX, ENDORSEMENTS_MAX};
@@ -87,6 +88,31 @@ fn an_image_is_placed_with_its_sources_and_unloaded_everywhere() {
     let unknown = matches!(effects.as_slice(), [Effect::Send { message: ToMember::Created { outcome, .. }, .. }]
         if matches!(**outcome, CreateOutcome::Refused { code: codes::IMAGE_UNKNOWN, .. }));
     assert!(unknown, "{effects:?}");
+}
+
+#[test]
+fn the_members_that_fit_and_lack_an_image_are_told_to_fetch_it() {
+    let db = [("db", true.into())];
+    let mut scene = Scene::with(&[facts(1, &db), facts(2, &db), facts(3, &[])]);
+    judge(&mut scene, 1, "1.0.0", true);
+    let hash = SourceHash([1; 32]);
+    scene.say(node(2), ToLeader::ImageHeld { hash, held: true });
+    let ask = |requirements| Operation::Prefetch { hash, requirements };
+    let prefetch = ToMember::Prefetch { image: Box::new(image(1, "1.0.0")), sources: vec![node(2), LEADER] };
+    let expected = [send(node(1), prefetch), answer(Answer::Prefetching { nodes: vec![node(1), node(2)] })];
+    assert_eq!(scene.operate(ask(Requirements::none().require("db"))), expected);
+    scene.say(node(1), ToLeader::ImageHeld { hash, held: true });
+    let all = answer(Answer::Prefetching { nodes: vec![node(1), node(2)] });
+    assert_eq!(scene.operate(ask(Requirements::none().require("db"))), [all], "both have it");
+    let nobody = answer(Answer::Prefetching { nodes: vec![] });
+    assert_eq!(scene.operate(ask(Requirements::none().expression("db == 3"))), [nobody]);
+    let code = |effects: &[Effect]| match effects {
+        [Effect::Answer { answer: Answer::Refused { code, .. }, .. }] => *code,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(code(&scene.operate(ask(Requirements::none().expression("db ==")))), codes::BAD_REQUIREMENT);
+    scene.operate(Operation::UnloadImage { hash });
+    assert_eq!(code(&scene.operate(ask(Requirements::none()))), codes::IMAGE_UNKNOWN);
 }
 
 #[test]

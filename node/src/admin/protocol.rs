@@ -7,7 +7,7 @@ use odeon::{Address, NodeId, Value};
 use odeon_capabilities::{CapabilityMap, Delta};
 use odeon_convention::leader::MemberState;
 use odeon_convention::record::AuthoritySetting;
-use odeon_convention::types::{Explanation, ImageInfo, Placement, Role};
+use odeon_convention::types::{Explanation, ImageInfo, Placement, Role, SourceHash};
 use serde::{Deserialize, Serialize};
 
 /// Bytes of one frame at most: an image and a little more.
@@ -52,6 +52,21 @@ pub enum Request {
         image: String,
     },
     RevokeImage(Box<RevokeImage>),
+    /// Unloads an image, and has its actors exit everywhere.
+    DrainImage {
+        image: String,
+        timeout_ms: u64,
+    },
+    /// Asks the actors of an image on one node to exit: asked of every node by the one that leads.
+    EndImage {
+        hash: SourceHash,
+    },
+    /// Has the nodes that fit fetch an image.
+    Prefetch {
+        image: String,
+        requirements: odeon::Requirements,
+        timeout_ms: u64,
+    },
     SetAuthority {
         authority: AuthoritySetting,
     },
@@ -201,6 +216,13 @@ pub enum Reply {
     Images(Vec<ImageItem>),
     Image(Box<ImageDetail>),
     Revoked(RevokedItem),
+    /// How many actors of an image are on one node, and how many may still come.
+    Left {
+        actors: u64,
+        awaited: u64,
+    },
+    Drained(DrainedItem),
+    Prefetched(PrefetchedItem),
     Authority(AuthorityView),
     Created(CreatedItem),
     CreatedOnEveryNode(EveryNode),
@@ -394,13 +416,35 @@ pub struct RevokedItem {
     pub unconfirmed: Vec<UnconfirmedItem>,
 }
 
-/// A live member that has not confirmed a revocation.
+/// A live member that has not confirmed a revocation, or not fetched an image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnconfirmedItem {
     /// Its id.
     pub node: String,
     /// Its name; empty where it has gone since.
     pub name: String,
+}
+
+/// An image that has no actors any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DrainedItem {
+    /// Its hash.
+    pub hash: String,
+    /// How many of its actors were seen to run since the command was given.
+    pub actors: u64,
+    /// On how many nodes.
+    pub nodes: u32,
+}
+
+/// How far an image has come to the nodes that were to have it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PrefetchedItem {
+    /// Its hash.
+    pub hash: String,
+    /// How many of the nodes that fit have it.
+    pub nodes: u32,
+    /// Those that fit and have it not, by name.
+    pub missing: Vec<UnconfirmedItem>,
 }
 
 /// What `odeon authority show` shows.

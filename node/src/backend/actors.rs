@@ -1,7 +1,7 @@
 //! Actors: talking to them, listing them, and what a node says of itself.
 
 use super::create::encode;
-use super::{NodeBackend, Outcome, failed, led, nodes};
+use super::{NodeBackend, Outcome, PEER_TIME_MAX, failed, led, nodes};
 use crate::admin::protocol::{ActorItem, Reply, Request};
 use crate::driver::View;
 use crate::hosting::AskOutcome;
@@ -62,14 +62,14 @@ impl NodeBackend {
     pub(super) async fn all_actors(&self, view: &View) -> Vec<ActorItem> {
         let mut all = self.own_actors();
         let Ok(led) = led(view) else { return all };
-        for member in led.members.iter().filter(|m| m.state == MemberState::Alive && m.node != self.me) {
-            let request = Request::Actors { node: Some(member.name.clone()) };
-            match self.hand_on(member.node, &request, None).await {
+        let others = led.members.iter().filter(|m| m.state == MemberState::Alive && m.node != self.me);
+        let others = others.map(|member| (member.node, member.name.clone())).collect();
+        let asked = self.ask_each(others, PEER_TIME_MAX, |name| Request::Actors { node: Some(name.to_owned()) }).await;
+        for (node, _, answer) in asked {
+            match answer {
                 Ok(Reply::Actors(actors)) => all.extend(actors),
-                Ok(_) => tracing::warn!(node = %member.node, "a node answers something else than actors"),
-                Err(error) => {
-                    tracing::warn!(node = %member.node, error = error.message, "a node does not list its actors")
-                }
+                Ok(_) => tracing::warn!(%node, "a node answers something else than actors"),
+                Err(error) => tracing::warn!(%node, error = error.message, "a node does not list its actors"),
             }
         }
         all

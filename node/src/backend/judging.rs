@@ -56,6 +56,9 @@ pub(super) fn judge(
         let reason = format!("image {} was revoked by {}", info.hash, revoked.by);
         return Err(failed(codes::IMAGE_REVOKED, reason));
     }
+    images
+        .has_room_for(info.hash, info.size_bytes)
+        .map_err(|error| failed(codes::IMAGE_STORE_FULL, format!("at the leader, {error}")))?;
     let evidence: Vec<String> = push.signature.into_iter().chain(push.more_signatures).collect();
     let verdict = authority_of(setting)?.judge(image, &evidence, time::now_ms() / 1000);
     let verified = match verdict {

@@ -258,6 +258,8 @@ impl NodeBackend {
             | Request::PushImage(_)
             | Request::UnloadImage { .. }
             | Request::RevokeImage(_)
+            | Request::DrainImage { .. }
+            | Request::Prefetch { .. }
             | Request::SetAuthority { .. }
             | Request::Logs(_)
             | Request::Leaders

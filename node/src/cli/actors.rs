@@ -83,21 +83,29 @@ enum PlacementName {
     EveryNode,
 }
 
-impl CreateFlags {
-    /// What is asked of the node.
-    pub(crate) fn into_arguments(self) -> Result<Box<CreateArguments>, CommandError> {
-        let mut requirements = Requirements::none();
-        for (key, value) in self.require {
-            match value {
-                None => requirements.require.push(key),
-                Some(value) => {
-                    if requirements.equal.insert(key.clone(), value).is_some() {
-                        return Err(CommandError::Usage(format!("--require gives {key:?} two values")));
-                    }
+/// What `--require` and `--where` ask of a node.
+pub(crate) fn requirements(
+    require: Vec<(String, Option<Value>)>,
+    expression: Option<String>,
+) -> Result<Requirements, CommandError> {
+    let mut requirements = Requirements { expression, ..Requirements::none() };
+    for (key, value) in require {
+        match value {
+            None => requirements.require.push(key),
+            Some(value) => {
+                if requirements.equal.insert(key.clone(), value).is_some() {
+                    return Err(CommandError::Usage(format!("--require gives {key:?} two values")));
                 }
             }
         }
-        requirements.expression = self.expression;
+    }
+    Ok(requirements)
+}
+
+impl CreateFlags {
+    /// What is asked of the node.
+    pub(crate) fn into_arguments(self) -> Result<Box<CreateArguments>, CommandError> {
+        let mut requirements = requirements(self.require, self.expression)?;
         requirements.prefer = self.prefer;
         let placement = match self.placement {
             PlacementName::Local => Placement::Local,

@@ -1,22 +1,25 @@
 //! The commands on images and on the authority that approves them.
 
-use super::actors::short_hash;
+use super::actors::{requirements, short_hash};
 use super::output::plain;
 use super::pack::{FileCommand, evidence, file_command, image_bytes, required};
 use super::session::unexpected;
 use super::up::{AuthorityKind, authority_setting};
+use super::watch::push_again_and_again;
 use super::{CommandError, Session, values};
 use crate::admin::protocol::{
-    AuthorityView, ImageDetail, ImageItem, PushImage, Reply, Request, RevokeImage, RevokedItem,
+    AuthorityView, DrainedItem, ImageDetail, ImageItem, PrefetchedItem, PushImage, Reply, Request, RevokeImage,
+    RevokedItem,
 };
 use clap::Subcommand;
+use odeon::Value;
 use odeon_convention::codes;
 use serde::Serialize;
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// How much longer than the node the command waits for its answer.
-const REVOKE_GRACE: Duration = Duration::from_secs(30);
+const GRACE: Duration = Duration::from_secs(30);
 
 /// What to do with the authority.
 #[derive(Debug, Clone, Subcommand)]
@@ -51,6 +54,9 @@ pub(crate) enum ImageCommand {
         /// Takes it also when a newer version of its name is approved, or this one with other bytes
         #[arg(long)]
         allow_older: bool,
+        /// Goes on, and pushes the folder anew whenever what is in its image changes; what it pushed before is unloaded
+        #[arg(long, conflicts_with_all = ["signatures", "allow_older"])]
+        watch: bool,
     },
     #[command(flatten)]
     File(FileCommand),
@@ -65,6 +71,28 @@ pub(crate) enum ImageCommand {
     Unload {
         /// A hash, a prefix of one, or name[@version]
         image: String,
+    },
+    /// Unloads an image, asks its actors to exit, and waits until none is left anywhere
+    Drain {
+        /// A hash, known or not, a prefix of a known one, or name[@version]
+        image: String,
+        /// How long its actors may take; then the command fails, and the image stays unloaded
+        #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = values::duration)]
+        timeout: Duration,
+    },
+    /// Has nodes fetch an image before an actor of it is asked for, and waits until they have it
+    Prefetch {
+        /// A hash, a prefix of one, or name[@version]
+        image: String,
+        /// A capability that must be true, or have this value; may be given many times
+        #[arg(long = "require", value_name = "KEY[=VALUE]", value_parser = values::requirement)]
+        require: Vec<(String, Option<Value>)>,
+        /// A CEL expression over the capabilities that must be true
+        #[arg(long = "where", value_name = "CEL")]
+        expression: Option<String>,
+        /// How long to wait until the nodes have it
+        #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = values::duration)]
+        timeout: Duration,
     },
     /// Forbids an image for ever, and says which nodes have confirmed that
     Revoke {
@@ -95,11 +123,19 @@ struct Pushed<'a> {
 /// `odeon image …`
 pub(crate) async fn order(session: &mut Session<'_, '_>, command: ImageCommand) -> Result<(), CommandError> {
     match command {
-        ImageCommand::Push { image, signatures, allow_older } => {
+        ImageCommand::Push { image, watch: true, .. } => {
+            if !image.is_dir() {
+                return Err(CommandError::Usage(format!("--watch: {} is no folder", image.display())));
+            }
+            let template =
+                PushImage { bytes: Vec::new(), signature: None, more_signatures: Vec::new(), allow_older: true };
+            push_again_and_again(session, &image, &template).await
+        }
+        ImageCommand::Push { image, signatures, allow_older, watch: _ } => {
             let mut texts = evidence(&signatures)?.into_iter();
             let (signature, more_signatures) = (texts.next(), texts.collect());
             let bytes = image_bytes(&image)?;
-            push(session, PushImage { bytes, signature, more_signatures, allow_older }).await
+            push(session, PushImage { bytes, signature, more_signatures, allow_older }).await.map(drop)
         }
         ImageCommand::File(command) => file_command(session.out, command),
         ImageCommand::List => list(session).await,
@@ -108,12 +144,25 @@ pub(crate) async fn order(session: &mut Session<'_, '_>, command: ImageCommand) 
             other => Err(unexpected(&other)),
         },
         ImageCommand::Unload { image } => session.order(&Request::UnloadImage { image }).await,
+        ImageCommand::Drain { image, timeout } => {
+            // A duration flag is bounded, so its milliseconds fit.
+            let request = Request::DrainImage { image, timeout_ms: timeout.as_millis() as u64 };
+            match session.ask_within(&request, Some(timeout + GRACE)).await? {
+                Reply::Drained(drained) => session.out.value(&drained, drained_text),
+                other => Err(unexpected(&other)),
+            }
+        }
+        ImageCommand::Prefetch { image, require, expression, timeout } => {
+            let requirements = requirements(require, expression)?;
+            let request = Request::Prefetch { image, requirements, timeout_ms: timeout.as_millis() as u64 };
+            prefetch(session, &request, timeout + GRACE).await
+        }
         ImageCommand::Revoke { image, end, reason, timeout } => {
             // A duration flag is bounded, so its milliseconds fit.
             let timeout_ms = timeout.as_millis() as u64;
             let (reason, by) = (reason.unwrap_or_default(), String::new());
             let request = Request::RevokeImage(Box::new(RevokeImage { image, end, reason, timeout_ms, by }));
-            revoke(session, &request, timeout + REVOKE_GRACE).await
+            revoke(session, &request, timeout + GRACE).await
         }
     }
 }
@@ -134,6 +183,37 @@ async fn revoke(session: &mut Session<'_, '_>, request: &Request, wait: Duration
     Err(CommandError::coded(codes::REVOCATION_UNCONFIRMED, message))
 }
 
+/// Says how many have it, and fails where somebody has not.
+async fn prefetch(session: &mut Session<'_, '_>, request: &Request, wait: Duration) -> Result<(), CommandError> {
+    let prefetched = match session.ask_within(request, Some(wait)).await? {
+        Reply::Prefetched(prefetched) => prefetched,
+        other => return Err(unexpected(&other)),
+    };
+    session.out.value(&prefetched, prefetched_text)?;
+    let missing = prefetched.missing.len();
+    if missing == 0 {
+        return Ok(());
+    }
+    let nodes = if missing == 1 { "node has" } else { "nodes have" };
+    let message = format!("{missing} {nodes} not got image {} in time", short_hash(&prefetched.hash));
+    Err(CommandError::coded(codes::PREFETCH_INCOMPLETE, message))
+}
+
+fn prefetched_text(prefetched: &PrefetchedItem) -> String {
+    let PrefetchedItem { hash, nodes, missing } = prefetched;
+    let of = u64::from(*nodes) + missing.len() as u64;
+    let first = format!("{hash} is on {nodes} of {of} nodes");
+    let missing = missing.iter().map(|item| plain(&format!("missing: {} {}", item.name, item.node)));
+    std::iter::once(first).chain(missing).collect::<Vec<_>>().join("\n")
+}
+
+fn drained_text(drained: &DrainedItem) -> String {
+    let DrainedItem { hash, actors, nodes } = drained;
+    let actors = if *actors == 1 { "1 actor".to_owned() } else { format!("{actors} actors") };
+    let nodes = if *nodes == 1 { "1 node".to_owned() } else { format!("{nodes} nodes") };
+    format!("{hash} drained: {actors} on {nodes} exited")
+}
+
 fn revoked_text(revoked: &RevokedItem) -> String {
     let RevokedItem { hash, name, version, confirmed, unconfirmed, .. } = revoked;
     let what = if name.is_empty() { String::new() } else { plain(&format!(" {name}@{version}")) };
@@ -143,7 +223,8 @@ fn revoked_text(revoked: &RevokedItem) -> String {
     std::iter::once(first).chain(missing).collect::<Vec<_>>().join("\n")
 }
 
-async fn push(session: &mut Session<'_, '_>, image: PushImage) -> Result<(), CommandError> {
+/// Pushes an image, and prints what became of it.
+pub(super) async fn push(session: &mut Session<'_, '_>, image: PushImage) -> Result<ImageItem, CommandError> {
     match session.ask(&Request::PushImage(image)).await? {
         Reply::Pushed(item) => {
             let ImageItem { hash, name, version, size, state, by, .. } = &item;
@@ -155,7 +236,7 @@ async fn push(session: &mut Session<'_, '_>, image: PushImage) -> Result<(), Com
                 }
                 // Since the authority has spoken.
                 "revoked" => Err(CommandError::coded(codes::IMAGE_REVOKED, format!("image {hash} is {state} by {by}"))),
-                _ => Ok(()),
+                _ => Ok(item),
             }
         }
         other => Err(unexpected(&other)),

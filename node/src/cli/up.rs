@@ -66,6 +66,9 @@ pub(crate) struct UpArguments {
     /// Whether this node runs images that were loaded elsewhere
     #[arg(long, value_enum, default_value_t = AllowRemoteImages::Yes)]
     allow_remote_images: AllowRemoteImages,
+    /// How much the images on this node may take: a number with KiB, MiB or GiB
+    #[arg(long, value_name = "SIZE", default_value = "8GiB", value_parser = values::size)]
+    image_store_max: u64,
     /// Has this node verify signatures of images itself, by these keys in the format of OpenSSH, before it uses one
     #[arg(long, value_name = "FILE")]
     image_signers: Option<PathBuf>,
@@ -104,6 +107,8 @@ pub struct UpOptions {
     pub authority: Option<AuthoritySetting>,
     /// Whether it runs images from elsewhere.
     pub allow_remote_images: AllowRemoteImages,
+    /// Bytes that its images may take together.
+    pub image_store_bytes_max: u64,
     /// Who has to have signed an image that it uses, whatever the leader says.
     pub image_signers: Option<Keyring>,
     /// Whether the ready line is JSON.
@@ -191,6 +196,7 @@ impl UpArguments {
             await_invite: self.await_invite,
             authority,
             allow_remote_images: self.allow_remote_images,
+            image_store_bytes_max: self.image_store_max,
             image_signers,
             json,
         })

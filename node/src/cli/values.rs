@@ -13,6 +13,9 @@ pub(crate) const NAME_BYTES_MAX: usize = 64;
 /// The longest duration that a flag takes: ten years.
 pub(crate) const DURATION_S_MAX: u64 = 3_650 * 86_400;
 
+/// The largest size that a flag takes.
+pub(crate) const SIZE_BYTES_MAX: u64 = 1 << 50;
+
 /// Reads JSON, or takes the text as a plain string where it is not JSON. JSON that no value can hold is an error.
 pub(crate) fn value(text: &str) -> Result<Value, String> {
     if serde_json::from_str::<IgnoredAny>(text).is_err() {
@@ -60,6 +63,25 @@ pub(crate) fn group(text: &str) -> Result<String, String> {
     match text.len() {
         1..=GROUP_BYTES_MAX => Ok(text.to_owned()),
         bytes => Err(format!("a group has {bytes} bytes, expected 1 to {GROUP_BYTES_MAX}")),
+    }
+}
+
+/// Reads a number of bytes such as `512KiB`, `64MiB` or `8GiB`.
+pub(crate) fn size(text: &str) -> Result<u64, String> {
+    let wrong = || format!("{} is not a size: expected one such as 512KiB, 64MiB or 8GiB", shorten(text));
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let number: u64 = text[..digits].parse().map_err(|_| wrong())?;
+    let unit: u64 = match &text[digits..] {
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        "TiB" => 1 << 40,
+        _ => return Err(wrong()),
+    };
+    match number.checked_mul(unit) {
+        Some(0) => Err("a size of 0 leaves room for nothing".to_owned()),
+        Some(bytes) if bytes <= SIZE_BYTES_MAX => Ok(bytes),
+        _ => Err(format!("{} is larger than 1024TiB", shorten(text))),
     }
 }
 
@@ -229,6 +251,18 @@ mod tests {
         }
         for wrong in ["0:ssd", "4294967296:ssd", "99999999999999999999:ssd"] {
             assert!(preference(wrong).unwrap_err().contains("between 1 and 4294967295"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn sizes_need_a_unit_and_a_bound() {
+        assert_eq!(size("512KiB"), Ok(512 * 1024));
+        assert_eq!(size("64MiB"), Ok(64 << 20));
+        assert_eq!(size("1024TiB"), Ok(SIZE_BYTES_MAX));
+        for wrong in
+            ["", "5", "KiB", "0MiB", "5MB", "5 MiB", "-1KiB", "1.5GiB", "1025TiB", "99999999999999999999KiB", "5MiBs"]
+        {
+            assert!(size(wrong).is_err(), "{wrong}");
         }
     }
 

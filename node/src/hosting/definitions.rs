@@ -18,6 +18,13 @@ struct OfImage {
     gate: Arc<Gate>,
 }
 
+impl OfImage {
+    /// An actor holds on to its definition.
+    fn is_in_use(&self) -> bool {
+        self.types.iter().any(|definition| Arc::strong_count(&definition.build) > 1)
+    }
+}
+
 /// Whether the image is revoked. Held open while an actor is built for the first time, so that whoever shuts it knows
 /// that all that were let through are built, and that none will be that was found before and is built after.
 #[derive(Default)]
@@ -74,11 +81,15 @@ impl Definitions {
         self.find(image, actor).or_else(of_own)
     }
 
-    /// Forgets the unloaded images of which no actor runs: an actor holds on to its definition.
+    /// Whether an actor of a loaded image runs, or is about to.
+    pub(super) fn is_in_use(&self, hash: &str) -> bool {
+        self.loaded.read().get(hash).is_some_and(OfImage::is_in_use)
+    }
+
+    /// Forgets the unloaded images of which no actor runs.
     pub(super) fn prune(&self) {
         if !self.unloaded.read().is_empty() {
-            let in_use = |d: &Definition| Arc::strong_count(&d.build) > 1;
-            self.unloaded.write().retain(|_, image| image.types.iter().any(in_use));
+            self.unloaded.write().retain(|_, image| image.is_in_use());
         }
     }
 }

@@ -109,6 +109,9 @@ impl Images {
         if self.allow == AllowRemoteImages::No {
             return Err(TransferError::NotAllowed);
         }
+        let (images, hash, bytes) = (self.clone(), image.hash, image.size_bytes);
+        let kept = tokio::task::spawn_blocking(move || images.make_room(hash, bytes)).await;
+        let _kept = kept.map_err(std::io::Error::other)??;
         // This node is asked for what it is known to hold, which it just found that it has not.
         let others = sources.iter().filter(|source| **source != self.hosting.me());
         if others.clone().next().is_none() {

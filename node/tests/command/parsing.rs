@@ -193,6 +193,16 @@ fn commands_become_the_requests_that_they_mean() {
         (&["invite", "--cancel", "a:1"], Request::CancelInvite { address: "a:1".into() }),
         (&["image", "list"], Request::Images),
         (&["image", "unload", "hello@1"], Request::UnloadImage { image: "hello@1".into() }),
+        (&["image", "drain", "hello@1"], Request::DrainImage { image: "hello@1".into(), timeout_ms: 60_000 }),
+        (&["image", "drain", "ab", "--timeout", "2m"], Request::DrainImage { image: "ab".into(), timeout_ms: 120_000 }),
+        (&["image", "prefetch", "hello"], {
+            let (image, requirements) = ("hello".to_owned(), odeon::Requirements::none());
+            Request::Prefetch { image, requirements, timeout_ms: 60_000 }
+        }),
+        (&["image", "prefetch", "ab", "--where", "gpu > 1", "--require", "db", "--timeout", "5m"], {
+            let requirements = odeon::Requirements::none().require("db").expression("gpu > 1");
+            Request::Prefetch { image: "ab".to_owned(), requirements, timeout_ms: 300_000 }
+        }),
         (&["image", "revoke", "hello@1"], revocation("hello@1", false, "", 10_000)),
         (
             &["image", "revoke", "ab", "--end", "--reason", "it leaks", "--timeout", "1m"],

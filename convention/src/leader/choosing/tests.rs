@@ -30,6 +30,7 @@ enum Step {
         load: u32,
         draining: bool,
         group: bool,
+        holds: bool,
     },
     /// It starts again.
     Restart(u8),
@@ -62,10 +63,11 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     let n = || 1..=MEMBERS;
     let map = vec((0u8..3, 0u8..3), 0..3);
-    let register = (n(), map, 0usize..4, 0u32..4, proptest::bool::weighted(0.1), proptest::bool::weighted(0.2));
+    let register =
+        (n(), map, 0usize..4, 0u32..4, proptest::bool::weighted(0.1), proptest::bool::weighted(0.2), any::<bool>());
     prop_oneof![
-        6 => register.prop_map(|(n, map, linked, load, draining, group)| Step::Register {
-            n, map, linked, load, draining, group
+        6 => register.prop_map(|(n, map, linked, load, draining, group, holds)| Step::Register {
+            n, map, linked, load, draining, group, holds
         }),
         1 => n().prop_map(Step::Restart),
         4 => (n(), 0u8..3, proptest::option::of(0u8..3)).prop_map(|(n, key, value)| Step::Change { n, key, value }),
@@ -203,7 +205,7 @@ impl Fleet {
 
     fn take(&mut self, step: Step) {
         match step {
-            Step::Register { n, map, linked: kind, load, draining, group } => {
+            Step::Register { n, map, linked: kind, load, draining, group, holds } => {
                 let mut capabilities = CapabilityMap::new();
                 for (key, value) in map {
                     capabilities.set(format!("k{key}"), capability(value)).unwrap();
@@ -220,7 +222,7 @@ impl Fleet {
                     capabilities,
                     capabilities_version: 0,
                     natives: linked(kind),
-                    images: vec![],
+                    images: if holds { vec![IMAGE] } else { vec![] },
                     load: Load { actors: load },
                     hosted: if group { vec![hosted] } else { vec![] },
                     draining,
@@ -282,7 +284,8 @@ impl Fleet {
                 && !spec.distinct.as_ref().is_some_and(|group| peer.groups.contains_key(group));
             if fits {
                 let (actors, score) = (peer.load(), matcher.score(map));
-                candidates.push(Candidate { node: peer.node, actors, score, reachable: peer.reachable() });
+                let holds = spec.image.is_some_and(|hash| peer.images().contains(&hash));
+                candidates.push(Candidate { node: peer.node, actors, score, reachable: peer.reachable(), holds });
             }
         }
         candidates
@@ -357,8 +360,8 @@ impl Fleet {
                 let mut draws = [a, b].into_iter();
                 let found = self.chosen(spec, tried, asker, |_| draws.next().unwrap()).unwrap();
                 let of =
-                    |at: usize| best.iter().find(|c| Some(c.node) == drawn[at]).map(|c| (c.actors, c.node)).unwrap();
-                assert_eq!(found, Some(of(a).min(of(b)).1));
+                    |at: usize| best.iter().find(|c| Some(c.node) == drawn[at]).map(|c| (c.actors, !c.holds, c.node));
+                assert_eq!(found, of(a).min(of(b)).map(|(_, _, node)| node));
             }
             drawn.sort();
             assert_eq!(drawn, best.iter().map(|c| Some(c.node)).collect::<Vec<_>>());
@@ -402,7 +405,7 @@ fn create(spec: &CreateSpec) -> Fleet {
 }
 
 fn register(n: u8, map: &[(u8, u8)], linked: usize, load: u32) -> Step {
-    Step::Register { n, map: map.to_vec(), linked, load, draining: false, group: false }
+    Step::Register { n, map: map.to_vec(), linked, load, draining: false, group: false, holds: false }
 }
 
 fn native(placement: Placement, requirements: Requirements) -> CreateSpec {
