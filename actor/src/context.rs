@@ -138,6 +138,40 @@ impl Context {
         self.host.watch(topic, false);
     }
 
+    /// Asks to be the convention's Source Authority: to be sent a [`crate::ValidateSource`] for every image that is pushed
+    /// from now on, and to decide on it. The last actor that asks is it, until its exit.
+    ///
+    /// Nobody is without an operator's permission (`odeon authority set actor`). What became of it is in the log, in the
+    /// actor's name. A system on its own (the bases `simple` and `threads`) loads no images: nothing ever comes, and that
+    /// is no error.
+    ///
+    /// ```
+    /// use odeon::{Context, ValidateSource, ValidatedSource, actor};
+    ///
+    /// /// Lets in what is small.
+    /// #[derive(Default)]
+    /// struct Small;
+    ///
+    /// #[actor]
+    /// impl Small {
+    ///     #[handler]
+    ///     fn begin(&mut self, _: &bool, cx: &mut Context) {
+    ///         cx.register_source_authority();
+    ///     }
+    ///
+    ///     #[handler]
+    ///     fn validate(&mut self, image: &ValidateSource, cx: &mut Context) {
+    ///         cx.reply(match image.size_bytes {
+    ///             0..=1_000_000 => ValidatedSource::approved(&image.hash),
+    ///             _ => ValidatedSource::rejected(&image.hash, "it is larger than a megabyte"),
+    ///         });
+    ///     }
+    /// }
+    /// ```
+    pub fn register_source_authority(&self) {
+        self.host.register_source_authority();
+    }
+
     /// Logs a line that carries this actor's address; warnings and errors reach the leader.
     pub fn log(&self, level: Level, message: impl AsRef<str>) {
         self.host.log(level, message.as_ref());

@@ -32,6 +32,8 @@ pub trait Host: Send + Sync {
     fn update_capability(&self, key: String, value: Option<Value>);
     /// Begins or ends to tell the actor of a topic.
     fn watch(&self, topic: Topic, on: bool);
+    /// Asks for the actor to be the one that decides which images may be used.
+    fn register_source_authority(&self);
     /// Logs a line in the actor's name.
     fn log(&self, level: Level, message: &str);
 }

@@ -24,6 +24,7 @@ pub mod guest;
 pub mod host;
 mod message;
 mod notification;
+mod source_authority;
 #[cfg(all(feature = "system", not(target_family = "wasm")))]
 pub mod system;
 mod system_message;
@@ -37,6 +38,10 @@ pub use host::Level;
 pub use message::{AnyMessage, EncodeError, Encoded, Message, UNTYPED};
 pub use notification::{ImageAvailable, ImageUnavailable, MemberChanged, MemberJoined, MemberLost, Topic};
 pub use odeon_capabilities::{CapabilityMap, Requirements, Value};
+pub use source_authority::{
+    REJECTION_BYTES_MAX, ReadSource, SOURCE_PIECE_BYTES_MAX, SourceBytes, SourceVerdict, ValidateSource,
+    ValidatedSource,
+};
 pub use system_message::{ActorExitRequest, ChildActorExited, PoisonMessage, WakeupMessage};
 
 /// Gives a type a name by which it can be sent.

@@ -101,6 +101,7 @@ impl Host for NoHost {
     }
     fn update_capability(&self, _: String, _: Option<Value>) {}
     fn watch(&self, _: Topic, _: bool) {}
+    fn register_source_authority(&self) {}
     fn log(&self, _: Level, _: &str) {}
 }
 

@@ -116,6 +116,14 @@ codes! {
     IMAGE_EXPIRED = 161, exit 5;
     /// A newer version of the image is approved, or this one with other bytes.
     IMAGE_OLDER = 162, exit 5;
+    /// The Source Authority is an actor, and has not spoken in time.
+    AUTHORITY_SILENT = 169, exit 3;
+    /// The Source Authority is an actor, and there is none, or it does not answer as it has to.
+    AUTHORITY_ABSENT = 170, exit 5;
+    /// The image is encrypted, and this leader cannot decrypt it.
+    NOT_DECRYPTED = 171, exit 5;
+    /// As many pushes wait for their verdict as may wait.
+    PUSHES_WAITING = 172, exit 1;
     /// Something failed that has no code of its own.
     INTERNAL = 199, exit 1;
 }

@@ -3,6 +3,7 @@
 //! Pure: an input and the time go in, effects come out. It never asks a member whether it lives.
 //! Start with [`Leader`], whose `handle` names the file of every input.
 
+mod authority;
 mod changes;
 mod choosing;
 mod creations;
@@ -229,6 +230,11 @@ pub enum Operation {
     },
     /// Another authority decides from now on.
     SetAuthority(AuthoritySetting),
+    /// Nobody is at the address of the actor that was to decide on an image.
+    AuthorityMissing {
+        /// Which.
+        address: odeon::Address,
+    },
     /// Change the capabilities of a member.
     SetCapabilities {
         /// Which.
@@ -344,6 +350,8 @@ pub struct ImageView {
     pub by: String,
     /// How many live nodes hold it.
     pub nodes: u32,
+    /// The hash of what was pushed, where the authority made the image out of that.
+    pub pushed: Option<SourceHash>,
 }
 
 /// Where an image's approval stands.

@@ -97,6 +97,25 @@ pub const SOURCES_MAX: usize = 4;
 /// Changes of members' capabilities that operators wait for at once.
 pub const CHANGES_WAITING_MAX: usize = 1_024;
 
+/// Bytes of the path of a file on a leader's disk.
+pub const PATH_BYTES_MAX: usize = 4_096;
+/// Nodes whose actors an operator lets be the Source Authority.
+pub const REGISTRANTS_MAX: usize = 64;
+/// Actors of one node that wait to hear whether they are the Source Authority.
+pub const AUTHORITY_CLAIMS_MAX: usize = 16;
+/// Actors of one node that may have been it and are gone, and of which further leaders are told.
+pub const AUTHORITIES_EXITED_MAX: usize = 64;
+/// How often actors become the Source Authority,
+pub const TAKEOVERS_MAX: usize = 16;
+/// within so long: each time is a record.
+pub const TAKEOVERS_WITHIN_MS: Millis = 60_000;
+/// How long the verdict of an actor on an image is waited for, if nothing else is said.
+pub const VERDICT_MS: Millis = 120_000;
+/// The shortest time that can be said.
+pub const VERDICT_MS_MIN: Millis = 1_000;
+/// The longest.
+pub const VERDICT_MS_MAX: Millis = 600_000;
+
 /// Members or images that a watching member is told of in one word.
 pub const WATCHED_TOGETHER_MAX: usize = 256;
 /// Bytes of what it is told of in one word, if that is more than one member.

@@ -4,6 +4,7 @@
 //! Start with [`Member`], whose `handle` names the file of every input.
 
 mod asking;
+mod authority;
 mod gone;
 mod hosting;
 mod link;
@@ -14,7 +15,9 @@ mod watching;
 
 pub use machine::{Member, MemberConfig};
 
-use crate::types::{CheckOutcome, CreateOutcome, CreateSpec, Explanation, ImageInfo, Load, RequestId, SourceHash};
+use crate::types::{
+    AuthorityClaim, CheckOutcome, CreateOutcome, CreateSpec, Explanation, ImageInfo, Load, RequestId, SourceHash,
+};
 use crate::watching::News;
 use crate::wire::{LeaderAt, ToLeader, ToMember};
 use odeon::{Address, NodeId, NodeRef, Topic};
@@ -109,6 +112,8 @@ pub enum Input {
         /// Whether it is to be told.
         on: bool,
     },
+    /// An actor here asks to be the Source Authority.
+    ClaimAuthority(AuthorityClaim),
     /// How much this node has to do.
     LoadChanged {
         /// The new load.
@@ -219,6 +224,13 @@ pub enum Effect {
         by: Address,
         /// For people to read.
         reason: String,
+    },
+    /// Whether an actor here that asked to be the Source Authority is it.
+    AuthorityAnswered {
+        /// Who.
+        by: Address,
+        /// Why it is not, for people to read; none where it is.
+        refusal: Option<String>,
     },
     /// Where a node can be dialled; none when no such node lives.
     Located {

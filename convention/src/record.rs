@@ -1,6 +1,6 @@
 //! The facts that outlive a leader: what the ledger holds, in the order in which it became true.
 
-use crate::types::{ImageApproval, ImageInfo, RequestId, Role, SourceHash};
+use crate::types::{AuthorityActor, ImageApproval, ImageInfo, Millis, RequestId, Role, SourceHash};
 use odeon::{Address, Incarnation, NodeId, NodeRef};
 use odeon_capabilities::CapabilityMap;
 use serde::{Deserialize, Serialize};
@@ -104,6 +104,16 @@ pub enum Record {
         /// Its highest start.
         incarnation: Incarnation,
     },
+    /// An actor decides on images from now on, where the setting lets it.
+    AuthorityRegistered {
+        /// Which.
+        authority: AuthorityActor,
+    },
+    /// The actor that decides on images is gone.
+    AuthorityGone {
+        /// Which.
+        address: Address,
+    },
 }
 
 impl fmt::Display for Record {
@@ -123,6 +133,8 @@ impl fmt::Display for Record {
             Record::NameFreed { .. } => "NameFreed",
             Record::AuthoritySet { .. } => "AuthoritySet",
             Record::IncarnationSeen { .. } => "IncarnationSeen",
+            Record::AuthorityRegistered { .. } => "AuthorityRegistered",
+            Record::AuthorityGone { .. } => "AuthorityGone",
         })
     }
 }
@@ -158,6 +170,33 @@ pub enum AuthoritySetting {
         /// Of so many signers.
         #[serde(default = "one")]
         required: u8,
+        /// Where each leader has the keys with which it decrypts images. Never what is in that file.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        age_identity: Option<String>,
+    },
+    /// An actor that has registered decides.
+    Actor {
+        /// Which actors may register.
+        from: Registrants,
+        /// How long its verdict on an image is waited for.
+        answer_ms: Millis,
+    },
+}
+
+/// Which actors may be the authority.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Registrants {
+    /// Those on nodes that may lead.
+    Leaders,
+    /// Those on these nodes.
+    Nodes(Vec<NodeId>),
+    /// This one, as long as it lives.
+    Actor {
+        /// Which.
+        address: Address,
+        /// Where it lives.
+        node: NodeRef,
     },
 }
 

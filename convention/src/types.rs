@@ -110,6 +110,9 @@ pub struct ImageApproval {
     pub until_unix_s: Option<u64>,
     /// The signatures that counted.
     pub endorsements: Vec<Endorsement>,
+    /// The hash of what was pushed, where the authority made the image out of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pushed: Option<SourceHash>,
 }
 
 impl ImageApproval {
@@ -141,6 +144,36 @@ pub struct Endorsement {
     pub not_after_unix_s: Option<u64>,
     /// As it came: the signature, behind the statement if there is one.
     pub text: String,
+}
+
+/// An actor that wants to be the Source Authority.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuthorityClaim {
+    /// The actor.
+    pub address: Address,
+    /// Its type's name.
+    pub actor: String,
+    /// The image that it comes from; none for one that is linked into its node.
+    pub image: Option<SourceHash>,
+}
+
+/// The actor that decides on images.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuthorityActor {
+    /// The actor.
+    pub address: Address,
+    /// Where it lives, which its address need not say.
+    pub node: NodeRef,
+    /// Its type's name.
+    pub actor: String,
+    /// The image that it comes from.
+    pub image: Option<SourceHash>,
+}
+
+impl fmt::Display for AuthorityActor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "actor {} {}", self.actor, self.address)
+    }
 }
 
 /// How a check answered.

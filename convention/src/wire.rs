@@ -2,7 +2,9 @@
 //! version is refused when its link is made.
 
 use crate::limits;
-use crate::types::{CreateOutcome, CreateSpec, Explanation, ImageInfo, Load, Millis, NodeFacts, RequestId, SourceHash};
+use crate::types::{
+    AuthorityClaim, CreateOutcome, CreateSpec, Explanation, ImageInfo, Load, Millis, NodeFacts, RequestId, SourceHash,
+};
 use crate::watching::{Since, Watched};
 use odeon::{Address, NodeId, NodeRef};
 use odeon_capabilities::Delta;
@@ -145,6 +147,13 @@ pub enum ToLeader {
         /// The images among them that the member has said it holds, and holds no more.
         dropped: Vec<SourceHash>,
     },
+    /// An actor on the member wants to be the Source Authority.
+    RegisterAuthority(AuthorityClaim),
+    /// An actor on the member that may be the Source Authority is gone.
+    AuthorityExited {
+        /// Which.
+        address: Address,
+    },
 }
 
 /// From a leader to a member.
@@ -275,6 +284,13 @@ pub enum ToMember {
     Watched(Box<Watched>),
     /// Images are revoked: the member says [`ToLeader::RevocationsDone`].
     ImagesRevoked(Revoked),
+    /// The answer to [`ToLeader::RegisterAuthority`].
+    AuthorityAnswered {
+        /// Which actor asked.
+        address: Address,
+        /// Why it is not the Source Authority; none where it is.
+        refusal: Option<String>,
+    },
 }
 
 /// Images that are revoked. Revocations are counted, as the ledger has them.

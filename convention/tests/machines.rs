@@ -6,6 +6,8 @@
 #[path = "machines/scene.rs"]
 mod scene;
 
+#[path = "machines/authority.rs"]
+mod authority;
 #[path = "machines/draining.rs"]
 mod draining;
 #[path = "machines/fleet.rs"]

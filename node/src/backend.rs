@@ -3,7 +3,10 @@
 //! Who may ask what is decided here, by role and in one table; what is asked for is decided in the convention.
 
 mod actors;
+mod authority;
+mod consulting;
 mod create;
+mod decrypting;
 mod detail;
 mod drain;
 mod drain_image;
@@ -15,6 +18,7 @@ mod leaders;
 mod logs;
 mod names;
 mod nodes;
+mod pending;
 mod prefetch;
 mod revoke;
 
@@ -35,6 +39,7 @@ use odeon::NodeRef;
 use odeon_convention::codes;
 use odeon_convention::leader::{Answer, Operation};
 use odeon_convention::types::Role;
+use pending::Pending;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
@@ -61,6 +66,8 @@ pub(crate) struct NodeBackend {
     pub(crate) invitations: Arc<Invitations>,
     /// One push is judged at a time: what it may follow is what the one before has left.
     pub(crate) pushing: Arc<tokio::sync::Mutex<()>>,
+    /// What was pushed and is not judged.
+    pub(crate) pending: Arc<Pending>,
     /// The collected log, on a leader.
     pub(crate) log_store: Option<Arc<Store>>,
     /// On a node that may lead.
@@ -128,7 +135,9 @@ impl NodeBackend {
             }
             Request::EndImage { hash } => self.end_image(hash).await,
             Request::SetAuthority { authority } => self.set_authority(authority).await,
-            Request::Authority => self.authority(&view, replies).await,
+            Request::SetAuthorityActor(set) => self.set_authority_actor(&view, *set).await,
+            Request::AppointAuthority { address } => self.appoint_authority(address),
+            Request::Authority => self.authority(&view).await,
             Request::Create(arguments) => self.create(&view, *arguments).await,
             Request::CreateOnEveryNode(arguments) => self.create_on_every_node(&view, *arguments).await,
             Request::Explain(arguments) => self.explain(&view, *arguments).await,
@@ -222,6 +231,11 @@ impl NodeBackend {
     }
 }
 
+/// Does what takes a while on a thread of its own.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failed> {
+    tokio::task::spawn_blocking(work).await.map_err(|e| failed(codes::INTERNAL, e.to_string()))
+}
+
 fn stopping() -> Failed {
     failed(codes::NODE_UNREACHABLE, "the node is stopping")
 }
@@ -241,6 +255,7 @@ fn allowed(caller: &Caller, request: &Request, leads: bool) -> Result<(), Failed
             | Request::DrainImage { .. }
             | Request::Prefetch { .. }
             | Request::SetAuthority { .. }
+            | Request::SetAuthorityActor(_)
             | Request::AddLeader { .. }
             | Request::RemoveLeader { .. }
             | Request::Shutdown { on: Some(_) }
@@ -254,6 +269,7 @@ fn allowed(caller: &Caller, request: &Request, leads: bool) -> Result<(), Failed
             | Request::CollectedLogs(_)
             | Request::Admit { .. }
             | Request::UseToken { .. }
+            | Request::AppointAuthority { .. }
     );
     let reads = matches!(
         request,

@@ -225,6 +225,7 @@ async fn run_once(
         names: Arc::default(),
         invitations: Arc::default(),
         pushing: Arc::default(),
+        pending: Arc::default(),
         log_store: log_store.clone(),
         ledger: ledger.clone(),
     });

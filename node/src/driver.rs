@@ -21,7 +21,9 @@ use odeon_capabilities::Delta;
 use odeon_convention::leader::{self, Answer, ImageView, Leader, MemberView, Operation};
 use odeon_convention::member::{self, Member};
 use odeon_convention::record::AuthoritySetting;
-use odeon_convention::types::{CheckOutcome, CreateOutcome, CreateSpec, Explanation, Load, RequestId, SourceHash};
+use odeon_convention::types::{
+    AuthorityActor, CheckOutcome, CreateOutcome, CreateSpec, Explanation, Load, RequestId, SourceHash,
+};
 use odeon_convention::wire::{ToLeader, ToMember, Word};
 use odeon_convention::{codes, wire};
 use std::collections::VecDeque;
@@ -143,6 +145,7 @@ pub(crate) struct LedView {
     pub(crate) members: Vec<MemberView>,
     pub(crate) images: Vec<ImageView>,
     pub(crate) authority: AuthoritySetting,
+    pub(crate) authority_actor: Option<AuthorityActor>,
 }
 
 /// How the driver ended.
@@ -318,6 +321,11 @@ impl Driver {
                 self.take_part(member::Input::Watch { by, topic, on });
             }
         }
+        for by in kept.claims {
+            if let Some(claim) = self.means.hosting.authority_claim(by) {
+                self.take_part(member::Input::ClaimAuthority(claim));
+            }
+        }
         for (address, global_name) in kept.exits {
             self.take_part(member::Input::Exited { address, global_name });
         }
@@ -441,6 +449,7 @@ impl Driver {
             members: leader.members(self.now()),
             images: leader.images(),
             authority: leader.authority().clone(),
+            authority_actor: leader.authority_actor().cloned(),
         });
         let may_lead = self.means.ledger.is_some();
         View { leader: self.joined, led, may_lead, draining: self.member.draining() }

@@ -5,6 +5,7 @@
 //! node cannot or may not make itself go to the driver. Start with [`Hosting::route`].
 
 mod asking;
+mod authority;
 mod checks;
 mod definitions;
 mod draining;
@@ -54,6 +55,8 @@ pub(crate) struct Kept {
     pub(crate) capabilities: Delta,
     /// What actors want to be told of, or not any more.
     pub(crate) watches: Watches,
+    /// Actors that want to be the Source Authority, the last one last.
+    pub(crate) claims: Vec<Address>,
 }
 
 /// What actors of this node can reach.

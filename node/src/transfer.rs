@@ -122,6 +122,14 @@ impl Images {
         self.store.contains(sourceauth::SourceHash(hash.0))
     }
 
+    /// Those of the nodes that a leader names as sources, itself the last of them, from which this node takes images.
+    pub(crate) fn sources(&self, mut named: Vec<NodeRef>) -> Vec<NodeRef> {
+        if self.allow == AllowRemoteImages::LeaderOnly {
+            named.drain(..named.len().saturating_sub(1));
+        }
+        named
+    }
+
     /// Puts an approved image into the store. Blocks on the disk.
     pub(crate) fn put(&self, image: &Verified) -> Result<(), TransferError> {
         self.keep(SourceHash(image.hash().0), || self.store.put(image))
@@ -240,6 +248,9 @@ impl Images {
         self.hosting.revoke_image(&text, end);
         self.runtime.forget(&text)?;
         self.store.remove(sourceauth::SourceHash(hash.0))?;
+        if let Some(own) = &self.own {
+            own.forget(hash);
+        }
         Ok(())
     }
 }

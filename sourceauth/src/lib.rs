@@ -6,7 +6,9 @@
 
 mod allowed_signers;
 mod authority;
+mod encryption;
 mod evidence;
+mod examination;
 mod hash;
 mod image;
 mod keyring;
@@ -21,6 +23,8 @@ mod version;
 
 pub use allowed_signers::{AllowedSigners, AllowedSignersError, Signer};
 pub use authority::{Authority, Rejection, Verdict};
+pub use encryption::{EncryptionError, Identities, IdentitiesError, is_encrypted};
+pub use examination::{Breach, Examination, Word};
 pub use hash::{HashPrefix, Hashing, ParseHashError, SourceHash, hash};
 pub use image::{HeaderField, Image, ImageError, NameError, check_name};
 pub use keyring::{Keyring, KeyringError};

@@ -36,6 +36,16 @@ pub const WHERE_BYTES_MAX: usize = 4096;
 /// Entries in a manifest's `include`.
 pub const INCLUDE_MAX: usize = 256;
 
+/// Bytes of an image that somebody who examines it is given, or hands over, in one piece. The SDK says the same.
+pub const PIECE_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of one image that whoever examines it reads, however often.
+pub const EXAMINATION_READ_BYTES_MAX: u64 = 4 * IMAGE_BYTES_MAX as u64;
+/// Messages on one image that are heard from whoever examines it.
+pub const EXAMINATION_MESSAGES_MAX: usize = 4096;
+
+/// Bytes of the header of an image that is encrypted with age: some two hundred recipients.
+pub const AGE_HEADER_BYTES_MAX: usize = 32 * 1024;
+
 /// Signatures that come along with one image.
 pub const SIGNATURES_MAX: usize = 16;
 /// Signers that an authority may require of an image.

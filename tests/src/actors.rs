@@ -1,8 +1,11 @@
 //! Actors that the tests of real nodes link in: they show what happened to them when they are asked.
 
+#[path = "../guest/src/judge.rs"]
+mod judge;
 #[path = "../guest/src/watcher.rs"]
 mod watcher;
 
+pub use judge::{Accomplice, Judge};
 pub use watcher::Watcher;
 
 use odeon::{
@@ -24,6 +27,8 @@ pub fn registry() -> Registry {
         .with::<PanickingCheck>()
         .with::<EndlessCheck>()
         .with::<Watcher>()
+        .with::<Judge>()
+        .with::<Accomplice>()
 }
 
 /// Makes a [`Keeper`] create a child.

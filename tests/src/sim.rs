@@ -73,6 +73,9 @@ pub struct Report {
     /// Durable revocations of images, and how often an operator heard that all have confirmed one.
     pub revoked: u64,
     pub confirmed_by_all: u64,
+    /// How often an actor durably became the Source Authority, and how often one that was it exited.
+    pub authorities: u64,
+    pub authorities_gone: u64,
     /// Times that an actor was told something that it watches.
     pub news: u64,
     /// A digest of everything that was seen, in order: equal for equal seeds.

@@ -441,6 +441,9 @@ fn a_node_with_signers_of_its_own_runs_only_what_they_signed_whatever_its_leader
     cluster.until_state("careful", "alive", SOON).unwrap();
     let (_, node) = cluster.leader().create(&["hello", "Hello", "--require", "careful"]);
     assert_eq!(node, "careful");
+    // Of what is revoked nothing is kept, and no signature either.
+    cluster.leader().run(&["image", "revoke", hash]).ok();
+    assert_eq!(files_of(&cluster.node("careful").data, hash), Vec::<PathBuf>::new());
     // A leader may have signers of its own too: it hands out what it does not run.
     let own = Start::default().and(&["--authority", "accept-all", "--image-signers", &at("ours.signers")]);
     let mut cluster = Cluster::led_by(own).unwrap();
@@ -449,6 +452,34 @@ fn a_node_with_signers_of_its_own_runs_only_what_they_signed_whatever_its_leader
     let leader_only = cluster.leader().run(&["create", "hello", "Hello", "--on", "leader"]);
     assert!(leader_only.code == 4 && leader_only.err.contains("--image-signers"), "{leader_only:?}");
     runs_on_gpu_of(&cluster, "trusting");
+}
+
+#[test]
+fn a_node_takes_images_only_from_those_that_it_is_told_to() {
+    let mut cluster = Cluster::new().unwrap();
+    let allow = |has: &str, whom: &str| Start::with(&[has]).and(&["--allow-remote-images", whom]);
+    cluster.member("holder", Start::with(&["holder=true"])).unwrap();
+    cluster.member("any", allow("any=true", "yes")).unwrap();
+    cluster.member("careful", allow("careful=true", "leader-only")).unwrap();
+    cluster.member("none", allow("none=true", "no")).unwrap();
+    let leader = cluster.leader();
+    let hash = leader.json(&["image", "push", &hello()])["hash"].as_str().unwrap().to_owned();
+    let create_on = |has: &str| leader.run(&["create", "hello", "Hello", "--require", has]);
+    create_on("holder").ok();
+    eventually(SOON, "the leader knows who has it", || {
+        Ok((leader.json(&["image", "list"])[0]["nodes"] == 2).then_some(()))
+    })
+    .unwrap();
+    // The leader does not have it whole: only a member does.
+    flip(&stored(&leader.data, &hash).unwrap());
+    let refused = create_on("careful");
+    assert!(refused.code == 4 && stored(&cluster.node("careful").data, &hash).is_none(), "{refused:?}");
+    create_on("any").ok();
+    leader.run(&["image", "push", &hello()]).ok();
+    create_on("careful").ok();
+    let refused = create_on("none");
+    assert!(refused.code == 4 && refused.err.contains("--allow-remote-images no"), "{refused:?}");
+    assert!(stored(&cluster.node("none").data, &hash).is_none());
 }
 
 /// The hello example as its developer would edit it: another text, another version, built again.

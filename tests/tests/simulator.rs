@@ -28,6 +28,8 @@ struct Wild {
     partitions: u64,
     news: u64,
     confirmed_by_all: u64,
+    authorities: u64,
+    authorities_gone: u64,
 }
 
 impl Wild {
@@ -40,6 +42,8 @@ impl Wild {
         self.partitions += report.partitions;
         self.news += report.news;
         self.confirmed_by_all += report.confirmed_by_all;
+        self.authorities += report.authorities;
+        self.authorities_gone += report.authorities_gone;
     }
 }
 
@@ -81,6 +85,8 @@ fn every_invariant_holds_for_every_seed() {
     assert!(stalls > 0 && partitions > 0, "the leader stalled {stalls} times, {partitions} partitions");
     let confirmed = sum(|w| w.confirmed_by_all);
     assert!(confirmed >= seeds, "operators heard {confirmed} times that all have confirmed a revocation");
+    let (authorities, gone) = (sum(|w| w.authorities), sum(|w| w.authorities_gone));
+    assert!(authorities >= seeds && gone > 0, "actors became the authority {authorities} times, and {gone} exited");
 }
 
 #[test]
@@ -190,6 +196,14 @@ fn confirming_a_revocation_that_a_member_has_not_heard_of_is_noticed() {
     assert!(failures.iter().all(|failure| checkers.contains(&failure.checker)), "{failures:?}");
     let created = |failure: &Failure| failure.what.contains("is created on") && failure.what.contains("has confirmed");
     assert!(failures.iter().any(created), "what is created after the confirmation is not seen: {failures:?}");
+}
+
+#[test]
+fn losing_that_the_authority_is_gone_is_noticed() {
+    let options = Options { members: 60, broken: Broken::LoseAuthorityExits, ..Options::default() };
+    let failures: Vec<_> = (1..=12).filter_map(|seed| run(seed, &options).err()).collect();
+    let checker = "the authority is permitted and lives";
+    assert!(!failures.is_empty() && failures.iter().all(|failure| failure.checker == checker), "{failures:?}");
 }
 
 #[test]

@@ -60,6 +60,10 @@ impl Host for Outside {
         host::watch(topic, on);
     }
 
+    fn register_source_authority(&self) {
+        host::register_source_authority();
+    }
+
     fn log(&self, level: Level, message: &str) {
         let level = match level {
             Level::Trace => types::Level::Trace,

@@ -154,6 +154,9 @@ impl Outside for Alone {
     /// It is in no convention: nobody joins or leaves, and no image comes or goes.
     fn watch(&self, _: Address, _: Topic, _: bool) {}
 
+    /// It loads no images.
+    fn register_source_authority(&self, _: Address) {}
+
     fn log(&self, by: Address, actor: &str, _: Option<&str>, level: Level, message: &str) {
         if level >= self.log_level {
             eprintln!("{} {actor} {by}: {message}", format!("{level:?}").to_uppercase());

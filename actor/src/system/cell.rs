@@ -171,6 +171,10 @@ impl Host for Cell {
         self.core.outside.watch(self.address, topic, on);
     }
 
+    fn register_source_authority(&self) {
+        self.core.outside.register_source_authority(self.address);
+    }
+
     fn log(&self, level: Level, message: &str) {
         self.core.outside.log(self.address, &self.name, self.image.as_deref(), level, message);
     }

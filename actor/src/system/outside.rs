@@ -82,6 +82,8 @@ pub trait Outside: Send + Sync + 'static {
     fn update_capability(&self, by: Address, key: String, value: Option<Value>);
     /// An actor of this system asks to be told of a topic, or not any more. Its exit ends that as well.
     fn watch(&self, by: Address, topic: Topic, on: bool);
+    /// An actor of this system asks to be the one that decides which images may be used.
+    fn register_source_authority(&self, by: Address);
     /// An actor of this system logs a line. `image` is its image.
     fn log(&self, by: Address, actor: &str, image: Option<&str>, level: Level, message: &str);
 }

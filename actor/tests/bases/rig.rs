@@ -63,6 +63,7 @@ pub(crate) struct Notes {
     pub(crate) dead: Mutex<Vec<Envelope>>,
     pub(crate) exits: Mutex<Vec<Exit>>,
     pub(crate) watched: Mutex<Vec<(Address, Topic, bool)>>,
+    pub(crate) authorities: Mutex<Vec<Address>>,
     pub(crate) logs: Mutex<Vec<(Level, String)>>,
     /// The ticket that whoever sends to the outside gets; none while it is 0.
     pub(crate) ticket: AtomicU64,
@@ -107,6 +108,10 @@ impl Outside for Notes {
 
     fn watch(&self, by: Address, topic: Topic, on: bool) {
         self.watched.lock().unwrap().push((by, topic, on));
+    }
+
+    fn register_source_authority(&self, by: Address) {
+        self.authorities.lock().unwrap().push(by);
     }
 
     fn log(&self, _: Address, _: &str, _: Option<&str>, level: Level, message: &str) {

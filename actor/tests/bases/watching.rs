@@ -20,6 +20,18 @@ fn what_an_actor_watches_goes_outside_in_its_order() {
 }
 
 #[test]
+fn whoever_wants_to_be_the_authority_is_named_outside() {
+    Rig::each(|rig| {
+        let actor = rig.root(plain("judge", |_, cx| {
+            cx.register_source_authority();
+            Ok(())
+        }));
+        rig.tell(actor, true);
+        rig.until("it has asked", || *rig.notes.authorities.lock().unwrap() == [actor]);
+    });
+}
+
+#[test]
 fn a_notification_that_fails_twice_comes_back_to_nobody() {
     Rig::each(|rig| {
         let actor = rig.root(plain("bitter", |message, cx| {
@@ -52,6 +64,7 @@ impl Curious {
             if *begin { cx.watch(topic) } else { cx.unwatch(topic) }
         }
         cx.update_capability("busy", *begin);
+        cx.register_source_authority();
         cx.reply(self.told);
     }
 

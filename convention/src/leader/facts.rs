@@ -9,7 +9,7 @@ pub(crate) use revoked::{Revocation, Revocations};
 
 use crate::limits;
 use crate::record::{AuthoritySetting, Record, TokenFact};
-use crate::types::{ImageApproval, ImageInfo, RequestId, Role, SourceHash};
+use crate::types::{AuthorityActor, ImageApproval, ImageInfo, RequestId, Role, SourceHash};
 use odeon::{Address, Incarnation, NodeId, NodeRef};
 use odeon_capabilities::CapabilityMap;
 use serde::{Deserialize, Serialize};
@@ -45,6 +45,9 @@ pub struct Facts {
     #[serde(skip)]
     tokens_changed: Changed,
     pub(crate) authority: AuthoritySetting,
+    /// Who decides on images, where an actor does.
+    #[serde(default)]
+    pub(crate) authority_actor: Option<AuthorityActor>,
 }
 
 /// The record with the last change that was seen here; equal facts may have come about differently.
@@ -178,6 +181,16 @@ impl Facts {
         self.approved().filter(move |judged| !judged.approval.is_over(now_unix_s)).map(|judged| &judged.image)
     }
 
+    /// Which authority decides on images.
+    pub fn authority(&self) -> &AuthoritySetting {
+        &self.authority
+    }
+
+    /// The actor that decides on images, where one does.
+    pub fn authority_actor(&self) -> Option<&AuthorityActor> {
+        self.authority_actor.as_ref()
+    }
+
     /// What approved an image, run out or not.
     pub fn approval(&self, hash: SourceHash) -> Option<&ImageApproval> {
         self.images.get(&hash).filter(|judged| judged.approved).map(|judged| &judged.approval)
@@ -255,6 +268,8 @@ impl Facts {
             Record::ImageRevoked { hash, end, reason, by } => {
                 self.rejected.retain(|rejected| *rejected != hash);
                 let image = self.images.remove(&hash).map(|judged| judged.image);
+                // What is revoked decides on nothing.
+                self.authority_actor.take_if(|who| who.image == Some(hash));
                 self.revoked.add(hash, Revocation { image, end, reason, by, number: 0, index });
             }
             Record::NameTaken { name, request, address, node } => {
@@ -263,7 +278,17 @@ impl Facts {
                 self.names.insert(name, NameOwner { request, address, node });
             }
             Record::NameFreed { name } => self.free(&name),
-            Record::AuthoritySet { authority } => self.authority = authority,
+            Record::AuthoritySet { authority } => {
+                // Said again, it takes nothing away.
+                if self.authority != authority {
+                    self.authority_actor = None;
+                }
+                self.authority = authority;
+            }
+            Record::AuthorityRegistered { authority } => self.authority_actor = Some(authority),
+            Record::AuthorityGone { address } => {
+                self.authority_actor.take_if(|who| who.address == address);
+            }
             Record::IncarnationSeen { node, incarnation } => self.see(node, incarnation),
         }
     }
@@ -291,6 +316,7 @@ impl Facts {
         for name in self.names_on.remove(&node).unwrap_or_default() {
             self.names.remove(&name);
         }
+        self.authority_actor.take_if(|who| who.node == node);
         self.gone.push_back(node);
         while self.gone.len() > limits::GONE_REMEMBERED_MAX {
             self.gone.pop_front();

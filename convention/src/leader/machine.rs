@@ -1,5 +1,6 @@
 //! The leader itself: its state, its verbs, and the match over what can happen to it.
 
+use super::authority::Takeovers;
 use super::changes::Changes;
 use super::creations::{Asker, Creations};
 use super::expiry::Expiry;
@@ -79,6 +80,7 @@ pub struct Leader {
     pub(super) revisions: Revisions,
     pub(super) watchers: Watchers,
     pub(super) expiry: Expiry,
+    pub(super) takeovers: Takeovers,
     pub(super) dropped: u64,
 }
 
@@ -110,6 +112,7 @@ impl Leader {
             revisions: Revisions::default(),
             watchers: Watchers::default(),
             expiry: Expiry::default(),
+            takeovers: Takeovers::default(),
             dropped: 0,
         }
     }
@@ -267,6 +270,8 @@ impl Leader {
             ToLeader::GoneSince { upto } => self.tell_gone_since(from, upto),
             ToLeader::RevokedSince { upto } => self.tell_revoked_since(from, upto),
             ToLeader::RevocationsDone { upto, dropped } => self.revocations_done(from, upto, &dropped),
+            ToLeader::RegisterAuthority(claim) => self.register_authority(from, claim, now),
+            ToLeader::AuthorityExited { address } => self.authority_exited(from, address),
         }
     }
 
@@ -282,10 +287,8 @@ impl Leader {
             Operation::RevokeImage { image, reason, by } => Some(self.revoke_image(image, reason, by, now)),
             Operation::Prefetch { hash, requirements } => Some(self.prefetch(hash, &requirements)),
             Operation::Confirmations { hash } => Some(self.tell_confirmations(hash)),
-            Operation::SetAuthority(authority) => {
-                self.persist(Record::AuthoritySet { authority });
-                Some(Answer::Done)
-            }
+            Operation::SetAuthority(authority) => Some(self.set_authority(authority)),
+            Operation::AuthorityMissing { address } => Some(self.authority_is_missing(address)),
             Operation::SetCapabilities { node, delta } => self.set_capabilities(ticket, node, delta),
             Operation::Create(spec) => {
                 let request = self.creations.mint(self.me);
@@ -306,7 +309,13 @@ impl Leader {
     /// Makes a fact true here and durable in the ledger.
     pub(super) fn persist(&mut self, record: Record) {
         let index = self.outbox.persist(record.clone());
+        let authority = self.facts.authority_actor.as_ref().map(|who| who.node);
         self.apply(record);
+        if let Some(node) = authority.filter(|_| self.facts.authority_actor.is_none()) {
+            let text =
+                "the actor that was the Source Authority is not any more: until another one is, no image is approved";
+            self.outbox.notice(true, node, text.to_owned());
+        }
         assert_eq!(index, self.facts.count(), "a record has the number that it is counted with");
     }
 

@@ -81,6 +81,7 @@ impl Leader {
             },
             by: judged.by.clone(),
             nodes: self.holders(judged.image.hash),
+            pushed: judged.approval.pushed,
         });
         let revoked = self.facts.revoked.iter().filter(|(_, revocation)| revocation.index <= self.outbox.committed());
         judged.chain(revoked.map(|(hash, revocation)| self.view_of_revoked(*hash, revocation))).collect()
@@ -94,6 +95,7 @@ impl Leader {
             state: ImageState::Revoked,
             by: if reason.is_empty() { by.clone() } else { format!("{by}: {reason}") },
             nodes: self.holders(hash),
+            pushed: None,
         }
     }
 

@@ -1,5 +1,6 @@
 //! The member itself: its state, its verbs, and the match over what can happen to it.
 
+use super::authority::Authorities;
 use super::gone::Gone;
 use super::revoking::Revocations;
 use super::state::{Ask, Images, Job, Link, Placements};
@@ -63,6 +64,7 @@ pub struct Member {
     pub(super) images: Images,
     pub(super) revocations: Revocations,
     pub(super) watching: Watching,
+    pub(super) authorities: Authorities,
 }
 
 impl Member {
@@ -94,6 +96,7 @@ impl Member {
             images,
             revocations: Revocations::default(),
             watching: Watching::default(),
+            authorities: Authorities::default(),
         }
     }
 
@@ -142,9 +145,11 @@ impl Member {
             Input::ChangeCapabilities { delta } => self.change_capabilities(&delta, false, now),
             Input::Exited { address, global_name } => {
                 self.watcher_gone(address);
+                self.authority_gone(address);
                 self.exited(address, global_name);
             }
             Input::Watch { by, topic, on } => self.watch(by, topic, on),
+            Input::ClaimAuthority(claim) => self.claim_authority(claim),
             Input::LoadChanged { load } => self.facts.load = load,
             Input::Locate { node } => self.locate(node, now),
             Input::Drain { draining } => self.drain(draining, now),
@@ -170,6 +175,7 @@ impl Member {
                 self.welcomed_with(from, gone, gone_upto);
                 self.ask_all(now);
                 self.watch_anew();
+                self.claim_authority_anew();
             }
             ToMember::RegistrationRefused { code, reason } => self.refused(from, code, reason, now),
             ToMember::RegisterAgain => self.register_again(now),
@@ -186,6 +192,7 @@ impl Member {
             ToMember::Ping => self.tell(ToLeader::Pong { load: self.facts.load }),
             ToMember::Reach { node, listen } => self.reach(node, listen),
             ToMember::Watched(told) => self.watched(from, *told),
+            ToMember::AuthorityAnswered { address, refusal } => self.authority_answered(address, refusal),
         }
     }
 

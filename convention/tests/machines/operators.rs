@@ -142,7 +142,7 @@ fn an_operators_creation_is_answered_to_the_operator() {
 fn an_approval_that_runs_out_ends_creations_and_everyone_hears_of_it_once() {
     let mut scene = Scene::with(&[facts(1, &[("db", true.into())]), facts(2, &[])]);
     let image = image(1, "1.0.0");
-    let until = |until_unix_s| ImageApproval { at_unix_s: 50, until_unix_s, endorsements: Vec::new() };
+    let until = |until_unix_s| ImageApproval { at_unix_s: 50, until_unix_s, endorsements: Vec::new(), pushed: None };
     let judge = |until_unix_s| {
         let (image, by) = (image.clone(), "keyring".to_owned());
         Operation::JudgeImage { image, approved: true, by, approval: until(until_unix_s) }
@@ -198,7 +198,7 @@ fn no_more_than_is_kept_comes_with_an_approval() {
         (vec![one(10); ENDORSEMENTS_MAX + 1], false),
         (vec![one(ENDORSEMENTS_BYTES_MAX)], false),
     ] {
-        let approval = ImageApproval { at_unix_s: 1, until_unix_s: None, endorsements };
+        let approval = ImageApproval { at_unix_s: 1, until_unix_s: None, endorsements, pushed: None };
         let (image, by) = (image(1, "1.0.0"), "keyring".to_owned());
         let effects = scene.operate(Operation::JudgeImage { image, approved: true, by, approval });
         assert_eq!(effects.iter().any(|e| *e == answer(Answer::Done)), kept, "{effects:?}");

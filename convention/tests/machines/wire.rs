@@ -2,7 +2,7 @@
 
 use crate::scene::{address, facts, image, named, node, request};
 use odeon_convention::limits;
-use odeon_convention::types::{CreateSpec, Hosted, Load, NodeFacts};
+use odeon_convention::types::{AuthorityClaim, CreateSpec, Hosted, Load, NodeFacts};
 use odeon_convention::watching::{ChangedEntry, ImageEntry, MemberEntry, Part, Since, Watched};
 use odeon_convention::wire::{CodecError, PlaceOutcome, ToLeader, ToMember, decode, encode};
 use proptest::prelude::*;
@@ -42,6 +42,11 @@ fn some_message() -> impl Strategy<Value = ToLeader> {
         any::<u64>().prop_map(|upto| ToLeader::RevokedSince { upto }),
         (any::<u64>(), any::<u8>())
             .prop_map(|(upto, n)| { ToLeader::RevocationsDone { upto, dropped: vec![image(n, "1").hash] } }),
+        (any::<u8>(), ".{0,20}", any::<bool>()).prop_map(|(n, actor, has_image)| {
+            let image = has_image.then(|| image(n, "1").hash);
+            ToLeader::RegisterAuthority(AuthorityClaim { address: address(node(n), 1), actor, image })
+        }),
+        any::<u8>().prop_map(|n| ToLeader::AuthorityExited { address: address(node(n), 1) }),
         ".{0,40}"
             .prop_map(|reason| ToLeader::Placed { request: request(1, 2), outcome: PlaceOutcome::Refused { reason } }),
     ]

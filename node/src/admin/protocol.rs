@@ -70,6 +70,12 @@ pub enum Request {
     SetAuthority {
         authority: AuthoritySetting,
     },
+    /// An actor is to decide on images.
+    SetAuthorityActor(Box<SetAuthorityActor>),
+    /// Have an actor of this node be the authority: asked by the leader.
+    AppointAuthority {
+        address: Address,
+    },
     Authority,
     Create(Box<CreateArguments>),
     /// One on every node that accepts.
@@ -141,6 +147,17 @@ pub struct PushImage {
     /// Whether it may be older than what is approved of its name.
     #[serde(default)]
     pub allow_older: bool,
+}
+
+/// The flags of `authority set actor`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SetAuthorityActor {
+    /// The actor; none for any that registers and may.
+    pub actor: Option<Address>,
+    /// The nodes, by name or id, whose actors may; none for those that may lead.
+    pub from: Vec<String>,
+    /// How long its verdict on an image is waited for.
+    pub answer_ms: u64,
 }
 
 /// The flags of `image revoke`.
@@ -344,11 +361,14 @@ pub struct ImageItem {
     pub name: String,
     pub version: String,
     pub size: u64,
-    /// `approved`, `rejected`, `expired` or `revoked`.
+    /// `pending`, `approved`, `rejected`, `expired` or `revoked`.
     pub state: String,
     pub by: String,
     pub nodes: u32,
     pub actors: u32,
+    /// The hash of what was pushed, where the authority made the image out of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pushed: Option<String>,
 }
 
 /// What `odeon image show` shows.
@@ -374,6 +394,9 @@ pub struct ImageDetail {
     pub nodes: Vec<String>,
     /// How many actors run from it.
     pub actors: u32,
+    /// As in a line of `odeon image list`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pushed: Option<String>,
 }
 
 /// An actor type in an image.
@@ -448,15 +471,40 @@ pub struct PrefetchedItem {
 }
 
 /// What `odeon authority show` shows.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct AuthorityView {
-    /// `none`, `accept-all` or `keyring`.
+    /// `none`, `accept-all`, `keyring` or `actor`.
     pub authority: String,
     /// How many signers an image needs; none where it needs none.
     #[serde(default)]
     pub required: Option<u8>,
     /// One line a key: principals, whether it certifies, namespaces and the key's fingerprint.
     pub signers: Vec<String>,
+    /// Where each leader has the keys with which it decrypts images.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub age_identity: Option<String>,
+    /// The actor that decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<AuthorityActorItem>,
+    /// Whose actors may be it: the names of nodes, `leaders`, or the address of the only one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub from: Vec<String>,
+    /// How long its verdict on an image is waited for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer_ms: Option<u64>,
+}
+
+/// The actor that decides on images.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AuthorityActorItem {
+    /// Its address.
+    pub address: Address,
+    /// Its type's name.
+    pub actor: String,
+    /// The image that it comes from.
+    pub image: Option<String>,
+    /// The name of the node that it lives on.
+    pub node: String,
 }
 
 /// What `odeon create` answers.

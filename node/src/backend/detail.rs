@@ -18,7 +18,8 @@ impl NodeBackend {
         let hash = resolve(&images, text)?;
         let unknown = || failed(codes::IMAGE_UNKNOWN, format!("no image has the hash {hash}"));
         let item = images.into_iter().find(|item| item.hash == hash.to_string()).ok_or_else(unknown)?;
-        let info = &led.images.iter().find(|known| known.image.hash == hash).ok_or_else(unknown)?.image;
+        // One that waits for its verdict is nothing but bytes.
+        let info = led.images.iter().find(|known| known.image.hash == hash).map(|known| &known.image);
         let (end, held_by) = oneshot::channel();
         self.event(Event::HeldBy { hash, end }).await?;
         let held_by = held_by.await.map_err(|_| super::stopping())?;
@@ -44,13 +45,14 @@ impl NodeBackend {
             approved: (approval.at_unix_s > 0).then(|| time::format_s(approval.at_unix_s)),
             until: approval.until_unix_s.map(time::format_s),
             types: info
-                .actors
-                .iter()
+                .into_iter()
+                .flat_map(|info| &info.actors)
                 .map(|actor| ImageType { name: actor.name.clone(), require: actor.required.clone() })
                 .collect(),
             approvals: approval.endorsements.into_iter().map(endorsement).collect(),
             nodes,
             actors: item.actors,
+            pushed: item.pushed,
         })))
     }
 }

@@ -1,15 +1,13 @@
-//! Images: pushing them past the authority, listing and unloading them, and the authority itself.
+//! Images: pushing them past the authority, listing and unloading them.
 
-use super::judging::{Judged, approval, authority_of, judge, keyring, version_of};
-use super::{NodeBackend, Outcome, failed, led};
-use crate::admin::Replies;
-use crate::admin::protocol::{AuthorityView, Failed, ImageItem, PushImage, Reply, Request};
+use super::judging::{Judged, Pushed, approval, judge, unless_revoked, version_of};
+use super::{NodeBackend, Outcome, aside, failed, led};
+use crate::admin::protocol::{Failed, ImageItem, PushImage, Reply, Request};
 use crate::driver::{Event, LedView, View};
 use odeon_convention::codes;
 use odeon_convention::leader::{ImageState, ImageView, Operation};
-use odeon_convention::record::AuthoritySetting;
 use odeon_convention::types::SourceHash;
-use odeon_sourceauth::Signer;
+use std::sync::Arc;
 
 /// The shortest prefix of a hash that stands for it.
 const PREFIX_DIGITS_MIN: usize = 8;
@@ -24,34 +22,33 @@ impl NodeBackend {
         };
         let actors = self.all_actors(view).await;
         let running = |hash: &str| actors.iter().filter(|a| a.image.as_deref() == Some(hash)).count();
-        Ok(led
-            .images
-            .iter()
-            .map(|image| {
-                let mut item = item(image);
-                item.actors = u32::try_from(running(&item.hash)).unwrap_or(u32::MAX);
-                item
-            })
-            .collect())
+        let mut items = self.listed(led);
+        for item in &mut items {
+            item.actors = u32::try_from(running(&item.hash)).unwrap_or(u32::MAX);
+        }
+        Ok(items)
     }
 
     /// The image that a person means: a hash, a prefix of one, or `name[@version]`.
     pub(super) async fn find_image(&self, view: &View, text: &str) -> Result<SourceHash, Failed> {
         let images = match &view.led {
-            Some(led) => led.images.iter().map(item).collect(),
+            Some(led) => self.listed(led),
             None => self.images(view).await?,
         };
         resolve(&images, text)
     }
 
     pub(super) async fn push_image(&self, push: PushImage) -> Outcome {
-        let _one_at_a_time = self.pushing.lock().await;
-        let LedView { authority, images: known, .. } = led(&self.view().await?)?.clone();
-        let images = self.images.clone();
+        let pushed = Arc::new(aside(move || Pushed::of(push)).await??);
+        let mut place = self.pending.enter(pushed.waits())?;
+        let _one_at_a_time = place.unless_withdrawn(self.pushing.lock()).await?;
+        unless_revoked(SourceHash(pushed.hash.0), &led(&self.view().await?)?.images)?;
+        let word = self.word_on(&pushed, &mut place).await?;
+        drop(place);
+        let known = led(&self.view().await?)?.images.clone();
+        let (images, judges) = (self.images.clone(), pushed.clone());
         // Unpacking, verifying and compiling take a while: not on an I/O thread.
-        let judged = tokio::task::spawn_blocking(move || judge(&images, &authority, &known, push));
-        let Judged { image, verdict, usable_here } =
-            judged.await.map_err(|e| failed(codes::INTERNAL, e.to_string()))??;
+        let Judged { image, verdict, usable_here } = aside(move || judge(&images, &known, &judges, word)).await??;
         let hash = image.hash;
         let by = match &verdict {
             Ok(verified) => format!("{}: {}", verified.approval().by, verified.approval().reason),
@@ -60,7 +57,7 @@ impl NodeBackend {
         if verdict.is_ok() {
             self.hold_by_majority(&image).await?;
         }
-        let approval = verdict.as_ref().map(approval).unwrap_or_default();
+        let approval = verdict.as_ref().map(|verified| approval(verified, pushed.hash)).unwrap_or_default();
         self.operation(Operation::JudgeImage { image, approved: verdict.is_ok(), by, approval }).await?;
         verdict?;
         if usable_here {
@@ -71,30 +68,30 @@ impl NodeBackend {
         pushed.map(Reply::Pushed).ok_or_else(|| failed(codes::INTERNAL, "the image is not in the leader's list"))
     }
 
+    /// What a leader lists: what was judged, and what waits for that.
+    pub(super) fn listed(&self, led: &LedView) -> Vec<ImageItem> {
+        let mut items: Vec<ImageItem> = led.images.iter().map(item).collect();
+        for waits in self.pending.list() {
+            match items.iter_mut().find(|known| known.hash == waits.hash) {
+                // What it may be used for is not changed by waiting.
+                Some(known) if known.state == "rejected" => known.state = waits.state,
+                Some(_) => {}
+                None => items.push(waits),
+            }
+        }
+        items
+    }
+
     pub(super) async fn unload_image(&self, view: &View, text: &str) -> Outcome {
         let hash = self.find_image(view, text).await?;
-        self.operation(Operation::UnloadImage { hash }).await?;
+        let why =
+            failed(codes::IMAGE_NOT_APPROVED, format!("image {hash} was unloaded before its authority had spoken"));
+        let waited = self.pending.withdraw(hash, &why);
+        // What was never judged is gone with that.
+        if !waited || led(view)?.images.iter().any(|known| known.image.hash == hash) {
+            self.operation(Operation::UnloadImage { hash }).await?;
+        }
         Ok(Reply::Done)
-    }
-
-    pub(super) async fn set_authority(&self, authority: AuthoritySetting) -> Outcome {
-        authority_of(&authority)?;
-        self.operation(Operation::SetAuthority(authority)).await?;
-        Ok(Reply::Done)
-    }
-
-    pub(super) async fn authority(&self, view: &View, _replies: &Replies) -> Outcome {
-        let Some(led) = &view.led else { return self.ask_leader(view, &Request::Authority).await };
-        let (authority, required, signers) = match &led.authority {
-            AuthoritySetting::None => ("none", None, Vec::new()),
-            AuthoritySetting::AcceptAll => ("accept-all", None, Vec::new()),
-            AuthoritySetting::Keyring { allowed_signers, required } => {
-                let keyring =
-                    keyring(allowed_signers, *required).map_err(|e| failed(codes::DATA_UNUSABLE, e.to_string()))?;
-                ("keyring", Some(*required), keyring.allowed().signers().iter().map(describe).collect())
-            }
-        };
-        Ok(Reply::Authority(AuthorityView { authority: authority.to_owned(), required, signers }))
     }
 }
 
@@ -113,32 +110,30 @@ pub(super) fn item(view: &ImageView) -> ImageItem {
         by: view.by.clone(),
         nodes: view.nodes,
         actors: 0,
+        pushed: view.pushed.map(|hash| hash.to_string()),
     }
-}
-
-/// A signer as `authority show` shows it.
-fn describe(signer: &Signer) -> String {
-    let certifies = if signer.certifies { " cert-authority" } else { "" };
-    let namespaces = signer.namespaces().map_or_else(String::new, |list| format!(" namespaces={list:?}"));
-    format!("{}{certifies}{namespaces} {}", signer.principals, signer.fingerprint())
 }
 
 pub(super) fn resolve(images: &[ImageItem], text: &str) -> Result<SourceHash, Failed> {
     let looks_like_hash = text.len() >= PREFIX_DIGITS_MIN && text.bytes().all(|b| b.is_ascii_hexdigit());
-    let by_hash: Vec<_> = images.iter().filter(|i| looks_like_hash && i.hash.starts_with(text)).collect();
+    // What it was made out of names it as well.
+    let begins =
+        |i: &ImageItem| i.hash.starts_with(text) || i.pushed.as_ref().is_some_and(|hash| hash.starts_with(text));
+    let by_hash: Vec<_> = images.iter().filter(|i| looks_like_hash && begins(i)).collect();
     let (name, version) = text.split_once('@').map_or((text, None), |(name, version)| (name, Some(version)));
     let found = match by_hash.as_slice() {
         [one] => one,
         [] => images
             .iter()
             .filter(|i| i.name == name && version.is_none_or(|v| i.version == v))
-            // The newest version, without those that are revoked as long as there is another; of one version that was
-            // pushed twice, what may be used goes first.
+            // The newest version, without those that are revoked or wait for their verdict as long as there is another; of
+            // one version that was pushed twice, what may be used goes first.
             .max_by(|a, b| {
                 let is = |image: &ImageItem, state| image.state == state;
-                let revoked = is(b, "revoked").cmp(&is(a, "revoked"));
+                let is_out = |image: &ImageItem| is(image, "revoked") || is(image, "pending");
+                let out = is_out(b).cmp(&is_out(a));
                 let version = || version_of(&a.version).cmp(&version_of(&b.version));
-                revoked.then_with(version).then_with(|| is(a, "approved").cmp(&is(b, "approved")))
+                out.then_with(version).then_with(|| is(a, "approved").cmp(&is(b, "approved")))
             })
             .ok_or_else(|| failed(codes::IMAGE_UNKNOWN, format!("no image has the hash or name {text:?}")))?,
         many => {
@@ -168,6 +163,7 @@ mod tests {
             by: String::new(),
             nodes: 0,
             actors: 0,
+            pushed: None,
         }
     }
 

@@ -1,6 +1,7 @@
 //! Judging an image that was pushed: what its authority says, whether it may follow what is there, and whether it runs.
 
 use super::failed;
+use super::pending::Waits;
 use crate::admin::protocol::{Failed, PushImage};
 use crate::causes::{chain, of_data, rejection_code};
 use crate::logs::time;
@@ -9,20 +10,81 @@ use odeon_convention::codes;
 use odeon_convention::leader::{ImageState, ImageView};
 use odeon_convention::record::AuthoritySetting;
 use odeon_convention::types::{Endorsement, ImageApproval, ImageInfo, NativeActor, SourceHash};
-use odeon_sourceauth::{Approved, Authority, Image, Keyring, KeyringError, Rollback, Verified, Version, may_follow};
+use odeon_sourceauth::limits::IMAGE_BYTES_MAX;
+use odeon_sourceauth::{
+    Approved, Authority, Image, ImageError, Keyring, KeyringError, Rollback, Verified, Version, may_follow,
+};
+use std::sync::Arc;
 
-pub(super) fn authority_of(setting: &AuthoritySetting) -> Result<Authority, Failed> {
-    Ok(match setting {
+/// The authority that decides here; none where an actor does.
+pub(super) fn authority_of(setting: &AuthoritySetting) -> Result<Option<Authority>, Failed> {
+    Ok(Some(match setting {
+        AuthoritySetting::Actor { .. } => return Ok(None),
         AuthoritySetting::None => Authority::None,
         AuthoritySetting::AcceptAll => Authority::AcceptAll,
-        AuthoritySetting::Keyring { allowed_signers, required } => Authority::Keyring(
+        AuthoritySetting::Keyring { allowed_signers, required, .. } => Authority::Keyring(
             keyring(allowed_signers, *required).map_err(|e| failed(codes::BAD_REQUEST, e.to_string()))?,
         ),
-    })
+    }))
 }
 
 pub(super) fn keyring(allowed_signers: &str, required: u8) -> Result<Keyring, KeyringError> {
     Keyring::parse(allowed_signers, usize::from(required))
+}
+
+/// What was pushed.
+pub(super) struct Pushed {
+    pub(super) hash: odeon_sourceauth::SourceHash,
+    pub(super) bytes: Arc<[u8]>,
+    /// The image that it is, if it is one.
+    pub(super) image: Result<Image, Failed>,
+    pub(super) evidence: Vec<String>,
+    pub(super) allow_older: bool,
+}
+
+/// Who decides, and on which image: what was pushed, or what was made out of it.
+pub(super) enum Word {
+    Judge(Authority, Image),
+    Rejected(Failed),
+}
+
+impl Pushed {
+    /// Hashes it, and opens it where that is possible. Blocks.
+    pub(super) fn of(push: PushImage) -> Result<Self, Failed> {
+        let bytes: Arc<[u8]> = push.bytes.into();
+        if bytes.len() > IMAGE_BYTES_MAX {
+            let error = ImageError::TooLarge { bytes: bytes.len() as u64 };
+            return Err(failed(codes::IMAGE_TOO_LARGE, error.to_string()));
+        }
+        let evidence = push.signature.into_iter().chain(push.more_signatures).collect();
+        let hash = odeon_sourceauth::hash(&bytes);
+        Ok(Self { hash, image: open(bytes.clone()), bytes, evidence, allow_older: push.allow_older })
+    }
+
+    pub(super) fn waits(&self) -> Waits {
+        let ImageInfo { hash, name, version, size_bytes, .. } = self.info();
+        Waits { hash, name, version, size_bytes }
+    }
+
+    /// What is known of it before anybody has decided.
+    pub(super) fn info(&self) -> ImageInfo {
+        let unknown = || ImageInfo {
+            hash: SourceHash(self.hash.0),
+            name: String::new(),
+            version: String::new(),
+            size_bytes: self.bytes.len() as u64,
+            actors: Vec::new(),
+        };
+        self.image.as_ref().map_or_else(|_| unknown(), info)
+    }
+}
+
+/// Opens an image that somebody hands over. Blocks.
+pub(super) fn open(bytes: Arc<[u8]>) -> Result<Image, Failed> {
+    Image::open(bytes).map_err(|e| {
+        let code = if e.is_too_large() { codes::IMAGE_TOO_LARGE } else { codes::IMAGE_MALFORMED };
+        failed(code, chain(&e))
+    })
 }
 
 /// What became of an image that was pushed.
@@ -39,35 +101,33 @@ impl Judged {
     }
 }
 
-/// Opens, judges and, where approved, compiles and stores an image. Blocks.
-pub(super) fn judge(
-    images: &Images,
-    setting: &AuthoritySetting,
-    known: &[ImageView],
-    push: PushImage,
-) -> Result<Judged, Failed> {
-    let image = Image::open(push.bytes).map_err(|e| {
-        let code = if e.is_too_large() { codes::IMAGE_TOO_LARGE } else { codes::IMAGE_MALFORMED };
-        failed(code, chain(&e))
-    })?;
-    let info = info(&image);
-    // Neither its bytes nor its code are kept, not even for a moment.
-    if let Some(revoked) = known.iter().find(|view| view.image.hash == info.hash && view.state == ImageState::Revoked) {
-        let reason = format!("image {} was revoked by {}", info.hash, revoked.by);
-        return Err(failed(codes::IMAGE_REVOKED, reason));
+/// Neither the bytes nor the code of what is revoked are kept, not even for a moment.
+pub(super) fn unless_revoked(hash: SourceHash, known: &[ImageView]) -> Result<(), Failed> {
+    match known.iter().find(|view| view.image.hash == hash && view.state == ImageState::Revoked) {
+        Some(revoked) => Err(failed(codes::IMAGE_REVOKED, format!("image {hash} was revoked by {}", revoked.by))),
+        None => Ok(()),
     }
+}
+
+/// Judges and, where approved, compiles and stores an image. Blocks.
+pub(super) fn judge(images: &Images, known: &[ImageView], pushed: &Pushed, word: Word) -> Result<Judged, Failed> {
+    let (authority, image) = match word {
+        Word::Judge(authority, image) => (authority, image),
+        Word::Rejected(why) => return Ok(Judged::rejected(pushed.info(), why)),
+    };
+    let info = info(&image);
+    unless_revoked(info.hash, known)?;
     images
         .has_room_for(info.hash, info.size_bytes)
         .map_err(|error| failed(codes::IMAGE_STORE_FULL, format!("at the leader, {error}")))?;
-    let evidence: Vec<String> = push.signature.into_iter().chain(push.more_signatures).collect();
-    let verdict = authority_of(setting)?.judge(image, &evidence, time::now_ms() / 1000);
+    let verdict = authority.judge(image, &pushed.evidence, time::now_ms() / 1000);
     let verified = match verdict {
         Ok(verified) => verified,
         Err(rejection) => {
             return Ok(Judged::rejected(info, failed(rejection_code(&rejection), rejection.to_string())));
         }
     };
-    if !push.allow_older
+    if !pushed.allow_older
         && let Err(why) = follows(verified.image(), known)
     {
         return Ok(Judged::rejected(info, failed(codes::IMAGE_OLDER, why.to_string())));
@@ -103,8 +163,8 @@ fn follows(image: &Image, known: &[ImageView]) -> Result<(), Rollback> {
     may_follow(&Approved { version: image.manifest().version.clone(), hash: image.hash() }, &before)
 }
 
-/// What is kept of the word on an image.
-pub(super) fn approval(verified: &Verified) -> ImageApproval {
+/// What is kept of the word on an image that was pushed as `pushed`.
+pub(super) fn approval(verified: &Verified, pushed: odeon_sourceauth::SourceHash) -> ImageApproval {
     let word = verified.approval();
     let kept = |e: &odeon_sourceauth::Endorsement| Endorsement {
         by: e.by.clone(),
@@ -118,6 +178,7 @@ pub(super) fn approval(verified: &Verified) -> ImageApproval {
         at_unix_s: time::now_ms() / 1000,
         until_unix_s: word.until_unix_s,
         endorsements: word.endorsements.iter().map(kept).collect(),
+        pushed: (pushed != verified.hash()).then_some(SourceHash(pushed.0)),
     }
 }
 

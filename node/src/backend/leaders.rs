@@ -261,6 +261,7 @@ impl NodeBackend {
             | Request::DrainImage { .. }
             | Request::Prefetch { .. }
             | Request::SetAuthority { .. }
+            | Request::SetAuthorityActor(_)
             | Request::Logs(_)
             | Request::Leaders
             | Request::AddLeader { .. }

@@ -31,9 +31,10 @@ impl NodeBackend {
 
     pub(super) async fn revoke_image(&self, view: &View, revoke: RevokeImage) -> Outcome {
         let RevokeImage { image, end, reason, timeout_ms, by } = revoke;
-        let images: Vec<ImageItem> = led(view)?.images.iter().map(item).collect();
+        let images = self.listed(led(view)?);
         let hash = the_one(&images, &image)?;
         self.operation(Operation::RevokeImage { image: RevokedImage { hash, end }, reason, by }).await?;
+        self.pending.withdraw(hash, &failed(codes::IMAGE_REVOKED, format!("image {hash} was revoked")));
         let until = Instant::now() + Duration::from_millis(timeout_ms).min(CONFIRM_TIME_MAX);
         let Confirmations { confirmed, unconfirmed } = loop {
             let confirmations = self.confirmations(hash).await?;
@@ -68,7 +69,9 @@ impl NodeBackend {
 /// asked for again. One that was never pushed, or was unloaded, has its whole hash.
 fn the_one(images: &[ImageItem], text: &str) -> Result<SourceHash, Failed> {
     if let Some(hash) = parse_hash(text) {
-        return Ok(hash);
+        // What somebody pushed may be known by what the authority made out of it.
+        let made = images.iter().find(|i| i.pushed.as_deref() == Some(text)).and_then(|i| parse_hash(&i.hash));
+        return Ok(made.unwrap_or(hash));
     }
     let (name, version) = text.split_once('@').map_or((text, None), |(name, version)| (name, Some(version)));
     let fitting = images.iter().filter(|i| i.name == name && version.is_none_or(|version| i.version == version));
@@ -95,6 +98,7 @@ mod tests {
             by: String::new(),
             nodes: 0,
             actors: 0,
+            pushed: None,
         }
     }
 
@@ -109,5 +113,7 @@ mod tests {
         assert_eq!(code("bbbb"), Err(codes::IMAGE_UNKNOWN));
         assert_eq!(code(&"d".repeat(64)), Ok(SourceHash([0xdd; 32])), "known or not");
         assert_eq!(the_one(&images[..1], "hello").unwrap(), SourceHash([0xaa; 32]));
+        let made = [ImageItem { pushed: Some("e".repeat(64)), ..image('a', "1", "approved") }];
+        assert_eq!(the_one(&made, &"e".repeat(64)).unwrap(), SourceHash([0xaa; 32]), "by what was pushed");
     }
 }

@@ -9,17 +9,20 @@ use super::watch::push_again_and_again;
 use super::{CommandError, Session, values};
 use crate::admin::protocol::{
     AuthorityView, DrainedItem, ImageDetail, ImageItem, PrefetchedItem, PushImage, Reply, Request, RevokeImage,
-    RevokedItem,
+    RevokedItem, SetAuthorityActor,
 };
 use clap::Subcommand;
-use odeon::Value;
+use odeon::{Address, Value};
 use odeon_convention::codes;
+use odeon_convention::limits::VERDICT_MS;
 use serde::Serialize;
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// How much longer than the node the command waits for its answer.
 const GRACE: Duration = Duration::from_secs(30);
+/// How long a push may take: others may be judged before, and each has its time.
+const PUSH_WAIT: Duration = Duration::from_secs(6 * 3600);
 
 /// What to do with the authority.
 #[derive(Debug, Clone, Subcommand)]
@@ -29,12 +32,24 @@ pub(crate) enum AuthorityCommand {
         /// Which
         #[arg(value_enum)]
         authority: AuthorityKind,
+        /// The only actor that may; for actor
+        #[arg(value_name = "ADDRESS")]
+        actor: Option<Address>,
+        /// A node, by name or id, whose actors may; for actor; may be given many times, else those on leaders may
+        #[arg(long, value_name = "NODE", conflicts_with = "actor")]
+        from: Vec<String>,
+        /// How long the actor's verdict on an image is waited for; for actor [default: 2m]
+        #[arg(long, value_name = "DURATION", value_parser = values::duration)]
+        timeout: Option<Duration>,
         /// The keys that may sign images, in the format of OpenSSH; for keyring
         #[arg(long, value_name = "FILE")]
         allowed_signers: Option<PathBuf>,
         /// How many signers an image needs; for keyring
         #[arg(long, value_name = "K", value_parser = required())]
         required: Option<u8>,
+        /// The keys with which images are decrypted, a file of age-keygen on every leader; for keyring
+        #[arg(long, value_name = "FILE")]
+        age_identity: Option<PathBuf>,
     },
     /// Shows who approves images
     Show,
@@ -118,6 +133,9 @@ struct Pushed<'a> {
     version: &'a str,
     size: u64,
     state: &'a str,
+    /// The hash of what was pushed, where the image was made out of that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pushed: Option<&'a str>,
 }
 
 /// `odeon image …`
@@ -225,11 +243,14 @@ fn revoked_text(revoked: &RevokedItem) -> String {
 
 /// Pushes an image, and prints what became of it.
 pub(super) async fn push(session: &mut Session<'_, '_>, image: PushImage) -> Result<ImageItem, CommandError> {
-    match session.ask(&Request::PushImage(image)).await? {
+    match session.ask_within(&Request::PushImage(image), Some(PUSH_WAIT)).await? {
         Reply::Pushed(item) => {
-            let ImageItem { hash, name, version, size, state, by, .. } = &item;
-            let pushed = Pushed { hash, name, version, size: *size, state };
-            session.out.value(&pushed, |p| plain(&format!("{} {}@{} {}", p.hash, p.name, p.version, p.state)))?;
+            let ImageItem { hash, name, version, size, state, by, pushed, .. } = &item;
+            let pushed = Pushed { hash, name, version, size: *size, state, pushed: pushed.as_deref() };
+            session.out.value(&pushed, |p| {
+                let made = p.pushed.map_or_else(String::new, |pushed| format!(", made out of {pushed}"));
+                plain(&format!("{} {}@{} {}{made}", p.hash, p.name, p.version, p.state))
+            })?;
             match state.as_str() {
                 "rejected" => {
                     Err(CommandError::coded(codes::IMAGE_NOT_APPROVED, format!("image {hash} is {state} by {by}")))
@@ -259,11 +280,13 @@ async fn list(session: &mut Session<'_, '_>) -> Result<(), CommandError> {
 }
 
 fn detail_text(image: &ImageDetail) -> String {
-    let ImageDetail { hash, name, version, size, state, by, approved, until, types, approvals, nodes, actors } = image;
+    let ImageDetail { hash, name, version, size, state, by, approved, until, types, approvals, nodes, actors, pushed } =
+        image;
     let mut lines = vec![format!("{hash} {name}@{version} ({size} bytes)")];
     let since = approved.as_ref().map_or_else(String::new, |at| format!(" {at}"));
     let until = until.as_ref().map_or_else(String::new, |until| format!(", until {until}"));
     lines.push(format!("{state}{since}{until} by {by}"));
+    lines.extend(pushed.iter().map(|pushed| format!("  made out of {pushed}")));
     for actor in types {
         let require = if actor.require.is_empty() { "nothing".to_owned() } else { actor.require.join(", ") };
         lines.push(format!("  actor {} requires {require}", actor.name));
@@ -281,8 +304,28 @@ fn detail_text(image: &ImageDetail) -> String {
 /// `odeon authority …`
 pub(crate) async fn authority(session: &mut Session<'_, '_>, command: AuthorityCommand) -> Result<(), CommandError> {
     match command {
-        AuthorityCommand::Set { authority, allowed_signers, required } => {
-            let authority = authority_setting(authority, allowed_signers.as_deref(), required)?;
+        AuthorityCommand::Set {
+            authority: kind @ AuthorityKind::Actor,
+            actor,
+            from,
+            timeout,
+            allowed_signers,
+            required,
+            age_identity,
+        } => {
+            authority_setting(kind, allowed_signers.as_deref(), required, age_identity.as_deref())?;
+            // A duration flag is bounded, so its milliseconds fit.
+            let answer_ms = timeout.map_or(VERDICT_MS, |timeout| timeout.as_millis() as u64);
+            let set = SetAuthorityActor { actor, from, answer_ms };
+            session.order(&Request::SetAuthorityActor(Box::new(set))).await
+        }
+        AuthorityCommand::Set { authority, actor, from, timeout, allowed_signers, required, age_identity } => {
+            if actor.is_some() || !from.is_empty() || timeout.is_some() {
+                let message = "an address, --from and --timeout are for the authority 'actor'";
+                return Err(CommandError::Usage(message.into()));
+            }
+            let authority =
+                authority_setting(authority, allowed_signers.as_deref(), required, age_identity.as_deref())?;
             session.order(&Request::SetAuthority { authority }).await
         }
         AuthorityCommand::Show => match session.ask(&Request::Authority).await? {
@@ -294,6 +337,12 @@ pub(crate) async fn authority(session: &mut Session<'_, '_>, command: AuthorityC
 
 fn authority_text(view: &AuthorityView) -> String {
     let required = view.required.map(|required| format!("required signers: {required}"));
+    let identity = view.age_identity.as_ref().map(|path| format!("decrypts with: {path}"));
+    let from = (!view.from.is_empty()).then(|| format!("may register: {}", view.from.join(", ")));
+    let waits = view.answer_ms.map(|ms| format!("waits: {} s", Duration::from_millis(ms).as_secs_f32()));
+    let actor = view.actor.as_ref().map(|who| format!("decides: {} {} on {}", who.actor, who.address, who.node));
+    let nobody = view.answer_ms.filter(|_| actor.is_none()).map(|_| "decides: nobody".to_owned());
     let lines = std::iter::once(&view.authority).chain(&required).chain(&view.signers);
+    let lines = lines.chain(&identity).chain(&from).chain(&waits).chain(&actor).chain(&nobody);
     lines.map(|line| plain(line)).collect::<Vec<_>>().join("\n")
 }

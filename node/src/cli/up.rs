@@ -7,8 +7,8 @@ use clap::{Args, ValueEnum};
 use odeon::Value;
 use odeon_capabilities::{CapabilityMap, Delta};
 use odeon_convention::codes;
-use odeon_convention::limits::LISTEN_BYTES_MAX;
-use odeon_convention::record::AuthoritySetting;
+use odeon_convention::limits::{LISTEN_BYTES_MAX, VERDICT_MS};
+use odeon_convention::record::{AuthoritySetting, Registrants};
 use odeon_sourceauth::Keyring;
 use std::fs;
 use std::io::Read;
@@ -63,6 +63,9 @@ pub(crate) struct UpArguments {
     /// How many signers an image needs; for --authority keyring
     #[arg(long, value_name = "K", value_parser = required())]
     signatures_required: Option<u8>,
+    /// The keys with which images are decrypted, a file of age-keygen on every leader; for --authority keyring
+    #[arg(long, value_name = "FILE")]
+    age_identity: Option<PathBuf>,
     /// Whether this node runs images that were loaded elsewhere
     #[arg(long, value_enum, default_value_t = AllowRemoteImages::Yes)]
     allow_remote_images: AllowRemoteImages,
@@ -136,6 +139,8 @@ pub(crate) enum AuthorityKind {
     AcceptAll,
     /// Images signed by an allowed key are approved
     Keyring,
+    /// An actor that registers approves images
+    Actor,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -169,10 +174,13 @@ impl UpArguments {
             Some(kind) => {
                 let default = data.join("allowed_signers");
                 let signers = self.allowed_signers.as_deref().unwrap_or(&default);
-                Some(authority_setting(kind, Some(signers), self.signatures_required)?)
+                Some(authority_setting(kind, Some(signers), self.signatures_required, self.age_identity.as_deref())?)
             }
             None if self.allowed_signers.is_some() => {
                 return Err(CommandError::Usage("--allowed-signers is for --authority keyring".into()));
+            }
+            None if self.age_identity.is_some() => {
+                return Err(CommandError::Usage("--age-identity is for --authority keyring".into()));
             }
             None if self.signatures_required.is_some() => {
                 return Err(CommandError::Usage("--signatures-required is for --authority keyring".into()));
@@ -224,19 +232,37 @@ pub(crate) fn authority_setting(
     kind: AuthorityKind,
     signers: Option<&Path>,
     required: Option<u8>,
+    age_identity: Option<&Path>,
 ) -> Result<AuthoritySetting, CommandError> {
     match (kind, signers) {
-        (AuthorityKind::None | AuthorityKind::AcceptAll, _) if required.is_some() => {
+        (AuthorityKind::None | AuthorityKind::AcceptAll | AuthorityKind::Actor, _) if age_identity.is_some() => {
+            Err(CommandError::Usage("only the authority 'keyring' has an age identity".into()))
+        }
+        (AuthorityKind::None | AuthorityKind::AcceptAll | AuthorityKind::Actor, _) if required.is_some() => {
             Err(CommandError::Usage("only the authority 'keyring' has a number of required signers".into()))
         }
         (AuthorityKind::None, _) => Ok(AuthoritySetting::None),
         (AuthorityKind::AcceptAll, _) => Ok(AuthoritySetting::AcceptAll),
+        (AuthorityKind::Actor, _) => Ok(AuthoritySetting::Actor { from: Registrants::Leaders, answer_ms: VERDICT_MS }),
         (AuthorityKind::Keyring, Some(file)) => {
-            Ok(AuthoritySetting::Keyring { allowed_signers: text_of(file)?, required: required.unwrap_or(1) })
+            let age_identity = age_identity.map(whole_path).transpose()?;
+            Ok(AuthoritySetting::Keyring {
+                allowed_signers: text_of(file)?,
+                required: required.unwrap_or(1),
+                age_identity,
+            })
         }
         (AuthorityKind::Keyring, None) => {
             Err(CommandError::Usage("the authority 'keyring' needs --allowed-signers FILE".into()))
         }
+    }
+}
+
+/// The path of a file that every leader has, so that it means the same on all of them.
+fn whole_path(path: &Path) -> Result<String, CommandError> {
+    match path.to_str().filter(|_| path.is_absolute()) {
+        Some(path) => Ok(path.to_owned()),
+        None => Err(CommandError::Usage(format!("--age-identity {}: expected the whole path", path.display()))),
     }
 }
 

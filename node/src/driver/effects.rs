@@ -139,6 +139,9 @@ impl Driver {
             member::Effect::ImageRevoked { hash, end } => self.revoke_image(hash, end),
             member::Effect::News { to, news } => self.means.hosting.tell_news(&to, news),
             member::Effect::WatchRefused { by, reason } => self.means.hosting.watch_refused(by, &reason),
+            member::Effect::AuthorityAnswered { by, refusal } => {
+                self.means.hosting.authority_answered(by, refusal.as_deref());
+            }
             member::Effect::Located { node, at } => self.means.hosting.node_located(node, at),
             member::Effect::Reach { node, listen } => self.means.hosting.reach(node, &listen),
             member::Effect::Joined { leader, term } => {
@@ -225,6 +228,7 @@ impl Driver {
 
     fn fetch(&self, image: ImageInfo, sources: Vec<NodeRef>) {
         let (images, links, events) = (self.means.images.clone(), self.means.links.clone(), self.means.events.clone());
+        let sources = images.sources(sources);
         // One that may lead knows what approved an image, as soon as it has read that.
         let approval = self.means.ledger.as_ref().and_then(|l| l.look(|facts| facts.approval(image.hash).cloned()));
         let evidence = approval.map(|kept| kept.endorsements.into_iter().map(|one| one.text).collect());

@@ -1,8 +1,8 @@
 //! What people send: in nobody's name, or from an address that lives for one reply.
 
 use super::Hosting;
-use odeon::system::{Envelope, SpawnError};
-use odeon::{Address, AnyMessage, Encoded, Message};
+use odeon::system::{Endpoint, Envelope, SpawnError};
+use odeon::{Address, AnyMessage, Encoded, Message, NodeRef};
 use tokio::sync::mpsc;
 
 /// How an ask ended.
@@ -30,6 +30,24 @@ impl Hosting {
         Address::mint(self.me, 0, 0)
     }
 
+    /// Sends a message to an actor on this node, and hands whatever comes back to `on_message` until the talk is dropped.
+    /// That is called in the sender's thread, and must not block.
+    pub(crate) fn talk(
+        &self,
+        host: NodeRef,
+        to: Address,
+        message: impl Message,
+        on_message: Box<dyn Fn(Envelope) + Send + Sync>,
+    ) -> Result<Talk<'_>, SpawnError> {
+        let (end, undeliverable) = tokio::sync::oneshot::channel();
+        let endpoint = self.system().endpoint(on_message)?;
+        let sender = endpoint.address();
+        self.asks.lock().insert(sender, end);
+        let guard = AskGuard { hosting: self, sender };
+        let _ = self.send_to(host, to, Envelope { to, sender, message: AnyMessage::new(message) });
+        Ok(Talk { undeliverable, _guard: guard, _endpoint: endpoint })
+    }
+
     /// Sends an untyped message and waits for whatever comes back first.
     pub(crate) async fn ask(&self, to: Address, message: Encoded) -> Result<AskOutcome, SpawnError> {
         let (end, outcome) = tokio::sync::oneshot::channel();
@@ -48,6 +66,23 @@ impl Hosting {
         };
         drop(guard);
         Ok(ended)
+    }
+}
+
+/// Messages that go to and fro between this node and one actor.
+pub(crate) struct Talk<'a> {
+    undeliverable: tokio::sync::oneshot::Receiver<AskOutcome>,
+    _guard: AskGuard<'a>,
+    _endpoint: Endpoint,
+}
+
+impl Talk<'_> {
+    /// Returns once something could not be delivered to the actor.
+    pub(crate) async fn undeliverable(&mut self) {
+        if (&mut self.undeliverable).await.is_err() {
+            // Its end is dropped with the talk only.
+            std::future::pending().await
+        }
     }
 }
 

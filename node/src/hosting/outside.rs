@@ -63,6 +63,12 @@ impl Outside for Outpost {
         }
     }
 
+    fn register_source_authority(&self, by: Address) {
+        if let Some(hosting) = self.0.upgrade() {
+            hosting.register_source_authority(by);
+        }
+    }
+
     fn log(&self, by: Address, actor: &str, image: Option<&str>, level: Level, message: &str) {
         if let Some(hosting) = self.0.upgrade() {
             hosting.log.line(by, actor, image, level, message);
@@ -155,7 +161,7 @@ impl Hosting {
     }
 }
 
-fn parse_hash(text: &str) -> Option<SourceHash> {
+pub(super) fn parse_hash(text: &str) -> Option<SourceHash> {
     let bytes = data_encoding::HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok()?;
     Some(SourceHash(bytes.try_into().ok()?))
 }

@@ -75,7 +75,7 @@ impl Hosting {
     }
 
     /// Sends to an actor whose host is known. `address` may differ from the one that the sender used.
-    pub(super) fn send_to(&self, host: NodeRef, address: Address, mut envelope: Envelope) -> Pressure {
+    pub(crate) fn send_to(&self, host: NodeRef, address: Address, mut envelope: Envelope) -> Pressure {
         envelope.to = address;
         if host == self.me {
             self.system().deliver(envelope);

@@ -19,7 +19,11 @@ fn record(n: u64) -> Record {
         0 => Record::TermBegan { term: n },
         1 => Record::NameFreed { name: format!("name-{n}-{}", "x".repeat((n % 50) as usize)) },
         _ => Record::AuthoritySet {
-            authority: AuthoritySetting::Keyring { allowed_signers: format!("a {n}"), required: 1 },
+            authority: AuthoritySetting::Keyring {
+                allowed_signers: format!("a {n}"),
+                required: 1,
+                age_identity: (n % 2 == 0).then(|| format!("/etc/{n}")),
+            },
         },
     }
 }

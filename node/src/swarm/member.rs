@@ -165,6 +165,7 @@ impl Seat {
             | Effect::Draining { .. }
             | Effect::ImageUnloaded { .. }
             | Effect::WatchRefused { .. }
+            | Effect::AuthorityAnswered { .. }
             | Effect::Left => {}
         }
     }

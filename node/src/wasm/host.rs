@@ -74,6 +74,12 @@ impl host::Host for Guest {
         Ok(())
     }
 
+    fn register_source_authority(&mut self) -> Result<()> {
+        self.spend(0)?;
+        self.host("register-source-authority")?.register_source_authority();
+        Ok(())
+    }
+
     fn log(&mut self, level: types::Level, text: String) -> Result<()> {
         self.spend(text.len())?;
         let level = match level {

@@ -23,6 +23,7 @@ const HOST_ITEMS: &[&str] = &[
     "capabilities",
     "update-capability",
     "watch",
+    "register-source-authority",
     "log",
     "capability",
     "failed",

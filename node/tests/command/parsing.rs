@@ -1,11 +1,11 @@
 //! What the command line accepts, what it makes of it, and what it refuses.
 
 use crate::surroundings::{Answering, Served, odeon, odeon_at, started};
-use odeon::{Level, Value};
+use odeon::{Address, Level, Value};
 use odeon_capabilities::Requirements;
 use odeon_convention::record::AuthoritySetting;
 use odeon_convention::types::{Placement, Role};
-use odeon_node::admin::protocol::{CreateArguments, LogQuery, Reply, Request, RevokeImage};
+use odeon_node::admin::protocol::{CreateArguments, LogQuery, Reply, Request, RevokeImage, SetAuthorityActor};
 use odeon_node::cli::AllowRemoteImages;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
@@ -89,7 +89,10 @@ fn up_takes_every_flag_that_scripts_pass() {
     assert_eq!((options.name.as_deref(), options.join.as_deref()), (Some("db-1"), Some("TOKEN")));
     assert_eq!(options.allow_remote_images, AllowRemoteImages::LeaderOnly);
     let keys = "ops@example ssh-ed25519 AAAA\n".to_owned();
-    assert_eq!(options.authority, Some(AuthoritySetting::Keyring { allowed_signers: keys, required: 2 }));
+    assert_eq!(
+        options.authority,
+        Some(AuthoritySetting::Keyring { allowed_signers: keys, required: 2, age_identity: None })
+    );
     assert!(options.json && options.tcp_only);
 }
 
@@ -122,6 +125,14 @@ fn a_wrong_command_line_exits_2_and_says_what_is_expected() {
         (&["authority", "set", "keyring", "--allowed-signers", "x", "--required", "0"], "1..=16"),
         (&["authority", "set", "keyring", "--allowed-signers", "x", "--required", "17"], "1..=16"),
         (&["authority", "set", "none", "--required", "2"], "only the authority 'keyring'"),
+        (&["authority", "set", "actor", "--required", "2"], "only the authority 'keyring'"),
+        (&["authority", "set", "actor", "--age-identity", "/x"], "only the authority 'keyring'"),
+        (&["authority", "set", "keyring", "--allowed-signers", "x", "--age-identity", "x"], "expected the whole path"),
+        (&["up", "--age-identity", "/x"], "--authority keyring"),
+        (&["authority", "set", "actor", "nobody"], "ADDRESS"),
+        (&["authority", "set", "actor", ADDRESS, "--from", "db"], "cannot be used with"),
+        (&["authority", "set", "accept-all", "--from", "db"], "for the authority 'actor'"),
+        (&["authority", "set", "none", "--timeout", "1m"], "for the authority 'actor'"),
         (&["token", "create", "--ttl", "5"], "not a duration"),
         (&["token", "create", "--ttl", "5ms"], "less than one second"),
         (&["token", "create", "--uses", "0"], "--uses"),
@@ -174,6 +185,11 @@ fn revocation(image: &str, end: bool, reason: &str, timeout_ms: u64) -> Request 
     Request::RevokeImage(Box::new(RevokeImage { image, end, reason, timeout_ms, by }))
 }
 
+fn authority_actor(actor: Option<Address>, from: &[&str], answer_ms: u64) -> Request {
+    let from = from.iter().map(|node| (*node).to_owned()).collect();
+    Request::SetAuthorityActor(Box::new(SetAuthorityActor { actor, from, answer_ms }))
+}
+
 #[test]
 fn commands_become_the_requests_that_they_mean() {
     let address = ADDRESS.parse().unwrap();
@@ -209,6 +225,12 @@ fn commands_become_the_requests_that_they_mean() {
             revocation("ab", true, "it leaks", 60_000),
         ),
         (&["authority", "set", "accept-all"], Request::SetAuthority { authority: AuthoritySetting::AcceptAll }),
+        (&["authority", "set", "actor"], authority_actor(None, &[], 120_000)),
+        (&["authority", "set", "actor", ADDRESS, "--timeout", "30s"], authority_actor(Some(address), &[], 30_000)),
+        (
+            &["authority", "set", "actor", "--from", "db", "--from", "gpu"],
+            authority_actor(None, &["db", "gpu"], 120_000),
+        ),
         (&["authority", "show"], Request::Authority),
         (&["image", "show", "hello@1"], Request::ShowImage { image: "hello@1".into() }),
         (

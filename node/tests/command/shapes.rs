@@ -65,7 +65,17 @@ fn node_item() -> NodeItem {
 
 fn image_item(state: &str) -> ImageItem {
     let (name, version, by) = ("hello".into(), "1.0.0".into(), "accept-all".into());
-    ImageItem { hash: "ab".repeat(32), name, version, size: 12, state: state.into(), by, nodes: 2, actors: 1 }
+    ImageItem {
+        hash: "ab".repeat(32),
+        name,
+        version,
+        size: 12,
+        state: state.into(),
+        by,
+        nodes: 2,
+        actors: 1,
+        pushed: None,
+    }
 }
 
 fn explanation() -> Explanation {
@@ -207,6 +217,7 @@ fn an_image_is_shown_with_the_keys_of_the_contract() {
         }],
         nodes: vec!["db".into(), "leader".into()],
         actors: 3,
+        pushed: None,
     };
     let expected = json!({
         "hash": "ab".repeat(32), "name": "hello", "version": "1.0.0", "size": 12, "state": "approved",
@@ -247,6 +258,9 @@ fn a_push_prints_five_keys_and_a_rejected_image_exits_5() {
     assert_eq!(keys(&ran.stdout), ["hash", "name", "version", "size", "state"]);
     let ran = odeon_at(&giving(replies("rejected")).data(), &push);
     assert!(ran.code == 5 && ran.stderr.contains("error[OD-128]"), "{ran:?}");
+    let made = Reply::Pushed(ImageItem { pushed: Some("cd".repeat(32)), ..image_item("approved") });
+    let ran = odeon_at(&giving(vec![made]).data(), &push);
+    assert_eq!(keys(&ran.stdout), ["hash", "name", "version", "size", "state", "pushed"]);
 }
 
 #[test]
@@ -350,11 +364,30 @@ fn the_rest_prints_something_for_scripts_and_little_for_people() {
     assert_eq!(odeon_at(&giving(vec![Reply::Token("odt-1".into())]).data(), &["token", "create"]).stdout, "odt-1\n");
     assert_eq!(json_of(Reply::Done, &["capability", "set", "a=1"]), json!({"done": true}));
     assert_eq!(odeon_at(&giving(vec![Reply::Done]).data(), &["capability", "set", "a=1"]).stdout, "");
-    let view = AuthorityView { authority: "keyring".into(), required: Some(2), signers: vec!["ops SHA256:x".into()] };
+    let (required, signers) = (Some(2), vec!["ops SHA256:x".into()]);
+    let view = AuthorityView { authority: "keyring".into(), required, signers, ..AuthorityView::default() };
     let expected = json!({"authority": "keyring", "required": 2, "signers": ["ops SHA256:x"]});
     assert_eq!(json_of(Reply::Authority(view.clone()), &["authority", "show"]), expected);
     let text = odeon_at(&giving(vec![Reply::Authority(view)]).data(), &["authority", "show"]).stdout;
     assert_eq!(text, "keyring\nrequired signers: 2\nops SHA256:x\n");
+    let who = AuthorityActorItem { address: address(), actor: "Judge".into(), image: None, node: "db".into() };
+    let view = AuthorityView {
+        authority: "actor".into(),
+        actor: Some(who),
+        from: vec!["db".into()],
+        answer_ms: Some(120_000),
+        ..AuthorityView::default()
+    };
+    let address = address().to_string();
+    let expected = json!({
+        "authority": "actor", "required": null, "signers": [], "from": ["db"], "answer_ms": 120_000,
+        "actor": {"address": address, "actor": "Judge", "image": null, "node": "db"},
+    });
+    assert_eq!(json_of(Reply::Authority(view.clone()), &["authority", "show"]), expected);
+    let shown = |view| odeon_at(&giving(vec![Reply::Authority(view)]).data(), &["authority", "show"]).stdout;
+    let text = format!("actor\nmay register: db\nwaits: 120 s\ndecides: Judge {address} on db\n");
+    assert_eq!(shown(view.clone()), text);
+    assert!(shown(AuthorityView { actor: None, ..view }).ends_with("decides: nobody\n"));
     let inner = Value::Map([("up".to_owned(), Value::Bool(true))].into());
     let status = Value::Map([("links".to_owned(), Value::List(vec![inner])), ("node".to_owned(), "db".into())].into());
     assert_eq!(json_of(Reply::Status(status.clone()), &["status"]), json!({"links": [{"up": true}], "node": "db"}));

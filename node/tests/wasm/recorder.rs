@@ -23,6 +23,7 @@ struct Records {
     wakeups: Vec<(Duration, Option<AnyMessage>)>,
     updates: Vec<(String, Option<Value>)>,
     watched: Vec<(Topic, bool)>,
+    registrations: usize,
     lines: Vec<(Level, String)>,
     exits: usize,
     capabilities: CapabilityMap,
@@ -71,6 +72,11 @@ impl Recorder {
         self.0.lock().unwrap().watched.clone()
     }
 
+    /// How often it asked to be the authority.
+    pub(crate) fn registrations(&self) -> usize {
+        self.0.lock().unwrap().registrations
+    }
+
     pub(crate) fn lines(&self) -> Vec<(Level, String)> {
         self.0.lock().unwrap().lines.clone()
     }
@@ -113,6 +119,10 @@ impl Host for Recorder {
 
     fn watch(&self, topic: Topic, on: bool) {
         self.0.lock().unwrap().watched.push((topic, on));
+    }
+
+    fn register_source_authority(&self) {
+        self.0.lock().unwrap().registrations += 1;
     }
 
     fn log(&self, level: Level, message: &str) {

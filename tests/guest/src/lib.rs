@@ -2,11 +2,13 @@
 
 mod checks;
 mod constructors;
+mod judge;
 mod rogue;
 mod watcher;
 
 pub use checks::{CheckAllocates, CheckLoops, CheckPanics, CheckReads};
 pub use constructors::{ConstructorFails, ConstructorLoops, ConstructorPanics};
+pub use judge::{Accomplice, Judge};
 pub use rogue::{Many, Rogue};
 pub use watcher::Watcher;
 
@@ -20,6 +22,8 @@ odeon::export!(
     ConstructorLoops,
     ConstructorFails,
     Watcher,
+    Judge,
+    Accomplice,
 );
 
 /// Never returns, and cannot be proved not to.

@@ -87,6 +87,7 @@ fn everything(cx: &Context) {
     cx.remove_capability("idle");
     cx.watch(Topic::Members);
     cx.unwatch(Topic::Images);
+    cx.register_source_authority();
     cx.reply(cx.capabilities().value("zone").cloned().unwrap_or_default());
     cx.exit();
 }

@@ -28,6 +28,8 @@ pub enum Broken {
     ConfirmUnheard,
     /// Members keep the bytes of a revoked image, and confirm all the same.
     KeepRevoked,
+    /// That an actor is gone that was the Source Authority is lost on links that work.
+    LoseAuthorityExits,
 }
 
 impl Broken {

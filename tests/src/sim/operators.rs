@@ -8,7 +8,8 @@ use super::watch::Seen;
 use super::world::World;
 use odeon::NodeId;
 use odeon_convention::leader::{Answer, Confirmations, Input, Operation};
-use odeon_convention::record::{AuthoritySetting, TokenFact};
+use odeon_convention::limits;
+use odeon_convention::record::{AuthoritySetting, Registrants, TokenFact};
 use odeon_convention::types::{ImageApproval, Role};
 use odeon_convention::wire::RevokedImage;
 use std::collections::BTreeMap;
@@ -92,7 +93,10 @@ impl World {
                 let token = [self.random.within(2, 200) as u8; 32];
                 self.ask_leader(Operation::UseToken { token, now_unix_s: 1 });
             }
-            9 => self.ask_leader(Operation::SetAuthority(AuthoritySetting::AcceptAll)),
+            9 => {
+                let setting = self.some_authority();
+                self.ask_leader(Operation::SetAuthority(setting));
+            }
             10 => {
                 let spec = Box::new(self.some_spec());
                 let create = self.random.chance(50);
@@ -111,6 +115,16 @@ impl World {
                 self.ask_leader(Operation::SetCapabilities { node, delta });
             }
         }
+    }
+
+    /// Mostly that actors of every second node may be the authority.
+    fn some_authority(&mut self) -> AuthoritySetting {
+        if self.random.chance(20) {
+            return AuthoritySetting::AcceptAll;
+        }
+        let some = self.nodes.iter().filter(|node| node.number.is_multiple_of(2)).map(|node| node.id());
+        let nodes = some.take(limits::REGISTRANTS_MAX).collect();
+        AuthoritySetting::Actor { from: Registrants::Nodes(nodes), answer_ms: limits::VERDICT_MS }
     }
 
     /// Who has confirmed what is revoked? Once all have, nothing may come of asking for it.

@@ -1,6 +1,7 @@
 //! What was seen, and the checkers that watch it. One invariant a file.
 
 mod accepted;
+mod authority;
 mod durable;
 mod gone;
 mod groups;
@@ -14,7 +15,7 @@ use odeon::{Address, NodeRef, Topic};
 use odeon_capabilities::CapabilityMap;
 use odeon_convention::leader::{Answer, Operation};
 use odeon_convention::record::Record;
-use odeon_convention::types::{CreateOutcome, CreateSpec, RequestId, SourceHash};
+use odeon_convention::types::{AuthorityActor, CreateOutcome, CreateSpec, RequestId, SourceHash};
 use odeon_convention::watching::News;
 
 pub(super) use progress::{Ending, settled};
@@ -94,11 +95,12 @@ pub enum Seen {
         node: NodeRef,
         upto: u64,
     },
-    /// The end of the run: what the leader shows, and what there is of revoked images.
+    /// The end of the run: what the leader shows, what there is of revoked images, and which actor is the authority.
     Settled {
         members: Vec<(NodeRef, CapabilityMap)>,
         images: Vec<SourceHash>,
         revoked: Vec<Left>,
+        authority: Option<AuthorityActor>,
     },
     /// A record is durable.
     Durable {
@@ -142,5 +144,6 @@ pub fn checkers(lease_ms: u64) -> Vec<Box<dyn Checker>> {
         Box::new(accepted::HostAccepts),
         Box::new(told::NewsIsToldOnce::default()),
         Box::new(revoked::NothingOfTheRevoked::default()),
+        Box::new(authority::AuthorityIsPermittedAndLives::default()),
     ]
 }

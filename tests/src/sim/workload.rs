@@ -7,7 +7,7 @@ use super::world::World;
 use odeon::{Address, NodeRef, Topic};
 use odeon_capabilities::{CapabilityMap, Delta, Requirements, Value};
 use odeon_convention::member;
-use odeon_convention::types::{CreateSpec, Placement};
+use odeon_convention::types::{AuthorityClaim, CreateSpec, Placement};
 
 const NAMES: [&str; 12] =
     ["clock", "mail", "ledger", "door", "index", "cache", "queue", "judge", "clerk", "guard", "smith", "baker"];
@@ -25,7 +25,8 @@ impl World {
         }
         match self.random.below(100) {
             0..=51 => self.create_somewhere(),
-            52..=59 => self.watch_somewhere(),
+            52..=57 => self.watch_somewhere(),
+            58..=59 => self.claim_authority_somewhere(),
             60..=74 => self.exit_somewhere(),
             75..=85 => self.change_somewhere(),
             86 => self.drain_somewhere(),
@@ -161,6 +162,19 @@ impl World {
         let Some(by) = self.some_actor(node, me) else { return };
         self.saw(&Seen::Watches { by, topic, on });
         self.tell_member(node, me, member::Input::Watch { by, topic, on });
+    }
+
+    /// An actor wants to be the Source Authority, and may not live for long.
+    fn claim_authority_somewhere(&mut self) {
+        let Some((node, me)) = self.some_process() else { return };
+        let Some(address) = self.some_actor(node, me) else { return };
+        let image = self.running(node, me).and_then(|process| process.actors.get(&address)).and_then(|a| a.image);
+        let claim = AuthorityClaim { address, actor: truth::ANY.to_owned(), image };
+        self.tell_member(node, me, member::Input::ClaimAuthority(claim));
+        if self.random.chance(50) {
+            let delay = self.random.within(0, 400);
+            self.after(delay, Event::Exits { node, me, actor: address });
+        }
     }
 
     fn exit_somewhere(&mut self) {

@@ -128,7 +128,8 @@ impl World {
         let images = approved.map(|v| v.image.hash).collect();
         let revoked = leader.images().into_iter().filter(|v| v.state == ImageState::Revoked);
         let revoked = revoked.map(|v| self.left_of(leader, v.image.hash)).collect();
-        self.saw(&Seen::Settled { members, images, revoked });
+        let authority = leader.authority_actor().cloned();
+        self.saw(&Seen::Settled { members, images, revoked, authority });
     }
 
     /// What there still is of a revoked image.

@@ -71,6 +71,8 @@ impl World {
             self.saw(&Seen::DeclaredGone { node: *node, sound_for_ms });
         }
         self.report.revoked += u64::from(matches!(record, Record::ImageRevoked { .. }));
+        self.report.authorities += u64::from(matches!(record, Record::AuthorityRegistered { .. }));
+        self.report.authorities_gone += u64::from(matches!(record, Record::AuthorityGone { .. }));
         self.saw(&Seen::Durable { record });
         Some(index)
     }

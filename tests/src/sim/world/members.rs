@@ -124,7 +124,8 @@ impl World {
             member::Effect::WatchRefused { by, reason } => {
                 self.broke.get_or_insert((self.now, "nobody is refused to watch", format!("{by}: {reason}")));
             }
-            member::Effect::Explained { .. }
+            member::Effect::AuthorityAnswered { .. }
+            | member::Effect::Explained { .. }
             | member::Effect::Located { .. }
             | member::Effect::Reach { .. }
             | member::Effect::Joined { .. } => {}
@@ -169,6 +170,7 @@ impl World {
         match (&mut message, self.options.broken) {
             (ToLeader::Register(facts), Broken::ForgetHosted) => facts.hosted.clear(),
             (ToLeader::Renew { .. } | ToLeader::Pong { .. }, Broken::LoseRenewals) if node < 10 => return,
+            (ToLeader::AuthorityExited { .. }, Broken::LoseAuthorityExits) => return,
             // A datagram: it may be lost where the link is sound.
             (ToLeader::Renew { .. }, _) if self.random.mishap(RENEWALS_LOST_PERCENT) => return,
             _ => {}
