@@ -15,6 +15,7 @@ pub mod member;
 pub mod placement;
 mod random;
 pub mod record;
+pub mod spreading;
 pub mod types;
 pub mod watching;
 pub mod wire;

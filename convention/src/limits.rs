@@ -93,7 +93,23 @@ pub const REVOKED_MAX: usize = 16_384;
 /// Revoked images that a member is told of in one word.
 pub const REVOKED_TOLD_TOGETHER_MAX: usize = 4_096;
 /// Nodes that are named as sources of an image.
-pub const SOURCES_MAX: usize = 4;
+pub const SOURCES_MAX: usize = 6;
+/// Images that one node is taken to be fetching at once.
+pub const FETCHING_MAX: usize = 64;
+/// Bytes of a chunk of an image.
+pub const CHUNK_BYTES: usize = 256 * 1024;
+/// Chunks of an image.
+pub const IMAGE_CHUNKS_MAX: usize = 256;
+/// Nodes beside the leader that one fetch knows of, those not counted that are not asked any more.
+pub const FETCH_PEERS_MAX: usize = 8;
+/// Of these, how many are asked at once.
+pub const FETCH_AT_ONCE_MAX: usize = 6;
+/// Chunks that one node serves at once; who asks for more is told to ask later.
+pub const UPLOADS_MAX: usize = 8;
+/// A fetch ends to which nothing has come for so long.
+pub const FETCH_GIVE_UP_MS: Millis = 30_000;
+/// How often one fetch asks its leader for other nodes; half of it again with every chunk that comes.
+pub const SEEKS_MAX: u32 = 16;
 /// Changes of members' capabilities that operators wait for at once.
 pub const CHANGES_WAITING_MAX: usize = 1_024;
 

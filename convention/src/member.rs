@@ -72,6 +72,11 @@ pub enum Input {
         /// Why not.
         failure: Option<String>,
     },
+    /// What fetches an image wants to know of other nodes to fetch it from.
+    Seek {
+        /// Which.
+        hash: SourceHash,
+    },
     /// An image that was in the store is not there any more, or not whole.
     ImageLost {
         /// Which.
@@ -158,7 +163,14 @@ pub enum Effect {
     Fetch {
         /// What.
         image: Box<ImageInfo>,
-        /// From where, best first.
+        /// From where, the leader last.
+        sources: Vec<NodeRef>,
+    },
+    /// From where else an image can be had that is being fetched.
+    Sources {
+        /// Which.
+        hash: SourceHash,
+        /// The leader last.
         sources: Vec<NodeRef>,
     },
     /// Create the actor; answered by [`Input::Launched`].

@@ -99,6 +99,10 @@ pub struct ImageInfo {
     pub size_bytes: u64,
     /// Its actor types and what each requires.
     pub actors: Vec<NativeActor>,
+    /// The SHA-256 of the hashes of its chunks, one behind the other; none of one that was judged before there were
+    /// chunks. The last field, as [`NodeFacts::draining`] is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chunks: Option<[u8; 32]>,
 }
 
 /// What approved an image, and until when.

@@ -154,6 +154,11 @@ pub enum ToLeader {
         /// Which.
         address: Address,
     },
+    /// The member fetches an image, and those that it was told of do not give it all.
+    Seek {
+        /// Which.
+        hash: SourceHash,
+    },
 }
 
 /// From a leader to a member.
@@ -212,7 +217,7 @@ pub enum ToMember {
         spec: Box<CreateSpec>,
         /// Its image, when it comes from one.
         image: Option<Box<ImageInfo>>,
-        /// Nodes that hold the image, best first.
+        /// Nodes that hold or fetch the image, the leader last.
         sources: Vec<NodeRef>,
     },
     /// How a creation ended.
@@ -290,6 +295,13 @@ pub enum ToMember {
         address: Address,
         /// Why it is not the Source Authority; none where it is.
         refusal: Option<String>,
+    },
+    /// The answer to [`ToLeader::Seek`].
+    Sources {
+        /// Of which image.
+        hash: SourceHash,
+        /// Nodes that hold or fetch it, the leader last.
+        sources: Vec<NodeRef>,
     },
 }
 

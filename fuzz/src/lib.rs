@@ -3,6 +3,7 @@
 
 use odeon::NodeId;
 use odeon_capabilities::{CapabilityMap, Expression, parse_assignment};
+use odeon_convention::spreading::{Ask, Chunks, Reply, Served, WORD_BYTES_MAX};
 use odeon_convention::wire::{ToLeader, ToMember, Word, decode, encode};
 use odeon_node::link::limits::{RELAYED_PACKET_BYTES_MAX, RELAYED_WAITING_MAX, TCP_PACKET_BYTES_MAX};
 use odeon_node::link::{Pipes, Switch};
@@ -24,7 +25,8 @@ use tokio::task::unconstrained;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 9] = [
+    ("chunks", chunks),
     ("expression", expression),
     ("image", image),
     ("manifest", manifest),
@@ -132,6 +134,25 @@ pub fn wire(bytes: &[u8]) {
     if let Ok(word) = decode::<Word>(bytes) {
         let again = encode(&word).and_then(|bytes| decode::<Word>(&bytes));
         assert_eq!(again.as_ref(), Ok(&word));
+    }
+}
+
+/// Whatever a peer says on a stream of chunks, it is a word or an error, and a word is written as it was read; what is
+/// offered to a question is one of the chunks that were asked for.
+pub fn chunks(bytes: &[u8]) {
+    if let Ok(ask) = Ask::decode(bytes) {
+        assert_eq!(ask.encode(), bytes);
+        if let Ask::Chunk { lacks, .. } = ask {
+            let here = Chunks::first(100);
+            match Served::new(1).offer(&here, &lacks) {
+                Some(number) => assert!(lacks.contains(number) && here.contains(number)),
+                None => assert!(lacks.iter().all(|number| !here.contains(number))),
+            }
+        }
+    }
+    if let Ok(reply) = Reply::decode(bytes) {
+        assert_eq!(reply.encode(), bytes);
+        assert!(bytes.len() <= WORD_BYTES_MAX);
     }
 }
 

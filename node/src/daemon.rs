@@ -22,7 +22,7 @@ use crate::memory;
 use crate::shipping;
 use crate::store::Store;
 use crate::test_actor::TestActor;
-use crate::transfer::{Images, OwnSigners, Room};
+use crate::transfer::{Images, OwnSigners, Rate, Rates, Room};
 use crate::wasm::{WasmLimits, WasmRuntime};
 use odeon::{NodeRef, Registry};
 use odeon_convention::codes;
@@ -158,7 +158,10 @@ async fn run_once(
     let own = options.image_signers.clone().map(|keyring| OwnSigners::open(keyring, &approvals));
     let own = own.transpose().map_err(unusable(&approvals))?;
     let room = Room::new(options.image_store_bytes_max, (!leads).then(|| events.clone()));
-    let images = Arc::new(Images::new(store, runtime, options.allow_remote_images, own, room, hosting.clone()));
+    let rates =
+        Rates { upload: Rate::new(options.image_upload_limit), download: Rate::new(options.image_download_limit) };
+    let allow = options.allow_remote_images;
+    let images = Arc::new(Images::new(store, runtime, allow, own, room, hosting.clone(), rates));
     let tokens = Tokens::default();
     let gate = leads.then(|| Arc::new(Gate::default()));
     let wiring = Arc::new(Wiring::new(me, events.clone(), &hosting, log_store.clone()));

@@ -65,6 +65,8 @@ pub(crate) enum Event {
         hash: SourceHash,
         failure: Option<String>,
     },
+    /// What fetches this image wants to know of other nodes to fetch it from.
+    Seek(SourceHash),
     ImageLost(SourceHash),
     /// Nothing is created from this image any more, and its bytes are gone.
     ImageRevoked {
@@ -348,6 +350,7 @@ impl Driver {
             Event::LeaderChecked { .. } => {}
             Event::MemberChecked { ticket, outcome } => self.take_part(member::Input::Checked { ticket, outcome }),
             Event::Fetched { hash, failure } => self.take_part(member::Input::Fetched { hash, failure }),
+            Event::Seek(hash) => self.take_part(member::Input::Seek { hash }),
             Event::ImageLost(hash) => self.take_part(member::Input::ImageLost { hash }),
             Event::ImageRevoked { hash, end } => self.take_part(member::Input::ImageRevoked { hash, end }),
             Event::Launched { request, result } => self.take_part(member::Input::Launched { request, result }),

@@ -8,14 +8,16 @@
 mod aside;
 mod error;
 mod incoming;
+mod part;
 
 pub use error::StoreError;
 pub use incoming::Incoming;
+pub use part::{PART_AGE_MAX, PARTS_MAX, Part};
 
 use odeon_sourceauth::limits::IMAGE_BYTES_MAX;
 use odeon_sourceauth::{ApprovedError, SourceHash, Verified};
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -57,7 +59,9 @@ impl Store {
                 fs::remove_file(entry.path()).map_err(|e| StoreError::write(&entry.path(), e))?;
             }
         }
-        Ok(Self { folder, incoming: Arc::default() })
+        let store = Self { folder, incoming: Arc::default() };
+        store.prune_parts(PARTS_MAX)?;
+        Ok(store)
     }
 
     /// Stores an image that is all there. Storing it again repairs it.
@@ -96,6 +100,22 @@ impl Store {
             }
             Err(ApprovedError::Malformed { source, .. }) => Err(StoreError::NotAnImage { hash, source }),
         }
+    }
+
+    /// Reads a piece of an image as it is on disk: whoever gets it checks it.
+    pub fn read_piece(&self, hash: SourceHash, at: u64, length: usize) -> Result<Vec<u8>, StoreError> {
+        let path = self.path(hash);
+        let read = || {
+            let mut file = File::open(&path)?;
+            let mut bytes = vec![0; length];
+            file.seek(SeekFrom::Start(at))?;
+            file.read_exact(&mut bytes)?;
+            Ok(bytes)
+        };
+        read().map_err(|e: io::Error| match e.kind() {
+            io::ErrorKind::NotFound => StoreError::Unknown { hash },
+            _ => StoreError::read(&path, e),
+        })
     }
 
     /// Whether a file of this hash is there. Its bytes are only checked by [`Store::read`].
@@ -144,8 +164,9 @@ impl Store {
         noted.map_err(|e| StoreError::write(&path, e))
     }
 
-    /// Removes an image, and says whether it was there.
+    /// Removes an image and what has come of it, and says whether it was there.
     pub fn remove(&self, hash: SourceHash) -> Result<bool, StoreError> {
+        self.remove_part(hash)?;
         let path = self.path(hash);
         match fs::remove_file(&path) {
             Ok(()) => {

@@ -3,11 +3,20 @@
 //! Bytes are checked against their hash on every arrival and every read. Who may fetch what from whom is the
 //! convention's decision; this file moves bytes. A node with signers of its own uses no image that these have not signed.
 
+mod fetching;
+mod list;
 mod moving;
 mod own;
+mod rate;
 mod room;
+mod running;
+mod serving;
+mod stream;
 
+pub(crate) use fetching::Way;
+pub(crate) use list::ChunkList;
 pub(crate) use own::OwnSigners;
+pub(crate) use rate::Rate;
 pub(crate) use room::Room;
 
 use crate::admin::frame::FrameError;
@@ -17,12 +26,17 @@ use crate::hosting::Hosting;
 use crate::link::LinkError;
 use crate::store::{Store, StoreError};
 use crate::wasm::{WasmError, WasmRuntime};
+use fetching::FETCHES_MAX;
 use hashbrown::HashSet;
-use moving::SILENCE_MAX;
 use odeon::{CapabilityMap, Definition, NodeRef, Requirements};
+use odeon_convention::limits::UPLOADS_MAX;
 use odeon_convention::types::{CheckOutcome, SourceHash};
 use odeon_sourceauth::{self as sourceauth, Image, ImageError, Rejection, Verified};
+use running::Running;
+use serving::Wholes;
 use std::sync::Arc;
+use stream::SILENCE_MAX;
+use tokio::sync::Semaphore;
 
 /// Why an image is not here.
 #[derive(Debug, thiserror::Error)]
@@ -35,8 +49,18 @@ pub(crate) enum TransferError {
     NoSource(SourceHash),
     #[error("{node} refuses image {hash}: {reason}")]
     Refused { node: NodeRef, hash: SourceHash, reason: String },
-    #[error("{node} offers {found} bytes for image {hash} of {expected} bytes")]
-    Size { node: NodeRef, hash: SourceHash, found: u64, expected: u64 },
+    #[error("{node} gives hashes of chunks that are not those of image {hash}")]
+    List { node: NodeRef, hash: SourceHash },
+    #[error("{node} serves bytes that are not chunk {number} of image {hash}")]
+    Rot { node: NodeRef, hash: SourceHash, number: u16 },
+    #[error("{node} says something else than it was asked about image {hash}")]
+    Nonsense { node: NodeRef, hash: SourceHash },
+    #[error("image {0} was unloaded while it was fetched")]
+    Unloaded(SourceHash),
+    #[error("{here} of {count} chunks of image {hash} are here, and nobody gives another")]
+    Incomplete { hash: SourceHash, here: u16, count: u16 },
+    #[error("image {hash} of {bytes} bytes cannot be cut into chunks")]
+    Unchunkable { hash: SourceHash, bytes: u64 },
     #[error("{node} was silent for {} s", SILENCE_MAX.as_secs())]
     Silent { node: NodeRef },
     #[error("the signers that this node wants to see itself (--image-signers) have not approved image {hash}")]
@@ -62,6 +86,13 @@ pub(crate) enum TransferError {
     Wasm(#[from] WasmError),
 }
 
+/// How fast images go, both ways.
+#[derive(Debug, Default)]
+pub(crate) struct Rates {
+    pub(crate) upload: Rate,
+    pub(crate) download: Rate,
+}
+
 /// The images of one node.
 pub(crate) struct Images {
     store: Store,
@@ -69,8 +100,14 @@ pub(crate) struct Images {
     allow: AllowRemoteImages,
     /// None where the leader's word is enough.
     own: Option<OwnSigners>,
-    /// One image is fetched or loaded once however many ask.
-    fetching: tokio::sync::Mutex<()>,
+    /// One image is fetched once however many ask,
+    running: Running,
+    /// and no more than so many at once.
+    fetches: Semaphore,
+    wholes: Wholes,
+    uploads: Semaphore,
+    rates: Rates,
+    /// One image is loaded at a time.
     loading: parking_lot::Mutex<()>,
     /// Of these nothing comes into the store or is loaded any more. Held while a file appears.
     revoked: parking_lot::Mutex<HashSet<SourceHash>>,
@@ -86,13 +123,18 @@ impl Images {
         own: Option<OwnSigners>,
         room: Room,
         hosting: Arc<Hosting>,
+        rates: Rates,
     ) -> Self {
         Self {
             store,
             runtime,
             allow,
             own,
-            fetching: tokio::sync::Mutex::new(()),
+            running: Running::default(),
+            fetches: Semaphore::new(FETCHES_MAX),
+            wholes: Wholes::default(),
+            uploads: Semaphore::new(UPLOADS_MAX),
+            rates,
             loading: parking_lot::Mutex::new(()),
             revoked: parking_lot::Mutex::default(),
             room,
@@ -120,14 +162,6 @@ impl Images {
     /// Whether the image is in the store, whole or not.
     pub(crate) fn contains(&self, hash: SourceHash) -> bool {
         self.store.contains(sourceauth::SourceHash(hash.0))
-    }
-
-    /// Those of the nodes that a leader names as sources, itself the last of them, from which this node takes images.
-    pub(crate) fn sources(&self, mut named: Vec<NodeRef>) -> Vec<NodeRef> {
-        if self.allow == AllowRemoteImages::LeaderOnly {
-            named.drain(..named.len().saturating_sub(1));
-        }
-        named
     }
 
     /// Puts an approved image into the store. Blocks on the disk.
@@ -229,6 +263,8 @@ impl Images {
 
     pub(crate) fn remove(&self, hash: SourceHash) {
         self.room.forget(hash);
+        self.running.stop(hash);
+        self.wholes.forget(hash);
         if let Err(error) = self.store.remove(sourceauth::SourceHash(hash.0)) {
             tracing::warn!(image = %hash, %error, "an unloaded image stays on disk");
         }
@@ -242,6 +278,8 @@ impl Images {
     pub(crate) fn revoke(&self, hash: SourceHash, end: bool) -> Result<(), TransferError> {
         self.revoked.lock().insert(hash);
         self.room.forget(hash);
+        self.running.stop(hash);
+        self.wholes.forget(hash);
         // A load that has begun ends first; later ones find it revoked.
         let _one_at_a_time = self.loading.lock();
         let text = hash.to_string();

@@ -46,6 +46,24 @@ impl Hosts {
         ["ip", "netns", "exec", &self.names[usize::from(number)]].map(str::to_owned).to_vec()
     }
 
+    /// From now on a host sends and receives no more than so many megabits a second, each.
+    pub fn limit(&self, number: u8, mbit: u32) -> Result<()> {
+        let rate = format!("{mbit}mbit");
+        let port = format!("port{number}");
+        for (netns, device) in [(&self.names[usize::from(number)], "eth0"), (&self.hub, port.as_str())] {
+            let limits = ["root", "tbf", "rate", &rate, "burst", "128kb", "latency", "100ms"];
+            run("tc", &[&["-n", netns, "qdisc", "add", "dev", device][..], &limits[..]].concat())?;
+        }
+        Ok(())
+    }
+
+    /// Bytes that a host has sent since it was made.
+    pub fn sent_bytes(&self, number: u8) -> Result<u64> {
+        let port = format!("/sys/class/net/port{number}/statistics/rx_bytes");
+        let ran = Command::new("ip").args(["netns", "exec", &self.hub, "cat", &port]).output().context("`ip` runs")?;
+        String::from_utf8_lossy(&ran.stdout).trim().parse().context("bytes that came through a port")
+    }
+
     /// Cuts the way between two hosts, both ways; others are not affected.
     pub fn cut(&self, a: u8, b: u8) -> Result<()> {
         self.blackhole("add", a, b)
@@ -90,8 +108,12 @@ impl Drop for Hosts {
 }
 
 fn ip(arguments: &[&str]) -> Result<()> {
-    let ran = Command::new("ip").args(arguments).output().context("`ip` runs (package iproute2)")?;
+    run("ip", arguments)
+}
+
+fn run(program: &str, arguments: &[&str]) -> Result<()> {
+    let ran = Command::new(program).args(arguments).output().context("`ip` and `tc` run (package iproute2)")?;
     let said = String::from_utf8_lossy(&ran.stderr);
-    ensure!(ran.status.success(), "ip {}: {said} (network namespaces need root)", arguments.join(" "));
+    ensure!(ran.status.success(), "{program} {}: {said} (network namespaces need root)", arguments.join(" "));
     Ok(())
 }

@@ -6,6 +6,7 @@
 mod targets;
 
 use odeon_capabilities::Expression;
+use odeon_convention::spreading::{Ask, Reply};
 use odeon_convention::wire::{ToLeader, ToMember, Word, decode};
 use odeon_node::link::limits::{RELAYED_PACKET_BYTES_MAX, TCP_PACKET_BYTES_MAX};
 use odeon_sourceauth::{AllowedSigners, Image, Manifest, Signature, Statement};
@@ -48,6 +49,16 @@ fn the_seeds_get_past_the_first_look_of_what_they_are_for() {
     }
     for seed in ["times-in-the-wrong-order", "no-such-day", "other-version"] {
         text("statement", seed).parse::<Statement>().unwrap_err();
+    }
+    for seed in ["ask-list", "ask-chunk", "ask-none-left", "take", "leave"] {
+        Ask::decode(&bytes("chunks", seed)).unwrap();
+    }
+    for seed in ["list-of-two", "offer", "refused"] {
+        Reply::decode(&bytes("chunks", seed)).unwrap();
+    }
+    for seed in ["ask-chunk-cut", "list-too-long", "list-cut", "refused-no-text"] {
+        let bytes = bytes("chunks", seed);
+        assert!(Ask::decode(&bytes).is_err() && Reply::decode(&bytes).is_err(), "{seed}");
     }
     for seed in ["create", "placed", "register", "renew", "watch", "watch-since"] {
         decode::<ToLeader>(&bytes("wire", seed)).unwrap();

@@ -53,6 +53,7 @@ impl Leader {
         for node in holders.iter().filter_map(|id| self.peers.live.get(id)).map(|p| p.node).collect::<Vec<_>>() {
             self.peers.let_go(node, hash);
         }
+        self.peers.nobody_fetches(hash);
         self.broadcast(&ToMember::ImageUnloaded { hash });
         self.outbox.after_facts(Effect::DropImage { hash });
         Answer::Done
@@ -61,6 +62,7 @@ impl Leader {
     pub(super) fn image_held(&mut self, from: NodeRef, hash: SourceHash, held: bool) {
         if !held {
             self.peers.let_go(from, hash);
+            self.peers.fetches_not(from, hash);
         } else if self.facts.images.contains_key(&hash) {
             self.peers.hold(from, hash);
         } else if self.facts.revoked.get(&hash).is_some() {
@@ -68,23 +70,35 @@ impl Leader {
         }
     }
 
-    /// Where a node fetches an image: a few other members taken at random, so that a fleet feeds itself, then the
-    /// leader, which has every image. Nodes that only dial are not asked: a way to them may have to be made first.
+    /// A member that fetches an image asks for others to fetch it from.
+    pub(super) fn seek(&mut self, from: NodeRef, hash: SourceHash) {
+        if self.facts.images.get(&hash).is_some_and(|judged| judged.approved) {
+            let sources = self.sources(hash, from);
+            self.send(from, ToMember::Sources { hash, sources });
+        }
+    }
+
+    /// Where a node fetches an image: a few other members taken at random, those that still fetch it as well, so that a
+    /// fleet feeds itself, then the leader, which has every image. Nodes that only dial are not asked: a way to them may
+    /// have to be made first. The node counts as one that fetches from now on.
     pub(super) fn sources(&mut self, hash: SourceHash, fetcher: NodeRef) -> Vec<NodeRef> {
-        let holders = self.peers.holders(hash);
+        let (holders, fetchers) = (self.peers.holders(hash), self.peers.fetchers(hash));
+        let count = holders.len() + fetchers.len();
         let mut sources = Vec::new();
-        // Of many holders most will do. Only where too few of those that were drawn do, all are looked at.
-        let draws = if holders.len() > LISTED_MAX { DRAWS_MAX } else { 0 };
+        // Of many most will do. Only where too few of those that were drawn do, all are looked at.
+        let draws = if count > LISTED_MAX { DRAWS_MAX } else { 0 };
         for _ in 0..draws {
             if sources.len() + 1 == limits::SOURCES_MAX {
                 break;
             }
-            let at = self.random.below(holders.len());
-            let drawn = holders.get(at).and_then(|id| self.source(*id, fetcher));
+            let at = self.random.below(count);
+            let id = holders.get(at).or_else(|| fetchers.get(at - holders.len()));
+            let drawn = id.and_then(|id| self.source(*id, fetcher));
             sources.extend(drawn.filter(|node| !sources.contains(node)));
         }
         if sources.len() + 1 < limits::SOURCES_MAX {
-            let mut left: Vec<NodeRef> = holders.iter().filter_map(|id| self.source(*id, fetcher)).collect();
+            let all = holders.iter().chain(fetchers);
+            let mut left: Vec<NodeRef> = all.filter_map(|id| self.source(*id, fetcher)).collect();
             left.retain(|node| !sources.contains(node));
             left.sort_unstable();
             while sources.len() + 1 < limits::SOURCES_MAX && !left.is_empty() {
@@ -93,10 +107,13 @@ impl Leader {
             }
         }
         sources.push(self.me);
+        if fetcher != self.me {
+            self.peers.fetches(fetcher, hash);
+        }
         sources
     }
 
-    /// A holder as another node can fetch from it.
+    /// A holder, or one that fetches, as another node can fetch from it.
     fn source(&self, holder: NodeId, fetcher: NodeRef) -> Option<NodeRef> {
         let peer = self.peers.live.get(&holder).filter(|peer| peer.current)?;
         let can_be_dialled = self.facts.listen_of(holder).is_some_and(|listen| !listen.is_empty());

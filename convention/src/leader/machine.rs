@@ -272,6 +272,7 @@ impl Leader {
             ToLeader::RevocationsDone { upto, dropped } => self.revocations_done(from, upto, &dropped),
             ToLeader::RegisterAuthority(claim) => self.register_authority(from, claim, now),
             ToLeader::AuthorityExited { address } => self.authority_exited(from, address),
+            ToLeader::Seek { hash } => self.seek(from, hash),
         }
     }
 

@@ -23,6 +23,8 @@ pub(crate) struct Peer {
     pub(crate) capabilities_version: u64,
     linked: Arc<Linked>,
     images: BTreeSet<SourceHash>,
+    /// The images that it was told where to fetch, and does not hold.
+    fetching: BTreeSet<SourceHash>,
     /// How many revocations, ever, it has confirmed.
     revoked_upto: u64,
     pub(crate) actors: u32,
@@ -45,6 +47,7 @@ impl Peer {
             capabilities_version: 0,
             linked,
             images: BTreeSet::new(),
+            fetching: BTreeSet::new(),
             revoked_upto: 0,
             actors: 0,
             placing: 0,
@@ -124,6 +127,7 @@ pub(crate) struct Peers {
     pub(crate) live: Live,
     linked: LinkedLists,
     holders: Holders,
+    fetchers: Holders,
     departed: VecDeque<(Millis, MemberView)>,
 }
 
@@ -166,6 +170,9 @@ impl Peers {
         for hash in &peer.images {
             self.holders.remove(*hash, id);
         }
+        for hash in &peer.fetching {
+            self.fetchers.remove(*hash, id);
+        }
         self.live.touch(id);
         Some(peer)
     }
@@ -194,11 +201,42 @@ impl Peers {
         for hash in images.difference(&peer.images) {
             self.holders.add(*hash, node.id);
         }
+        for hash in peer.fetching.extract_if(.., |hash| images.contains(hash)) {
+            self.fetchers.remove(hash, node.id);
+        }
         peer.images = images;
+    }
+
+    /// A member fetches an image, unless it holds that or fetches too many.
+    pub(crate) fn fetches(&mut self, node: NodeRef, hash: SourceHash) {
+        let Some(peer) = self.live.by_id.get_mut(&node.id).filter(|p| p.node == node) else { return };
+        let has_room = peer.fetching.len() < limits::FETCHING_MAX;
+        if has_room && !peer.images.contains(&hash) && peer.fetching.insert(hash) {
+            self.fetchers.add(hash, node.id);
+        }
+    }
+
+    /// A member fetches an image no longer.
+    pub(crate) fn fetches_not(&mut self, node: NodeRef, hash: SourceHash) {
+        let Some(peer) = self.live.by_id.get_mut(&node.id).filter(|p| p.node == node) else { return };
+        if peer.fetching.remove(&hash) {
+            self.fetchers.remove(hash, node.id);
+        }
+    }
+
+    /// An image is not to be had any more.
+    pub(crate) fn nobody_fetches(&mut self, hash: SourceHash) {
+        for id in self.fetchers.of(hash).to_vec() {
+            self.fetchers.remove(hash, id);
+            if let Some(peer) = self.live.by_id.get_mut(&id) {
+                peer.fetching.remove(&hash);
+            }
+        }
     }
 
     /// A member holds one more image, unless it says so of too many.
     pub(crate) fn hold(&mut self, node: NodeRef, hash: SourceHash) {
+        self.fetches_not(node, hash);
         let Some(peer) = self.live.by_id.get_mut(&node.id).filter(|p| p.node == node) else { return };
         if peer.images.len() < limits::IMAGES_HELD_MAX && peer.images.insert(hash) {
             self.holders.add(hash, node.id);
@@ -223,6 +261,11 @@ impl Peers {
     /// The members that hold an image.
     pub(crate) fn holders(&self, hash: SourceHash) -> &[NodeId] {
         self.holders.of(hash)
+    }
+
+    /// The members that fetch an image.
+    pub(crate) fn fetchers(&self, hash: SourceHash) -> &[NodeId] {
+        self.fetchers.of(hash)
     }
 
     /// Notes that something about a member may be different that is not kept here.

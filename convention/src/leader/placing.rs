@@ -138,6 +138,9 @@ impl Leader {
                 self.try_next(request, from, "gave an address that is not its own".to_owned(), now);
             }
             PlaceOutcome::Refused { mut reason } => {
+                if let Some(hash) = self.creations.open.get(&request).and_then(|creation| creation.spec.image) {
+                    self.peers.fetches_not(from, hash);
+                }
                 truncate(&mut reason);
                 self.try_next(request, from, reason, now);
             }

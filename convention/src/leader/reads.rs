@@ -88,7 +88,14 @@ impl Leader {
     }
 
     fn view_of_revoked(&self, hash: SourceHash, revocation: &Revocation) -> ImageView {
-        let unknown = || ImageInfo { hash, name: String::new(), version: String::new(), size_bytes: 0, actors: vec![] };
+        let unknown = || ImageInfo {
+            hash,
+            name: String::new(),
+            version: String::new(),
+            size_bytes: 0,
+            actors: vec![],
+            chunks: None,
+        };
         let Revocation { by, reason, .. } = revocation;
         ImageView {
             image: revocation.image.clone().unwrap_or_else(unknown),

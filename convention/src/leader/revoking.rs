@@ -36,6 +36,7 @@ impl Leader {
         let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
         let ends = if end { ", and its actors are asked to exit" } else { "" };
         self.outbox.notice(true, self.me, format!("image {hash} is revoked by {by}{ends}{why}"));
+        self.peers.nobody_fetches(hash);
         self.persist(Record::ImageRevoked { hash, end, reason, by });
         self.telling.note_revoked(self.facts.revoked.upto(), image);
         self.refuse_creations_of(hash, now);

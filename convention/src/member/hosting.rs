@@ -160,6 +160,10 @@ impl Member {
         if failure.is_none() && self.revoked(hash).is_none() && self.images.held.insert(hash) {
             self.tell(ToLeader::ImageHeld { hash, held: true });
         }
+        if failure.is_some() && waiting.is_empty() {
+            // It was to be here early: nobody takes it for one that fetches any more.
+            self.tell(ToLeader::ImageHeld { hash, held: false });
+        }
         for request in waiting {
             match &failure {
                 Some(why) => self.fail(request, format!("cannot fetch image {hash}: {why}"), now),

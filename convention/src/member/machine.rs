@@ -139,6 +139,7 @@ impl Member {
             Input::Explain { ticket, spec } => self.explain(ticket, spec, now),
             Input::Checked { ticket, outcome } => self.checked(ticket, outcome, now),
             Input::Fetched { hash, failure } => self.fetched(hash, failure, now),
+            Input::Seek { hash } => self.tell(ToLeader::Seek { hash }),
             Input::ImageLost { hash } => self.image_lost(hash),
             Input::ImageRevoked { hash, end } => self.revocation_done(hash, end),
             Input::Launched { request, result } => self.launched(request, result, now),
@@ -193,6 +194,7 @@ impl Member {
             ToMember::Reach { node, listen } => self.reach(node, listen),
             ToMember::Watched(told) => self.watched(from, *told),
             ToMember::AuthorityAnswered { address, refusal } => self.authority_answered(address, refusal),
+            ToMember::Sources { hash, sources } => self.effects.push_back(Effect::Sources { hash, sources }),
         }
     }
 

@@ -260,6 +260,10 @@ fn an_image_is_fetched_once_checked_and_held_until_it_is_unloaded() {
     let fetch = Effect::Fetch { image: Box::new(info.clone()), sources: vec![LEADER] };
     assert_eq!(node.hear(place(1)), [fetch]);
     assert_eq!(node.hear(place(2)), [], "it is on its way");
+    assert_eq!(node.give(Input::Seek { hash }), [say(ToLeader::Seek { hash })]);
+    let others = vec![crate::scene::node(3), LEADER];
+    let told = ToMember::Sources { hash, sources: others.clone() };
+    assert_eq!(node.hear(told), [Effect::Sources { hash, sources: others }]);
     let check = |ticket| Effect::Check { ticket, spec: Box::new(hello.clone()) };
     let held = say(ToLeader::ImageHeld { hash, held: true });
     assert_eq!(node.give(Input::Fetched { hash, failure: None }), [held, check(1), check(2)]);
@@ -282,7 +286,8 @@ fn a_prefetched_image_is_fetched_once_and_what_is_placed_meanwhile_waits_for_it(
     assert_eq!(node.hear(prefetch()), [fetch.clone()]);
     assert_eq!(node.hear(prefetch()), [], "it is on its way");
     let failure = Some("no source answers".to_owned());
-    assert_eq!(node.give(Input::Fetched { hash, failure }), []);
+    let failed = say(ToLeader::ImageHeld { hash, held: false });
+    assert_eq!(node.give(Input::Fetched { hash, failure }), [failed]);
     assert_eq!(node.hear(prefetch()), [fetch], "it is tried again when the leader asks again");
     let db = Delta([("db".to_owned(), Some(true.into()))].into());
     node.give(Input::ChangeCapabilities { delta: db });

@@ -8,7 +8,7 @@ use odeon_convention::codes;
 use odeon_convention::leader::{Answer, Effect, ImageLookupError, ImageState, Input, Operation};
 use odeon_convention::limits::{ENDORSEMENTS_BYTES_MAX, ENDORSEMENTS_MAX};
 use odeon_convention::types::{CreateOutcome, CreateSpec, Endorsement, ImageApproval, Role, SourceHash};
-use odeon_convention::wire::{ToLeader, ToMember};
+use odeon_convention::wire::{PlaceOutcome, ToLeader, ToMember};
 
 fn judge(scene: &mut Scene, n: u8, version: &str, approved: bool) -> Vec<Effect> {
     scene.operate(Operation::JudgeImage {
@@ -113,6 +113,38 @@ fn the_members_that_fit_and_lack_an_image_are_told_to_fetch_it() {
     assert_eq!(code(&scene.operate(ask(Requirements::none().expression("db ==")))), codes::BAD_REQUIREMENT);
     scene.operate(Operation::UnloadImage { hash });
     assert_eq!(code(&scene.operate(ask(Requirements::none()))), codes::IMAGE_UNKNOWN);
+}
+
+#[test]
+fn who_fetches_an_image_is_a_source_for_others_until_that_ends() {
+    let db = [("db", true.into())];
+    let mut scene = Scene::with(&[facts(1, &db), facts(2, &db), facts(3, &[])]);
+    judge(&mut scene, 1, "1.0.0", true);
+    let hash = SourceHash([1; 32]);
+    let on = |n| CreateSpec { actor: "Hello".to_owned(), image: Some(hash), on: Some(node(n).id), ..spec() };
+    let named = |effects: Vec<Effect>| {
+        effects.into_iter().find_map(|effect| match effect {
+            Effect::Send { message: ToMember::Place { sources, .. } | ToMember::Sources { sources, .. }, .. } => {
+                Some(sources)
+            }
+            _ => None,
+        })
+    };
+    let first = scene.create(request(3, 1), on(1));
+    assert_eq!(named(first), Some(vec![LEADER]));
+    let second = scene.create(request(3, 2), on(2));
+    assert_eq!(named(second), Some(vec![node(1), LEADER]));
+    let sought = scene.say(node(1), ToLeader::Seek { hash });
+    assert_eq!(named(sought), Some(vec![node(2), LEADER]));
+    let outcome = PlaceOutcome::Refused { reason: "no room".to_owned() };
+    scene.say(node(1), ToLeader::Placed { request: request(3, 1), outcome });
+    let sought = scene.say(node(2), ToLeader::Seek { hash });
+    assert_eq!(named(sought), Some(vec![LEADER]), "it has failed");
+    scene.say(node(2), ToLeader::ImageHeld { hash, held: true });
+    let sought = scene.say(node(3), ToLeader::Seek { hash });
+    assert_eq!(named(sought), Some(vec![node(2), LEADER]));
+    scene.operate(Operation::UnloadImage { hash });
+    assert_eq!(named(scene.say(node(3), ToLeader::Seek { hash })), None);
 }
 
 #[test]

@@ -75,6 +75,7 @@ pub(crate) fn image(n: u8, version: &str) -> ImageInfo {
         version: version.to_owned(),
         size_bytes: 10,
         actors: vec![NativeActor { name: "Hello".to_owned(), required: vec!["db".to_owned()] }],
+        chunks: Some([n; 32]),
     }
 }
 

@@ -5,7 +5,7 @@ use super::pending::Waits;
 use crate::admin::protocol::{Failed, PushImage};
 use crate::causes::{chain, of_data, rejection_code};
 use crate::logs::time;
-use crate::transfer::{Images, TransferError};
+use crate::transfer::{ChunkList, Images, TransferError};
 use odeon_convention::codes;
 use odeon_convention::leader::{ImageState, ImageView};
 use odeon_convention::record::AuthoritySetting;
@@ -207,6 +207,7 @@ fn info(image: &Image) -> ImageInfo {
             .iter()
             .map(|a| NativeActor { name: a.name.clone(), required: a.require.clone() })
             .collect(),
+        chunks: Some(ChunkList::of(image.bytes()).digest()),
     }
 }
 

@@ -13,6 +13,7 @@ use odeon_sourceauth::Keyring;
 use std::fs;
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 
 /// Bytes of a file of capabilities or of allowed signers.
@@ -78,6 +79,12 @@ pub(crate) struct UpArguments {
     /// How many signers an image needs on this node; for --image-signers
     #[arg(long, value_name = "K", requires = "image_signers", value_parser = required())]
     image_signatures_required: Option<u8>,
+    /// How many bytes of images this node sends to others in a second, such as 10MiB; by default as many as it can
+    #[arg(long, value_name = "RATE", value_parser = values::rate)]
+    image_upload_limit: Option<NonZeroU64>,
+    /// How many bytes of images this node receives from others in a second
+    #[arg(long, value_name = "RATE", value_parser = values::rate)]
+    image_download_limit: Option<NonZeroU64>,
     /// What this node dials over
     #[arg(long, value_enum, default_value_t = Transport::Quic)]
     transport: Transport,
@@ -114,6 +121,10 @@ pub struct UpOptions {
     pub image_store_bytes_max: u64,
     /// Who has to have signed an image that it uses, whatever the leader says.
     pub image_signers: Option<Keyring>,
+    /// Bytes of images that it sends in a second; none for as many as it can.
+    pub image_upload_limit: Option<NonZeroU64>,
+    /// Bytes of images that it receives in a second.
+    pub image_download_limit: Option<NonZeroU64>,
     /// Whether the ready line is JSON.
     pub json: bool,
 }
@@ -206,6 +217,8 @@ impl UpArguments {
             allow_remote_images: self.allow_remote_images,
             image_store_bytes_max: self.image_store_max,
             image_signers,
+            image_upload_limit: self.image_upload_limit,
+            image_download_limit: self.image_download_limit,
             json,
         })
     }

@@ -6,10 +6,13 @@ use odeon::{NodeId, Value};
 use odeon_capabilities::Preference;
 use odeon_convention::limits::GROUP_BYTES_MAX;
 use serde::de::IgnoredAny;
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 /// Bytes of a node's name.
 pub(crate) const NAME_BYTES_MAX: usize = 64;
+/// The lowest rate of images, in bytes a second: with less a chunk takes longer than a fetch waits.
+pub(crate) const RATE_MIN: u64 = 16 * 1024;
 /// The longest duration that a flag takes: ten years.
 pub(crate) const DURATION_S_MAX: u64 = 3_650 * 86_400;
 
@@ -56,6 +59,28 @@ pub(crate) fn preference(text: &str) -> Result<Preference, String> {
 /// Reads the key of a capability.
 pub(crate) fn key(text: &str) -> Result<String, String> {
     if text.is_empty() { Err("the key is empty".to_owned()) } else { Ok(text.to_owned()) }
+}
+
+/// Reads bytes a second, such as `10MiB`, `500kB` or `65536`.
+pub(crate) fn rate(text: &str) -> Result<NonZeroU64, String> {
+    const UNITS: [(&str, u64); 8] = [
+        ("KiB", 1 << 10),
+        ("MiB", 1 << 20),
+        ("GiB", 1 << 30),
+        ("kB", 1_000),
+        ("MB", 1_000_000),
+        ("GB", 1_000_000_000),
+        ("B", 1),
+        ("", 1),
+    ];
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let unit = UNITS.iter().find(|(name, _)| *name == unit.trim_start()).map(|(_, bytes)| *bytes);
+    let bytes = number.parse::<u64>().ok().zip(unit).and_then(|(number, unit)| number.checked_mul(unit));
+    let rate = bytes.and_then(NonZeroU64::new).filter(|rate| rate.get() >= RATE_MIN);
+    rate.ok_or_else(|| {
+        format!("{} is no rate of at least {RATE_MIN} bytes a second: expected one such as 10MiB", shorten(text))
+    })
 }
 
 /// Reads the name of a group.

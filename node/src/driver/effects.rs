@@ -5,6 +5,7 @@ use super::{CreateFor, Driver, End, Event};
 use crate::causes::chain;
 use crate::identity::TokenEntry;
 use crate::ledger::LedgerError;
+use crate::transfer::Way;
 use odeon::NodeRef;
 use odeon_convention::record::TokenFact;
 use odeon_convention::types::{CheckOutcome, CheckVerdict, CreateSpec, ImageInfo, RequestId, SourceHash};
@@ -113,6 +114,7 @@ impl Driver {
             member::Effect::LeadersKnown(leaders) => self.means.leaders.know(leaders),
             member::Effect::Check { ticket, spec } => self.check(ticket, *spec),
             member::Effect::Fetch { image, sources } => self.fetch(*image, sources),
+            member::Effect::Sources { hash, sources } => self.means.images.can_be_had_from(hash, &sources),
             member::Effect::Launch { request, spec } => self.launch(request, *spec),
             member::Effect::Created { ticket, spec: _, outcome } => match self.creates.remove(&ticket) {
                 Some(CreateFor::Actor(child)) => self.means.hosting.settle(child, &outcome),
@@ -228,12 +230,15 @@ impl Driver {
 
     fn fetch(&self, image: ImageInfo, sources: Vec<NodeRef>) {
         let (images, links, events) = (self.means.images.clone(), self.means.links.clone(), self.means.events.clone());
-        let sources = images.sources(sources);
         // One that may lead knows what approved an image, as soon as it has read that.
         let approval = self.means.ledger.as_ref().and_then(|l| l.look(|facts| facts.approval(image.hash).cloned()));
         let evidence = approval.map(|kept| kept.endorsements.into_iter().map(|one| one.text).collect());
+        let (seeks, hash) = (self.means.events.clone(), image.hash);
+        // Where it is not taken, it is asked again.
+        let seek = move || drop(seeks.try_send(Event::Seek(hash)));
         tokio::spawn(async move {
-            let failure = images.ensure(&links, &image, &sources, evidence).await.err().map(|e| chain(&e));
+            let means = Way { links: &links, seek: &seek };
+            let failure = images.ensure(means, &image, &sources, evidence).await.err().map(|e| chain(&e));
             if let Some(failure) = &failure {
                 tracing::warn!(image = %image.hash, failure, "an image cannot be had");
             }

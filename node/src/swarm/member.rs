@@ -161,6 +161,7 @@ impl Seat {
             | Effect::Explained { .. }
             | Effect::Located { .. }
             | Effect::Reach { .. }
+            | Effect::Sources { .. }
             | Effect::CapabilitiesChanged(_)
             | Effect::Draining { .. }
             | Effect::ImageUnloaded { .. }

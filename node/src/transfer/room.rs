@@ -32,6 +32,11 @@ impl Room {
         Self { bytes_max, lost, expected: AtomicU64::new(0), used: Mutex::default(), clearing: Mutex::default() }
     }
 
+    /// Whether the node lets go of no image.
+    pub(super) fn keeps_all(&self) -> bool {
+        self.lost.is_none()
+    }
+
     pub(super) fn note_use(&self, hash: SourceHash) {
         self.used.lock().insert(hash, SystemTime::now());
     }

@@ -7,6 +7,7 @@ use odeon_convention::record::AuthoritySetting;
 use odeon_convention::types::{Placement, Role};
 use odeon_node::admin::protocol::{CreateArguments, LogQuery, Reply, Request, RevokeImage, SetAuthorityActor};
 use odeon_node::cli::AllowRemoteImages;
+use std::num::NonZeroU64;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
 
@@ -75,6 +76,10 @@ fn up_takes_every_flag_that_scripts_pass() {
         "2",
         "--allow-remote-images",
         "leader-only",
+        "--image-upload-limit",
+        "10MiB",
+        "--image-download-limit",
+        "500kB",
         "--transport",
         "tcp",
     ]);
@@ -88,6 +93,8 @@ fn up_takes_every_flag_that_scripts_pass() {
     assert_eq!(value("label"), Some("a=b".into()));
     assert_eq!((options.name.as_deref(), options.join.as_deref()), (Some("db-1"), Some("TOKEN")));
     assert_eq!(options.allow_remote_images, AllowRemoteImages::LeaderOnly);
+    let limits = (options.image_upload_limit, options.image_download_limit);
+    assert_eq!(limits, (NonZeroU64::new(10 * 1024 * 1024), NonZeroU64::new(500_000)));
     let keys = "ops@example ssh-ed25519 AAAA\n".to_owned();
     assert_eq!(
         options.authority,
@@ -112,6 +119,9 @@ fn a_wrong_command_line_exits_2_and_says_what_is_expected() {
         (&["up", "--image-signers", "/dev/null"], "allowed signers without a key"),
         (&["up", "--image-signatures-required", "2"], "--image-signers"),
         (&["up", "--authority", "accept-all", "--signatures-required", "2"], "only the authority 'keyring'"),
+        (&["up", "--image-upload-limit", "fast"], "expected one such as 10MiB"),
+        (&["up", "--image-upload-limit", "16383"], "no rate of at least 16384"),
+        (&["up", "--image-download-limit", "18014398509481984MiB"], "expected one such as 10MiB"),
         (&["up", "--outbound-only", "--advertise", "a:1"], "cannot be used with"),
         (&["up", "--advertise", "a"], "is not HOST:PORT"),
         (&["up", "--await-invite", "--join", "x"], "cannot be used with"),

@@ -34,6 +34,7 @@ pub(super) fn image(n: u8) -> ImageInfo {
         version: "1.0.0".to_owned(),
         size_bytes: 1_000,
         actors: vec![NativeActor { name: IMAGED.to_owned(), required: vec!["db".to_owned()] }],
+        chunks: None,
     }
 }
 

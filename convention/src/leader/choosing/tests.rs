@@ -164,7 +164,7 @@ impl Fleet {
         }
         let actors = vec![NativeActor { name: "Image".to_owned(), required: vec!["k0".to_owned()] }];
         let (name, version) = ("image".to_owned(), "1".to_owned());
-        let image = ImageInfo { hash: IMAGE, name, version, size_bytes: 1, actors };
+        let image = ImageInfo { hash: IMAGE, name, version, size_bytes: 1, actors, chunks: None };
         let operation = Operation::JudgeImage {
             image,
             approved: true,

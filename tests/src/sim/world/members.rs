@@ -124,7 +124,9 @@ impl World {
             member::Effect::WatchRefused { by, reason } => {
                 self.broke.get_or_insert((self.now, "nobody is refused to watch", format!("{by}: {reason}")));
             }
-            member::Effect::AuthorityAnswered { .. }
+            // How images spread has a simulation of its own.
+            member::Effect::Sources { .. }
+            | member::Effect::AuthorityAnswered { .. }
             | member::Effect::Explained { .. }
             | member::Effect::Located { .. }
             | member::Effect::Reach { .. }
