@@ -21,6 +21,8 @@ pub struct Definition {
     pub build: Arc<Build>,
     /// The type's own check. It may fail or panic; whoever calls it catches that.
     pub check: Arc<Check>,
+    /// Whether to build one or to check waits for another process: not for a thread that runs actors.
+    pub waits: bool,
 }
 
 impl Definition {
@@ -32,6 +34,7 @@ impl Definition {
             image: None,
             build: Arc::new(|| A::create().map(|a| Box::new(a) as Box<dyn Actor>)),
             check: Arc::new(|capabilities, requirements| Ok(A::check(capabilities, requirements))),
+            waits: false,
         }
     }
 }

@@ -5,22 +5,35 @@ use std::fmt;
 
 /// What a handler returns when it fails: the actor is rebuilt and the message given once more.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure(String);
+pub struct Failure {
+    reason: String,
+    passing: bool,
+}
 
 impl Failure {
     /// A failure with a reason for people to read.
     pub fn new(reason: impl Into<String>) -> Self {
-        Self(reason.into())
+        Self { reason: reason.into(), passing: false }
+    }
+
+    /// A failure that has nothing to do with what failed, and may not be there at the next try.
+    pub fn passing(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), passing: true }
+    }
+
+    /// Whether it may not be there at the next try.
+    pub fn is_passing(&self) -> bool {
+        self.passing
     }
 
     /// The failure that a caught panic stands for.
     pub fn from_panic(panic: &(dyn Any + Send)) -> Self {
-        Self(format!("panicked: {}", panic_text(panic)))
+        Self::new(format!("panicked: {}", panic_text(panic)))
     }
 
     /// The reason.
     pub fn reason(&self) -> &str {
-        &self.0
+        &self.reason
     }
 }
 
@@ -33,13 +46,13 @@ impl<E: std::error::Error> From<E> for Failure {
             text.push_str(&cause.to_string());
             source = cause.source();
         }
-        Self(text)
+        Self::new(text)
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.reason)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::definition::Definition;
 use crate::message::AnyMessage;
-use crate::{Address, Topic};
+use crate::{Address, Suspended, Topic};
 use odeon_capabilities::{CapabilityMap, Requirements, Value};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -36,6 +36,11 @@ pub trait Host: Send + Sync {
     fn register_source_authority(&self);
     /// Logs a line in the actor's name.
     fn log(&self, level: Level, message: &str);
+    /// Lets the message that is being handled go on after `receive` has returned, for a runtime that hands it to somebody
+    /// else. None where a host cannot: then `receive` has to wait for the end.
+    fn suspend(&self) -> Option<Suspended> {
+        None
+    }
 }
 
 /// Which actor to create, and where it may be.

@@ -24,7 +24,10 @@ pub mod guest;
 pub mod host;
 mod message;
 mod notification;
+#[cfg(all(unix, not(target_family = "wasm")))]
+pub mod process;
 mod source_authority;
+mod suspended;
 #[cfg(all(feature = "system", not(target_family = "wasm")))]
 pub mod system;
 mod system_message;
@@ -42,6 +45,7 @@ pub use source_authority::{
     REJECTION_BYTES_MAX, ReadSource, SOURCE_PIECE_BYTES_MAX, SourceBytes, SourceVerdict, ValidateSource,
     ValidatedSource,
 };
+pub use suspended::{Ending, Suspended};
 pub use system_message::{ActorExitRequest, ChildActorExited, PoisonMessage, WakeupMessage};
 
 /// Gives a type a name by which it can be sent.

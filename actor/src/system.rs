@@ -21,6 +21,7 @@ mod pressure;
 mod program;
 mod slots;
 mod status;
+mod suspension;
 mod timers;
 
 pub use alone::Alone;
@@ -39,6 +40,11 @@ use std::time::{Duration, Instant};
 
 /// How long a shutdown sleeps at most before it looks again for actors that came in between.
 const SWEEP_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Whether the current thread is a worker of some system: what may take long is better not waited for in it.
+pub fn on_worker() -> bool {
+    pool::is_worker()
+}
 
 /// An actor to be created.
 pub struct Spawn {

@@ -116,6 +116,12 @@ codes! {
     IMAGE_EXPIRED = 161, exit 5;
     /// A newer version of the image is approved, or this one with other bytes.
     IMAGE_OLDER = 162, exit 5;
+    /// The node runs no code of images as processes.
+    PROCESS_NOT_ALLOWED = 166, exit 5;
+    /// The process of an image cannot be started, or does not have what its manifest says.
+    PROCESS_UNUSABLE = 167, exit 1;
+    /// Nobody is named whom the processes of images are to run as.
+    PROCESS_USER = 168, exit 1;
     /// The Source Authority is an actor, and has not spoken in time.
     AUTHORITY_SILENT = 169, exit 3;
     /// The Source Authority is an actor, and there is none, or it does not answer as it has to.

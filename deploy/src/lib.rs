@@ -15,4 +15,4 @@ pub use sign::{
     SignError, SignFileError, Signed, Times, VerifyFileError, read_evidence, sign, sign_file, sign_statement,
     verify_file,
 };
-pub use starter::{StarterError, new, new_with_sdk};
+pub use starter::{StarterError, new, new_python, new_with_sdk};

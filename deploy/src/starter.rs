@@ -9,6 +9,22 @@ const LIB_RS: &str = include_str!("../starter/lib.rs.in");
 const ODEON_TOML: &str = include_str!("../starter/odeon.toml.in");
 const README: &str = include_str!("../starter/README.md.in");
 
+macro_rules! library {
+    ($($file:literal),* $(,)?) => {
+        &[$((concat!("odeon/", $file), include_str!(concat!("../../python/odeon/", $file)))),*]
+    };
+}
+
+/// The library that a Python image brings along, as it is in the repository.
+const PYTHON_LIBRARY: &[(&str, &str)] =
+    library!["__init__.py", "_actors.py", "_messages.py", "_pack.py", "_serve.py", "py.typed"];
+const PYTHON_PROJECT: [(&str, &str); 4] = [
+    ("actors.py", include_str!("../starter/python/actors.py.in")),
+    ("odeon.toml", include_str!("../starter/python/odeon.toml.in")),
+    ("README.md", include_str!("../starter/python/README.md.in")),
+    (".gitignore", "__pycache__\n*.zip\n"),
+];
+
 /// The dependency on the SDK when it comes from a registry.
 const SDK_BY_VERSION: &str = concat!("version = \"", env!("CARGO_PKG_VERSION"), "\"");
 
@@ -34,6 +50,14 @@ pub fn new(folder: &Path, name: &str) -> Result<Vec<PathBuf>, StarterError> {
     write_project(folder, name, SDK_BY_VERSION)
 }
 
+/// Writes a project in Python with the library beside it, and gives the files that it wrote.
+pub fn new_python(folder: &Path, name: &str) -> Result<Vec<PathBuf>, StarterError> {
+    check_name(name)?;
+    let project = PYTHON_PROJECT.map(|(file, template)| (file, template.replace("@NAME@", name)));
+    let library = PYTHON_LIBRARY.iter().map(|(file, text)| (*file, (*text).to_owned()));
+    write_files(folder, &project.into_iter().chain(library).collect::<Vec<_>>())
+}
+
 /// The same with the SDK in a folder, as in a checkout of Odeon.
 pub fn new_with_sdk(folder: &Path, name: &str, sdk: &Path) -> Result<Vec<PathBuf>, StarterError> {
     let path = sdk.to_str().ok_or_else(|| StarterError::SdkPath(sdk.to_owned()))?;
@@ -50,16 +74,24 @@ fn write_project(folder: &Path, name: &str, sdk: &str) -> Result<Vec<PathBuf>, S
         ("README.md", README),
         (".gitignore", "/target\n*.zip\n"),
     ];
-    let paths: Vec<_> = files.iter().map(|(file, _)| folder.join(file)).collect();
-    if let Some(there) = paths.iter().find(|p| p.symlink_metadata().is_ok()) {
-        return Err(StarterError::Exists(there.clone()));
-    }
-    for (path, (_, template)) in paths.iter().zip(files) {
+    let filled = files.map(|(file, template)| {
         let text = template
             .replace("@NAME@", name)
             .replace("@LIB@", &format!("{}_image", name.replace('-', "_")))
             .replace("@SDK@", sdk);
-        write_new(path, &text).map_err(|source| match source.kind() {
+        (file, text)
+    });
+    write_files(folder, &filled)
+}
+
+/// Writes files of which none is there.
+fn write_files(folder: &Path, files: &[(&str, String)]) -> Result<Vec<PathBuf>, StarterError> {
+    let paths: Vec<_> = files.iter().map(|(file, _)| folder.join(file)).collect();
+    if let Some(there) = paths.iter().find(|p| p.symlink_metadata().is_ok()) {
+        return Err(StarterError::Exists(there.clone()));
+    }
+    for (path, (_, text)) in paths.iter().zip(files) {
+        write_new(path, text).map_err(|source| match source.kind() {
             io::ErrorKind::AlreadyExists => StarterError::Exists(path.clone()),
             _ => StarterError::Write { path: path.clone(), source },
         })?;

@@ -1,7 +1,7 @@
 //! Starting and packing projects in real folders.
 #![allow(clippy::unwrap_used)] // a step that fails is the failure of the test
 
-use odeon_deploy::{PackError, StarterError, assemble, default_file_name, new, new_with_sdk, pack};
+use odeon_deploy::{PackError, StarterError, assemble, default_file_name, new, new_python, new_with_sdk, pack};
 use odeon_sourceauth::{Image, ImageError, NameError, hash};
 use std::fs;
 use std::path::Path;
@@ -154,6 +154,24 @@ fn a_new_project_is_complete_and_packs_once_it_is_built() {
     for file in files {
         assert!(!fs::read_to_string(&file).unwrap().contains('@'), "{}", file.display());
     }
+}
+
+#[test]
+fn a_new_project_in_python_packs_as_it_is_with_the_whole_library() {
+    let parent = tempfile::tempdir().unwrap();
+    let at = parent.path().join("my-hello");
+    new_python(&at, "my-hello").unwrap();
+    let image = assemble(&at).unwrap();
+    assert_eq!(
+        (image.manifest().name.as_str(), image.manifest().interpreter.as_deref()),
+        ("my-hello", Some("python3"))
+    );
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../python/odeon");
+    for file in fs::read_dir(repository).unwrap().map(|file| file.unwrap().path()).filter(|file| file.is_file()) {
+        let name = format!("odeon/{}", file.file_name().unwrap().to_str().unwrap());
+        assert_eq!(image.read(&name).unwrap(), fs::read(file).unwrap(), "{name}");
+    }
+    assert!(!fs::read_to_string(at.join("odeon.toml")).unwrap().contains('@'));
 }
 
 #[test]

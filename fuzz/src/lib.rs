@@ -2,6 +2,8 @@
 //! finding can be replayed without a fuzzer. A function that returns has found nothing.
 
 use odeon::NodeId;
+use odeon::process::limits::{ACTORS_MAX as DESCRIBED_MAX, FRAME_BYTES_MAX};
+use odeon::process::{FromChild, ToChild};
 use odeon_capabilities::{CapabilityMap, Expression, parse_assignment};
 use odeon_convention::spreading::{Ask, Chunks, Reply, Served, WORD_BYTES_MAX};
 use odeon_convention::wire::{ToLeader, ToMember, Word, decode, encode};
@@ -30,6 +32,7 @@ pub const TARGETS: [Target; 9] = [
     ("expression", expression),
     ("image", image),
     ("manifest", manifest),
+    ("process", process),
     ("relay", relay),
     ("signature", signature),
     ("statement", statement),
@@ -78,7 +81,7 @@ pub fn image(bytes: &[u8]) {
     for file in image.files() {
         assert!(image.read(file).is_ok(), "{file:?} was checked when the image was opened");
     }
-    assert!(image.code().is_ok());
+    assert!(image.manifest().code.files().all(|file| image.read(file).is_ok()));
 }
 
 /// Any text is a manifest within its limits, or an error.
@@ -88,8 +91,25 @@ pub fn manifest(bytes: &[u8]) {
     assert!((1..=ACTORS_MAX).contains(&manifest.actors.len()));
     assert!(manifest.actors.iter().all(|a| a.require.len() <= REQUIRE_MAX));
     assert!(manifest.include.len() <= INCLUDE_MAX);
-    assert!(check_name(&manifest.code).is_ok());
+    assert!(manifest.code.files().count() > 0 && manifest.code.files().all(|file| check_name(file).is_ok()));
     assert!(manifest.version >= Version::none());
+}
+
+/// Whatever a process or its node says is frames within their limits, which come back as they were, up to an error.
+pub fn process(bytes: &[u8]) {
+    let mut stream = bytes;
+    while let Ok(Some(frame)) = odeon::process::read::<FromChild>(&mut stream) {
+        if let (FromChild::Described { actors, .. }, Ok(())) = (&frame, frame.check()) {
+            assert!(actors.len() <= DESCRIBED_MAX);
+        }
+        let again = odeon::process::encode(&frame).expect("it was a frame");
+        assert!(again.len() <= FRAME_BYTES_MAX + 4);
+        assert_eq!(odeon::process::decode::<FromChild>(&again[4..]).expect("it is one"), frame);
+    }
+    if let Ok(frame) = odeon::process::decode::<ToChild>(bytes) {
+        let again = odeon::process::encode(&frame).expect("it was a frame");
+        assert_eq!(odeon::process::decode::<ToChild>(&again[4..]).expect("it is one"), frame);
+    }
 }
 
 /// An image that nobody signed.

@@ -19,6 +19,8 @@ use crate::ledger::{Ledger, Listener, Seat};
 use crate::link::{self, LinkConfig, Links};
 use crate::logs::{self, ActorLog, LogSetup, Origin, Outbox, OutboxLimits, StoreLimits};
 use crate::memory;
+use crate::process::{ProcessRuntime, ProcessSettings};
+use crate::runtimes::Runtimes;
 use crate::shipping;
 use crate::store::Store;
 use crate::test_actor::TestActor;
@@ -124,6 +126,10 @@ async fn run_once(
     urgent: &Handle,
 ) -> Result<End, Failed> {
     let name = options.name.clone().unwrap_or_else(host_name);
+    if options.allow_process {
+        let checked = ProcessRuntime::check_user(options.process_user.as_deref());
+        checked.map_err(|e| failed(codes::PROCESS_USER, e.to_string()))?;
+    }
     let data = options.data.clone();
     let folder = DataFolder::open(&data).map_err(|e| of_data(e.code(), &e))?;
     // What can be refused is looked at before anything is founded or a token used: then the folder is as it was.
@@ -154,14 +160,15 @@ async fn run_once(
     let hosting =
         Hosting::new(me, registry.clone(), options.capabilities.clone(), events.clone(), ActorLog::new(outbox.clone()));
     let store = Store::open(stored.clone()).map_err(unusable(&stored))?;
-    let runtime = WasmRuntime::new(&compiled, WasmLimits::default()).map_err(unusable(&compiled))?;
+    let wasm = WasmRuntime::new(&compiled, WasmLimits::default()).map_err(unusable(&compiled))?;
+    let runtimes = Runtimes::new(wasm, processes(options, &name)?);
     let own = options.image_signers.clone().map(|keyring| OwnSigners::open(keyring, &approvals));
     let own = own.transpose().map_err(unusable(&approvals))?;
     let room = Room::new(options.image_store_bytes_max, (!leads).then(|| events.clone()));
     let rates =
         Rates { upload: Rate::new(options.image_upload_limit), download: Rate::new(options.image_download_limit) };
     let allow = options.allow_remote_images;
-    let images = Arc::new(Images::new(store, runtime, allow, own, room, hosting.clone(), rates));
+    let images = Arc::new(Images::new(store, runtimes, allow, own, room, hosting.clone(), rates));
     let tokens = Tokens::default();
     let gate = leads.then(|| Arc::new(Gate::default()));
     let wiring = Arc::new(Wiring::new(me, events.clone(), &hosting, log_store.clone()));
@@ -332,6 +339,20 @@ async fn identify(options: &UpOptions, folder: DataFolder, name: &str) -> Result
         }
         None => Ok((Identity::found(folder).map_err(|e| of_data(e.code(), &e))?, Stays::default())),
     }
+}
+
+/// The runtime of processes, where the operator allows them.
+fn processes(options: &UpOptions, name: &str) -> Result<Option<Arc<ProcessRuntime>>, Failed> {
+    if !options.allow_process {
+        return Ok(None);
+    }
+    let settings = ProcessSettings::new(&options.data, name, options.process_user.clone());
+    let runtime = ProcessRuntime::new(settings).map_err(|e| of_data(codes::DATA_UNUSABLE, &e))?;
+    match runtime.cage().lacks() {
+        Some(lacks) => tracing::warn!(lacks, "processes of images are less caged than they could be"),
+        None => tracing::info!("processes of images are allowed"),
+    }
+    Ok(Some(runtime))
 }
 
 /// Waits until a leader that knows the code has handed over a token.

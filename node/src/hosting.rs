@@ -31,7 +31,7 @@ use hashbrown::HashMap;
 use odeon::system::{Spawn, System};
 use odeon::{Address, CapabilityMap, Definition, NodeRef, Registry};
 use odeon_capabilities::Delta;
-use odeon_convention::types::{CheckOutcome, CheckVerdict, CreateOutcome, CreateSpec};
+use odeon_convention::types::{CheckOutcome, CheckVerdict, CreateOutcome, CreateSpec, SourceHash};
 use outside::Outpost;
 use parking_lot::{Mutex, RwLock};
 use routes::{Located, Nodes, Promise, Promises, Waiting};
@@ -195,6 +195,12 @@ impl Hosting {
         let image = spec.image.map(|hash| hash.to_string());
         let definition = self.definitions.find(image.as_deref(), &spec.actor)?;
         self.checks.known(&definition, capabilities, &spec.requirements)
+    }
+
+    /// Whether to check or build an actor waits for another process.
+    pub(crate) fn waits(&self, image: Option<SourceHash>, actor: &str) -> bool {
+        let image = image.map(|hash| hash.to_string());
+        self.definitions.find(image.as_deref(), actor).is_some_and(|definition| definition.waits)
     }
 
     /// Creates an actor that the convention placed here. Runs its constructor: not for an I/O thread.

@@ -20,7 +20,9 @@ pub mod ledger;
 pub mod link;
 pub mod logs;
 mod memory;
+pub mod process;
 mod purpose;
+mod runtimes;
 mod shipping;
 pub mod store;
 mod swarm;
@@ -33,5 +35,6 @@ use std::process::ExitCode;
 
 /// Runs the `odeon` command of this process, with these actors linked in beside the node's own.
 pub fn main_with(registry: Registry) -> ExitCode {
-    cli::main_with(registry, daemon::run)
+    // Where a node has started its own program to guard a process.
+    process::inner().unwrap_or_else(|| cli::main_with(registry, daemon::run))
 }

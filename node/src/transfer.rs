@@ -24,8 +24,9 @@ use crate::causes::chain;
 use crate::cli::AllowRemoteImages;
 use crate::hosting::Hosting;
 use crate::link::LinkError;
+use crate::process::ProcessRuntime;
+use crate::runtimes::{RuntimeError, Runtimes};
 use crate::store::{Store, StoreError};
-use crate::wasm::{WasmError, WasmRuntime};
 use fetching::FETCHES_MAX;
 use hashbrown::HashSet;
 use odeon::{CapabilityMap, Definition, NodeRef, Requirements};
@@ -83,7 +84,14 @@ pub(crate) enum TransferError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
-    Wasm(#[from] WasmError),
+    Runtime(#[from] RuntimeError),
+}
+
+impl TransferError {
+    /// Whether the image is as it should be, and only this node cannot run it.
+    pub(crate) fn is_of_this_node(&self) -> bool {
+        matches!(self, Self::Runtime(error) if error.is_of_this_node())
+    }
 }
 
 /// How fast images go, both ways.
@@ -96,7 +104,7 @@ pub(crate) struct Rates {
 /// The images of one node.
 pub(crate) struct Images {
     store: Store,
-    runtime: Arc<WasmRuntime>,
+    runtimes: Runtimes,
     allow: AllowRemoteImages,
     /// None where the leader's word is enough.
     own: Option<OwnSigners>,
@@ -118,7 +126,7 @@ pub(crate) struct Images {
 impl Images {
     pub(crate) fn new(
         store: Store,
-        runtime: Arc<WasmRuntime>,
+        runtimes: Runtimes,
         allow: AllowRemoteImages,
         own: Option<OwnSigners>,
         room: Room,
@@ -127,7 +135,7 @@ impl Images {
     ) -> Self {
         Self {
             store,
-            runtime,
+            runtimes,
             allow,
             own,
             running: Running::default(),
@@ -202,16 +210,28 @@ impl Images {
         self.own.as_ref().is_none_or(|own| own.knows(hash))
     }
 
-    /// Compiles an image's code without keeping it in the store: whether it can run at all. Blocks.
-    pub(crate) fn try_code(&self, hash: SourceHash, code: &[u8]) -> Result<Vec<Definition>, TransferError> {
+    /// Loads an image's code without keeping it in the store: whether it can run at all. What only this node cannot run
+    /// is not tried. Blocks.
+    pub(crate) fn try_code(&self, hash: SourceHash, image: &Image) -> Result<Vec<Definition>, TransferError> {
         let text = hash.to_string();
-        let definitions = self.runtime.load(&text, code)?;
+        let definitions = match self.runtimes.load(&text, image) {
+            Err(error) if error.is_of_this_node() => {
+                tracing::info!(image = %hash, %error, "the code of an image is not tried here");
+                Vec::new()
+            }
+            loaded => loaded?,
+        };
         if let Err(error) = self.unless_revoked(hash) {
             // It was revoked meanwhile, perhaps before its code was kept.
-            self.runtime.forget(&text)?;
+            self.runtimes.forget(&text)?;
             return Err(error);
         }
         Ok(definitions)
+    }
+
+    /// The runtime of processes, where they are allowed.
+    pub(crate) fn processes(&self) -> Option<&ProcessRuntime> {
+        self.runtimes.process()
     }
 
     /// Makes the actor types of a stored image ready to be created from. Blocks on the disk and the compiler.
@@ -231,7 +251,7 @@ impl Images {
         if is_loaded() {
             return Ok(());
         }
-        let definitions = self.runtime.load(&text, &image.image().code()?)?;
+        let definitions = self.runtimes.load(&text, image.image())?;
         self.hosting.add_image(&text, definitions);
         if let Err(error) = self.store.note_use(image.hash()) {
             tracing::debug!(image = %hash, %error, "it is not noted that an image is used");
@@ -254,6 +274,9 @@ impl Images {
             }
             Some((hash, Err(TransferError::Revoked(_)))) => {
                 tracing::debug!(image = %hash, "the image of a check was revoked");
+            }
+            Some((hash, Err(error))) if error.is_of_this_node() => {
+                tracing::debug!(image = %hash, %error, "this node cannot run the code for a check");
             }
             Some((hash, Err(error))) => tracing::warn!(image = %hash, %error, "an image in the store cannot be used"),
             _ => {}
@@ -284,7 +307,7 @@ impl Images {
         let _one_at_a_time = self.loading.lock();
         let text = hash.to_string();
         self.hosting.revoke_image(&text, end);
-        self.runtime.forget(&text)?;
+        self.runtimes.forget(&text)?;
         self.store.remove(sourceauth::SourceHash(hash.0))?;
         if let Some(own) = &self.own {
             own.forget(hash);

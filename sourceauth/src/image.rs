@@ -53,9 +53,9 @@ impl Image {
             unpack(&mut archive, index, entry, &mut std::io::sink())?;
         }
         let manifest = read_manifest(&mut archive, &entries)?;
-        let code_is_there = entries.iter().any(|e| !e.is_folder() && e.name == manifest.code);
-        if !code_is_there {
-            return Err(ImageError::CodeMissing { code: manifest.code });
+        let is_there = |file: &&str| entries.iter().any(|e| !e.is_folder() && e.name == *file);
+        if let Some(missing) = manifest.code.files().find(|file| !is_there(file)) {
+            return Err(ImageError::CodeMissing { code: missing.to_owned() });
         }
         Ok(Self { bytes, hash, manifest: manifest.into(), entries: entries.into(), archive })
     }
@@ -85,9 +85,11 @@ impl Image {
         read(&mut self.archive.clone(), &self.entries, path)
     }
 
-    /// The contents of the file that the manifest names as the code.
+    /// The contents of the file that the manifest names as the code for this machine.
     pub fn code(&self) -> Result<Vec<u8>, ImageError> {
-        self.read(&self.manifest.code)
+        let architecture = std::env::consts::ARCH;
+        let of_here = self.manifest.code.of(architecture);
+        self.read(of_here.ok_or_else(|| ImageError::NoSuchFile { path: format!("code.{architecture}") })?)
     }
 }
 

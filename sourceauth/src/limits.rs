@@ -23,6 +23,8 @@ pub const MANIFEST_BYTES_MAX: usize = 64 * 1024;
 pub const IMAGE_NAME_BYTES_MAX: usize = 64;
 /// Bytes of an image's version.
 pub const VERSION_BYTES_MAX: usize = 64;
+/// Bytes of the name of an interpreter.
+pub const INTERPRETER_BYTES_MAX: usize = 64;
 /// Actor types in one image.
 pub const ACTORS_MAX: usize = 256;
 /// Bytes of an actor type's name.

@@ -3,9 +3,11 @@
 //! A [`Manifest`] was checked in full: names, counts and lengths. Expressions are only bounded here; the
 //! capabilities crate parses them.
 
+mod code;
 mod error;
 mod raw;
 
+pub use code::{ARCHITECTURES, Code};
 pub use error::ManifestError;
 
 use crate::Version;
@@ -19,8 +21,10 @@ pub struct Manifest {
     pub version: Version,
     /// What executes the code.
     pub runtime: Runtime,
-    /// The file in the image that holds the code.
-    pub code: String,
+    /// The file in the image that holds the code, or one for each processor architecture.
+    pub code: Code,
+    /// The program of the node that runs the code, a script; only for a process.
+    pub interpreter: Option<String>,
     /// Files and folders that are packed beside the manifest and the code.
     pub include: Vec<String>,
     /// The actor types; at least one.
@@ -32,7 +36,12 @@ pub struct Manifest {
 pub enum Runtime {
     /// A WebAssembly component.
     Wasm,
+    /// A program or a script in a process of its own.
+    Process,
 }
+
+/// The capability of nodes that run the code of images as processes. Such a node has it, and no other.
+pub const PROCESS_CAPABILITY: &str = "odeon.process";
 
 /// One actor type of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,12 +56,13 @@ pub struct ManifestActor {
 
 impl Runtime {
     /// The runtimes that this version knows.
-    pub const KNOWN: &[(&str, Self)] = &[("wasm", Self::Wasm)];
+    pub const KNOWN: &[(&str, Self)] = &[("wasm", Self::Wasm), ("process", Self::Process)];
 
     /// As it is written in a manifest.
     pub fn name(self) -> &'static str {
         match self {
             Self::Wasm => "wasm",
+            Self::Process => "process",
         }
     }
 }
@@ -61,6 +71,13 @@ impl Manifest {
     /// Reads and checks the text of an `odeon.toml`.
     pub fn parse(text: &str) -> Result<Self, ManifestError> {
         raw::parse(text)
+    }
+
+    /// The capabilities that must be true where an actor type is to live: its own, and what the runtime needs.
+    pub fn required(&self, actor: &ManifestActor) -> Vec<String> {
+        let of_runtime = (self.runtime == Runtime::Process).then(|| PROCESS_CAPABILITY.to_owned());
+        let missing = of_runtime.filter(|key| !actor.require.contains(key));
+        actor.require.iter().cloned().chain(missing).collect()
     }
 
     /// The actor type of a name.
@@ -102,7 +119,9 @@ name = "World"
         assert_eq!(manifest.name, "hello");
         assert_eq!(manifest.version.as_str(), "1.0.0");
         assert_eq!(manifest.runtime, Runtime::Wasm);
-        assert_eq!(manifest.code, "hello.wasm");
+        assert_eq!(manifest.code, Code::Any("hello.wasm".into()));
+        assert_eq!(manifest.interpreter, None);
+        assert_eq!(manifest.required(manifest.actor("Hello").unwrap()), ["Has DB access"]);
         assert_eq!(manifest.actor("Hello").unwrap().require, ["Has DB access"]);
         assert_eq!(manifest.actor("Hello").unwrap().expression.as_deref(), Some("gpu > 1"));
         assert_eq!(manifest.actor("World").unwrap().expression, None);
@@ -123,7 +142,7 @@ name = "World"
         );
         assert_eq!(
             error(&with("\"wasm\"", "\"jvm\"")),
-            "odeon.toml line 4, runtime: found \"jvm\", expected one of the known runtimes: wasm"
+            "odeon.toml line 4, runtime: found \"jvm\", expected one of the known runtimes: wasm, process"
         );
         assert_eq!(
             error(&with("\"World\"", "\"Hello\"")),
@@ -193,5 +212,45 @@ name = "World"
         }
         let text = with("code = \"hello.wasm\"", "code = \"hello.wasm\"\ninclude = [\"data\", \"LICENSE\"]");
         assert_eq!(Manifest::parse(&text).unwrap().include, ["data", "LICENSE"]);
+    }
+
+    const PROCESS: &str = "name = \"hello\"\nruntime = \"process\"\ncode = \"hello.py\"\ninterpreter = \"python3\"\n[[actor]]\nname = \"Hello\"\n";
+
+    #[test]
+    fn a_process_has_a_script_with_an_interpreter_or_programs_by_architecture() {
+        let script = Manifest::parse(PROCESS).unwrap();
+        assert_eq!((script.runtime, script.interpreter.as_deref()), (Runtime::Process, Some("python3")));
+        assert_eq!(script.code.of("riscv64"), Some("hello.py"));
+        assert_eq!(script.required(script.actor("Hello").unwrap()), [PROCESS_CAPABILITY]);
+        let by_architecture = "code = { x86_64 = \"bin/x\", aarch64 = \"bin/a\" }";
+        let programs =
+            PROCESS.replace("code = \"hello.py\"", by_architecture).replace("interpreter = \"python3\"\n", "");
+        let programs = Manifest::parse(&programs).unwrap();
+        assert_eq!((programs.code.of("aarch64"), programs.code.of("riscv64")), (Some("bin/a"), None));
+        assert_eq!(programs.code.files().collect::<Vec<_>>(), ["bin/a", "bin/x"]);
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_code_of_a_process_names_its_line() {
+        let with = |from: &str, to: &str| {
+            assert!(PROCESS.contains(from));
+            error(&PROCESS.replacen(from, to, 1))
+        };
+        for name in ["/usr/bin/python3", "python 3", "-c", "", ".."] {
+            let found = with("\"python3\"", &format!("{name:?}"));
+            assert!(found.starts_with(&format!("odeon.toml line 4, interpreter: found {name:?}, expected")), "{found}");
+        }
+        let long = with("\"python3\"", &format!("{:?}", "p".repeat(INTERPRETER_BYTES_MAX + 1)));
+        assert!(long.starts_with("odeon.toml line 4, interpreter: found 65 bytes"), "{long}");
+        let program = PROCESS.replace("interpreter = \"python3\"\n", "");
+        let unknown = error(&program.replace("\"hello.py\"", "{ amd64 = \"hello\" }"));
+        assert!(unknown.starts_with("odeon.toml line 3, code: found \"amd64\", expected an architecture"), "{unknown}");
+        assert!(with("\"hello.py\"", "{ x86_64 = \"hello\" }").contains("a script runs on every architecture"));
+        assert!(with("\"hello.py\"", "{ }").starts_with("odeon.toml line 3, code: "));
+        assert!(with("\"hello.py\"", "3").starts_with("odeon.toml line 3, code: "));
+        assert!(with("\"hello.py\"", "{ x86_64 = 3 }").starts_with("odeon.toml line 3, code: "));
+        assert!(with("\"process\"", "\"wasm\"").starts_with("odeon.toml line 4, interpreter: "));
+        let wasm = PROCESS.replace("process", "wasm").replace("interpreter = \"python3\"\n", "");
+        assert!(error(&wasm.replace("\"hello.py\"", "{ x86_64 = \"hello\" }")).contains("on every architecture"));
     }
 }

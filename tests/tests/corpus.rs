@@ -5,6 +5,7 @@
 #[path = "../../fuzz/src/lib.rs"]
 mod targets;
 
+use odeon::process::{FromChild, ToChild};
 use odeon_capabilities::Expression;
 use odeon_convention::spreading::{Ask, Reply};
 use odeon_convention::wire::{ToLeader, ToMember, Word, decode};
@@ -35,7 +36,7 @@ fn the_seeds_get_past_the_first_look_of_what_they_are_for() {
     for seed in ["stored", "deflated"] {
         assert_eq!(Image::open(bytes("image", seed)).unwrap().files().count(), 3, "{seed}");
     }
-    for seed in ["smallest", "everything"] {
+    for seed in ["smallest", "everything", "script", "by-architecture"] {
         Manifest::parse(&text("manifest", seed)).unwrap();
     }
     for seed in ["ed25519", "ecdsa"] {
@@ -64,6 +65,15 @@ fn the_seeds_get_past_the_first_look_of_what_they_are_for() {
         decode::<ToLeader>(&bytes("wire", seed)).unwrap();
     }
     decode::<ToMember>(&bytes("wire", "watched")).unwrap();
+    for (seed, count) in [("hello-described", 2), ("message", 9), ("check", 3), ("cut", 0), ("unknown", 0)] {
+        let stream = bytes("process", seed);
+        let mut stream = stream.as_slice();
+        let frames = std::iter::from_fn(|| odeon::process::read::<FromChild>(&mut stream).ok().flatten());
+        assert_eq!(frames.filter(|frame| frame.check().is_ok()).count(), count, "{seed}");
+    }
+    for seed in ["receive", "capability"] {
+        odeon::process::decode::<ToChild>(&bytes("process", seed)).unwrap();
+    }
     for seed in ["word-create", "word-placed", "word-register", "word-renew", "word-watch", "word-watched"] {
         decode::<Word>(&bytes("wire", seed)).unwrap();
     }

@@ -4,11 +4,12 @@ use super::caught::{caught, dropped};
 use super::cell::{Body, Cell};
 use super::family::End;
 use super::mailbox::{ActorState, Mail};
+use super::suspension::Open;
 use crate::host::{Host, Level};
 use crate::message::Encoded;
 use crate::{
-    ActorExitRequest, AnyMessage, ChildActorExited, Context, Failure, ImageAvailable, ImageUnavailable, MemberChanged,
-    MemberJoined, MemberLost, Message, PoisonMessage,
+    ActorExitRequest, AnyMessage, ChildActorExited, Context, Ending, Failure, ImageAvailable, ImageUnavailable,
+    MemberChanged, MemberJoined, MemberLost, Message, PoisonMessage,
 };
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -24,6 +25,14 @@ const UNANSWERED: [&str; 7] = [
     ImageUnavailable::NAME,
 ];
 
+/// Where a message stands after a step.
+enum Step {
+    /// It is over; perhaps the actor is, too.
+    Over(Option<End>),
+    /// It goes on elsewhere.
+    Open(Open),
+}
+
 impl Cell {
     /// Handles up to `messages_max` messages. Says whether the actor wants another turn.
     pub(super) fn activate(self: &Arc<Self>, messages_max: usize) -> bool {
@@ -32,10 +41,33 @@ impl Cell {
         self.mailbox.lock().state = ActorState::Running;
         let mut cx = Context::new(self.clone() as Arc<dyn Host>, self.address);
         for _ in 0..messages_max {
-            let taken = body.batch.pop_front();
-            let Some(mail) = taken.or_else(|| self.mailbox.lock().take(&mut body.batch)) else { break };
-            let end = self.handle(body, &mut cx, &mail);
-            dropped(mail);
+            let mut step = match body.open.take() {
+                Some(open) => Step::Open(open),
+                None => {
+                    let taken = body.batch.pop_front();
+                    let Some(mail) = taken.or_else(|| self.mailbox.lock().take(&mut body.batch)) else { break };
+                    // Only one thread at a time runs the actor, so this needs no atomic addition.
+                    self.received.store(self.received.load(Relaxed) + 1, Relaxed);
+                    self.handle(body, &mut cx, Open { mail, again: false })
+                }
+            };
+            let end = loop {
+                match step {
+                    Step::Over(end) => break end,
+                    Step::Open(open) => match self.take_ending() {
+                        Some(ending) => step = self.attempted(body, &mut cx, open, ending),
+                        None => {
+                            body.open = Some(open);
+                            if self.park() {
+                                return false;
+                            }
+                            // It has ended in this very moment.
+                            let Some(open) = body.open.take() else { unreachable!("it was put there") };
+                            step = Step::Open(open);
+                        }
+                    },
+                }
+            };
             let own = || End { reason: "it exited by itself".to_owned(), recursive: true };
             if let Some(end) = end.or_else(|| self.exits.load(Relaxed).then(own)) {
                 self.end(body, end);
@@ -80,29 +112,74 @@ impl Cell {
         }
     }
 
-    /// Hands one message to the actor, twice if it must.
-    fn handle(&self, body: &mut Body, cx: &mut Context, mail: &Mail) -> Option<End> {
-        // Only one thread at a time runs the actor, so this needs no atomic addition.
-        self.received.store(self.received.load(Relaxed) + 1, Relaxed);
-        cx.set_sender(mail.sender);
-        let exit = exit_request(&mail.message);
-        let first = attempt(body, &mail.message, cx);
-        if let Some(exit) = exit {
-            if let Err(failure) = &first {
+    /// Hands a message to the actor.
+    fn handle(&self, body: &mut Body, cx: &mut Context, open: Open) -> Step {
+        cx.set_sender(open.mail.sender);
+        let handled = attempt(body, &open.mail.message, cx);
+        if self.is_suspended.load(Relaxed) {
+            self.is_suspended.store(false, Relaxed);
+            return Step::Open(open);
+        }
+        self.attempted(body, cx, open, handled.map_or_else(Ending::Failed, |()| Ending::Handled))
+    }
+
+    /// What follows from how a message ended: nothing, another attempt, or the end of the actor.
+    fn attempted(&self, body: &mut Body, cx: &mut Context, open: Open, ending: Ending) -> Step {
+        let mail = &open.mail;
+        let end = if open.again {
+            self.after_the_second(body, mail, ending)
+        } else if let Some(exit) = exit_request(&mail.message) {
+            if let Ending::Failed(failure) | Ending::Unbuilt(failure) = &ending {
                 self.log(Level::Warn, &format!("failed while it was asked to exit: {failure}"));
             }
-            return Some(End { reason: "it was asked to exit".to_owned(), recursive: exit.recursive });
+            Some(End { reason: "it was asked to exit".to_owned(), recursive: exit.recursive })
+        } else {
+            match ending {
+                Ending::Handled => None,
+                Ending::Unbuilt(failure) => Some(self.unbuilt(mail, &failure)),
+                Ending::Failed(failure) => {
+                    let name = mail.message.name();
+                    self.log(Level::Info, &format!("failed on {name}, is given it once more: {failure}"));
+                    match self.rebuild(body) {
+                        None => return self.handle(body, cx, Open { again: true, ..open }),
+                        Some(end) => {
+                            self.bury(mail);
+                            Some(end)
+                        }
+                    }
+                }
+            }
+        };
+        dropped(open);
+        Step::Over(end)
+    }
+
+    fn after_the_second(&self, body: &mut Body, mail: &Mail, ending: Ending) -> Option<End> {
+        match ending {
+            Ending::Handled => None,
+            Ending::Unbuilt(failure) => Some(self.unbuilt(mail, &failure)),
+            Ending::Failed(failure) => {
+                self.log(Level::Warn, &format!("failed twice on {}: {failure}", mail.message.name()));
+                self.poison(mail, &failure);
+                self.rebuild(body)
+            }
         }
-        let failure = first.err()?;
-        self.log(Level::Info, &format!("failed on {}, is given it once more: {failure}", mail.message.name()));
-        if let Some(end) = self.rebuild(body) {
-            self.core.dead(self.address, Mail { sender: mail.sender, message: mail.message.clone() });
-            return Some(end);
-        }
-        let failure = attempt(body, &mail.message, cx).err()?;
-        self.log(Level::Warn, &format!("failed twice on {}: {failure}", mail.message.name()));
-        self.poison(mail, &failure);
-        self.rebuild(body)
+    }
+
+    /// There is no actor any more to give a message to.
+    fn unbuilt(&self, mail: &Mail, failure: &Failure) -> End {
+        self.bury(mail);
+        self.cannot_be_built(failure)
+    }
+
+    fn bury(&self, mail: &Mail) {
+        self.core.dead(self.address, Mail { sender: mail.sender, message: mail.message.clone() });
+    }
+
+    fn cannot_be_built(&self, failure: &Failure) -> End {
+        let reason = format!("it failed and could not be built again: {failure}");
+        self.log(Level::Error, &reason);
+        End { reason, recursive: true }
     }
 
     /// Replaces the actor by a new one. When there is none the actor ends.
@@ -113,11 +190,7 @@ impl Cell {
                 body.actor = Some(actor);
                 None
             }
-            Err(failure) => {
-                let reason = format!("it failed and could not be built again: {failure}");
-                self.log(Level::Error, &reason);
-                Some(End { reason, recursive: true })
-            }
+            Err(failure) => Some(self.cannot_be_built(&failure)),
         }
     }
 

@@ -8,9 +8,10 @@ use super::family::Family;
 use super::mailbox::{Mail, Mailbox};
 use super::outside::{Envelope, Exit, Pressure};
 use super::pressure::Pressed;
+use super::suspension::{Open, Suspension};
 use crate::definition::Definition;
 use crate::host::{CreateRequest, Host, Level};
-use crate::{Actor, Address, AnyMessage, CapabilityMap, Failure, Topic, Value};
+use crate::{Actor, Address, AnyMessage, CapabilityMap, Failure, Suspended, Topic, Value};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -26,6 +27,8 @@ pub(super) struct Body {
     pub(super) actor: Option<Box<dyn Actor>>,
     /// Messages taken out of the mailbox and not handled yet.
     pub(super) batch: VecDeque<Mail>,
+    /// The message that goes on being handled elsewhere.
+    pub(super) open: Option<Open>,
 }
 
 pub(super) struct Cell {
@@ -42,6 +45,9 @@ pub(super) struct Cell {
     /// The limit that the actor ran into during its current message.
     pub(super) pressed: Mutex<Option<Pressed>>,
     pub(super) is_pressed: AtomicBool,
+    pub(super) suspension: Mutex<Suspension>,
+    /// Whether the current `receive` has suspended its message.
+    pub(super) is_suspended: AtomicBool,
     pub(super) exits: AtomicBool,
     /// A shutdown asked it to exit.
     pub(super) asked: AtomicBool,
@@ -71,6 +77,8 @@ impl Cell {
             family: Mutex::default(),
             pressed: Mutex::new(None),
             is_pressed: AtomicBool::new(false),
+            suspension: Mutex::default(),
+            is_suspended: AtomicBool::new(false),
             exits: AtomicBool::new(false),
             asked: AtomicBool::new(false),
             received: AtomicU64::new(0),
@@ -177,6 +185,10 @@ impl Host for Cell {
 
     fn log(&self, level: Level, message: &str) {
         self.core.outside.log(self.address, &self.name, self.image.as_deref(), level, message);
+    }
+
+    fn suspend(&self) -> Option<Suspended> {
+        self.core.find(&self.address).map(|cell| cell.suspended())
     }
 }
 

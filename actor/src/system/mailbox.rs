@@ -29,6 +29,8 @@ pub enum ActorState {
     Queued,
     /// It handles a message.
     Running,
+    /// The message that it was given last is handled by another process.
+    Waiting,
     /// It waits until somebody to whom it sent too much has caught up.
     PutAside,
     /// It is destroyed and waits for its children to be gone.
@@ -42,6 +44,7 @@ impl fmt::Display for ActorState {
             ActorState::Idle => "idle",
             ActorState::Queued => "queued",
             ActorState::Running => "running",
+            ActorState::Waiting => "waiting",
             ActorState::PutAside => "put aside",
             ActorState::Exiting => "exiting",
         })

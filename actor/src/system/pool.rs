@@ -46,6 +46,11 @@ thread_local! {
     static LOCAL: OnceCell<Local> = const { OnceCell::new() };
 }
 
+/// Whether the current thread is a worker of some pool.
+pub(super) fn is_worker() -> bool {
+    LOCAL.with(|local| local.get().is_some())
+}
+
 /// What one of the pool's threads does.
 type Run = Box<dyn FnOnce(&Arc<Core>, &Pool) + Send>;
 

@@ -8,7 +8,8 @@
 //! 2. Suppose a cycle of actors that all wait for the next one. One of them was marked last. When it looked at its
 //!    target, that one was marked already, so it did not wait. So there is no cycle, and every chain of waiting
 //!    actors ends in one that is not put aside.
-//! 3. That one is idle, queued or running. At the end of each of its turns it releases those who wait for it if it
+//! 3. That one is idle, queued or running, or its message is handled elsewhere, which ends for whoever handles it has
+//!    limited time; none of them waits for another actor. At the end of each of its turns it releases those who wait for it if it
 //!    has drained to the lower mark, and at zero it has; when it exits it releases them all.
 //!
 //! An actor never waits for itself. Whoever waits for the outside has a ticket, which [`super::System::resume`]

@@ -10,5 +10,6 @@ mod pressure;
 mod program;
 mod rig;
 mod stress;
+mod suspended;
 mod wakeups;
 mod watching;

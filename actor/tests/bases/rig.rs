@@ -37,6 +37,7 @@ where
         image: None,
         build: Arc::new(move || build().map(|receive| Box::new(Closure(Box::new(receive))) as Box<dyn Actor>)),
         check: Arc::new(|_, _| Ok(true)),
+        waits: false,
     }
 }
 

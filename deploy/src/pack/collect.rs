@@ -17,7 +17,9 @@ pub(super) fn collect(
     let output = output.and_then(|o| std::fs::canonicalize(o).ok());
     let mut collecting = Collecting { folder, output, files: Files::new(), bytes: manifest_text.len() as u64 };
     collecting.files.insert(MANIFEST_FILE.into(), manifest_text.into_bytes());
-    collecting.add(&manifest.code, PackError::NoCode)?;
+    for code in manifest.code.files() {
+        collecting.add(code, PackError::NoCode)?;
+    }
     for included in &manifest.include {
         collecting.add(included, PackError::NoInclude)?;
     }

@@ -6,6 +6,7 @@ use crate::admin::protocol::{ActorItem, Reply, Request};
 use crate::driver::View;
 use crate::hosting::AskOutcome;
 use crate::link::{LinkStats, RelayStats, Transport};
+use crate::process::ProcessRuntime;
 use odeon::system::ActorStatus;
 use odeon::{ActorExitRequest, Address, PoisonMessage, Value};
 use odeon_convention::codes;
@@ -144,6 +145,7 @@ impl NodeBackend {
             ("links_over_tcp", count(links.over_tcp as u64)),
             ("handshakes", count(links.handshakes as u64)),
             ("refused", Value::Map(refused.collect())),
+            ("processes", self.images.processes().map_or(Value::Null, process_status)),
         ];
         Value::Map(entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
     }
@@ -152,6 +154,17 @@ impl NodeBackend {
 /// What carries the links of a node, as far as that is the same for all.
 fn transport(links: &LinkStats) -> Transport {
     if links.connected > 0 && links.over_tcp == links.connected { Transport::Tcp } else { Transport::Quic }
+}
+
+/// How this node runs code of images as processes.
+fn process_status(processes: &ProcessRuntime) -> Value {
+    let cage = processes.cage();
+    Value::Map(BTreeMap::from([
+        ("images".to_owned(), Value::Integer(i64::try_from(processes.count()).unwrap_or(i64::MAX))),
+        ("landlock".to_owned(), Value::Integer(i64::from(cage.landlock))),
+        ("seccomp".to_owned(), Value::from(cage.seccomp)),
+        ("lacks".to_owned(), cage.lacks().map_or(Value::Null, Value::from)),
+    ]))
 }
 
 /// What this node carries between nodes that only dial.

@@ -5,6 +5,7 @@ use super::pending::Waits;
 use crate::admin::protocol::{Failed, PushImage};
 use crate::causes::{chain, of_data, rejection_code};
 use crate::logs::time;
+use crate::runtimes::RuntimeError;
 use crate::transfer::{ChunkList, Images, TransferError};
 use odeon_convention::codes;
 use odeon_convention::leader::{ImageState, ImageView};
@@ -142,8 +143,7 @@ pub(super) fn judge(images: &Images, known: &[ImageView], pushed: &Pushed, word:
     };
     // Its code is looked at by running a part of it.
     if usable_here {
-        let code = verified.image().code().map_err(malformed)?;
-        images.try_code(info.hash, &code).map_err(unkept(codes::IMAGE_MALFORMED))?;
+        images.try_code(info.hash, verified.image()).map_err(unkept(codes::IMAGE_MALFORMED))?;
     }
     images.put(&verified).map_err(unkept(codes::DATA_UNUSABLE))?;
     Ok(Judged { image: info, verdict: Ok(verified), usable_here })
@@ -186,13 +186,10 @@ pub(super) fn approval(verified: &Verified, pushed: odeon_sourceauth::SourceHash
 fn unkept(code: u16) -> impl Fn(TransferError) -> Failed {
     move |error| match error {
         TransferError::Revoked(_) => failed(codes::IMAGE_REVOKED, error.to_string()),
+        TransferError::Runtime(RuntimeError::Process(_)) => failed(codes::PROCESS_UNUSABLE, chain(&error)),
         error if code == codes::DATA_UNUSABLE => of_data(code, &error),
         error => failed(code, chain(&error)),
     }
-}
-
-fn malformed(error: impl std::error::Error) -> Failed {
-    failed(codes::IMAGE_MALFORMED, chain(&error))
 }
 
 fn info(image: &Image) -> ImageInfo {
@@ -205,7 +202,7 @@ fn info(image: &Image) -> ImageInfo {
         actors: manifest
             .actors
             .iter()
-            .map(|a| NativeActor { name: a.name.clone(), required: a.require.clone() })
+            .map(|a| NativeActor { name: a.name.clone(), required: manifest.required(a) })
             .collect(),
         chunks: Some(ChunkList::of(image.bytes()).digest()),
     }

@@ -3,7 +3,7 @@
 use super::output::plain;
 use super::{CommandError, Output, values};
 use crate::causes::{chain, rejection_code};
-use clap::Subcommand;
+use clap::{Subcommand, ValueEnum};
 use odeon_convention::codes;
 use odeon_deploy::{FileError, PackError, SignError, SignFileError, StarterError, Times, VerifyFileError};
 use odeon_sourceauth::STATEMENT_NAMESPACE;
@@ -17,6 +17,15 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// Where the passphrase of a signing key is taken from: commands do not ask questions.
 const PASSPHRASE_VARIABLE: &str = "ODEON_KEY_PASSPHRASE";
 
+/// What the actors of a new project are written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Language {
+    /// Built for wasm
+    Rust,
+    /// Run as a process
+    Python,
+}
+
 /// What to do with files of images.
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum FileCommand {
@@ -28,6 +37,9 @@ pub(crate) enum FileCommand {
         /// The image's name; the folder's name by default
         #[arg(long)]
         name: Option<String>,
+        /// What its actors are written in
+        #[arg(long, value_enum, default_value_t = Language::Rust)]
+        language: Language,
     },
     /// Builds an image from a folder with odeon.toml
     Pack {
@@ -80,7 +92,7 @@ pub(crate) enum FileCommand {
 /// `odeon image new|pack|sign|verify`
 pub(crate) fn file_command(out: &mut Output<'_>, command: FileCommand) -> Result<(), CommandError> {
     match command {
-        FileCommand::New { folder, name } => start(out, &folder, name),
+        FileCommand::New { folder, name, language } => start(out, &folder, name, language),
         FileCommand::Pack { folder, output } => pack(out, &folder, output),
         FileCommand::Sign { image, key, statement, not_before, not_after, output } => {
             let times = statement.then_some(Times { not_before_unix_s: not_before, not_after_unix_s: not_after });
@@ -126,7 +138,7 @@ pub(crate) fn image_bytes(path: &Path) -> Result<Vec<u8>, CommandError> {
     Ok(bytes)
 }
 
-fn start(out: &mut Output<'_>, folder: &Path, name: Option<String>) -> Result<(), CommandError> {
+fn start(out: &mut Output<'_>, folder: &Path, name: Option<String>, language: Language) -> Result<(), CommandError> {
     let name = match name.or_else(|| folder.file_name()?.to_str().map(str::to_owned)) {
         Some(name) => name,
         None => return Err(CommandError::Usage(format!("{} gives the image no name: pass --name", folder.display()))),
@@ -136,7 +148,11 @@ fn start(out: &mut Output<'_>, folder: &Path, name: Option<String>) -> Result<()
         name: String,
         files: Vec<PathBuf>,
     }
-    let files = odeon_deploy::new(folder, &name).map_err(|e| match e {
+    let new = match language {
+        Language::Rust => odeon_deploy::new,
+        Language::Python => odeon_deploy::new_python,
+    };
+    let files = new(folder, &name).map_err(|e| match e {
         StarterError::Write { .. } => CommandError::internal(chain(&e)),
         e => CommandError::Usage(chain(&e)),
     })?;

@@ -9,7 +9,7 @@ use odeon_capabilities::{CapabilityMap, Delta};
 use odeon_convention::codes;
 use odeon_convention::limits::{LISTEN_BYTES_MAX, VERDICT_MS};
 use odeon_convention::record::{AuthoritySetting, Registrants};
-use odeon_sourceauth::Keyring;
+use odeon_sourceauth::{Keyring, PROCESS_CAPABILITY};
 use std::fs;
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -85,6 +85,13 @@ pub(crate) struct UpArguments {
     /// How many bytes of images this node receives from others in a second
     #[arg(long, value_name = "RATE", value_parser = values::rate)]
     image_download_limit: Option<NonZeroU64>,
+    /// Whether this node runs code of images as processes, which are less caged than wasm; it has the capability
+    /// odeon.process then
+    #[arg(long, value_enum, default_value_t = AllowProcess::No)]
+    allow_process: AllowProcess,
+    /// Whom those processes run as; needed where the node is run by root
+    #[arg(long, value_name = "NAME|UID")]
+    process_user: Option<String>,
     /// What this node dials over
     #[arg(long, value_enum, default_value_t = Transport::Quic)]
     transport: Transport,
@@ -125,6 +132,10 @@ pub struct UpOptions {
     pub image_upload_limit: Option<NonZeroU64>,
     /// Bytes of images that it receives in a second.
     pub image_download_limit: Option<NonZeroU64>,
+    /// Whether it runs code of images as processes.
+    pub allow_process: bool,
+    /// Whom those run as; none as the node does.
+    pub process_user: Option<String>,
     /// Whether the ready line is JSON.
     pub json: bool,
 }
@@ -139,6 +150,14 @@ pub enum AllowRemoteImages {
     No,
     /// Approved images, fetched from the leader only.
     LeaderOnly,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum AllowProcess {
+    /// Images whose runtime is `process` are refused
+    No,
+    /// They run, where this node has what they need
+    Yes,
 }
 
 /// Which authority decides on images.
@@ -179,6 +198,15 @@ impl UpArguments {
             None => Vec::new(),
         };
         all.extend(self.capabilities);
+        if all.iter().any(|(key, _)| key == PROCESS_CAPABILITY) {
+            return Err(CommandError::Usage(format!("{PROCESS_CAPABILITY} is set by --allow-process yes")));
+        }
+        let allow_process = self.allow_process == AllowProcess::Yes;
+        if allow_process {
+            all.push((PROCESS_CAPABILITY.to_owned(), Value::Bool(true)));
+        } else if self.process_user.is_some() {
+            return Err(CommandError::Usage("--process-user is for --allow-process yes".into()));
+        }
         let delta = Delta(all.into_iter().map(|(k, v)| (k, Some(v))).collect());
         capabilities.apply(&delta).map_err(|e| CommandError::coded(codes::BAD_CAPABILITY, e.to_string()))?;
         let authority = match self.authority {
@@ -219,6 +247,8 @@ impl UpArguments {
             image_signers,
             image_upload_limit: self.image_upload_limit,
             image_download_limit: self.image_download_limit,
+            allow_process,
+            process_user: self.process_user,
             json,
         })
     }

@@ -78,7 +78,11 @@ impl Driver {
                     (self.means.images.clone(), self.means.hosting.clone(), self.means.events.clone());
                 let turn = self.turn;
                 tokio::task::spawn_blocking(move || {
-                    let outcome = images.check(&hosting, image, &actor, &Arc::new(capabilities), &requirements);
+                    let mut outcome = images.check(&hosting, image, &actor, &Arc::new(capabilities), &requirements);
+                    // A process that is not there now says nothing about other nodes: each asks its own.
+                    if let (CheckVerdict::Failed(_), true) = (&outcome.verdict, hosting.waits(image, &actor)) {
+                        outcome = CheckOutcome { verdict: CheckVerdict::Unknown, read: Default::default() };
+                    }
                     let _ = events.blocking_send(Event::LeaderChecked { turn, ticket, outcome });
                 });
             }
@@ -219,7 +223,9 @@ impl Driver {
                 None => images.check(&hosting, spec.image, &spec.actor, &capabilities, &spec.requirements),
                 Some((hash, error)) => {
                     tracing::warn!(image = %hash, %error, "an image in the store cannot be used");
-                    let _ = events.blocking_send(Event::ImageLost(hash));
+                    if !error.is_of_this_node() {
+                        let _ = events.blocking_send(Event::ImageLost(hash));
+                    }
                     let verdict = CheckVerdict::Failed(format!("cannot use its image: {error}"));
                     CheckOutcome { verdict, read: Default::default() }
                 }
@@ -253,7 +259,9 @@ impl Driver {
             let loaded = spec.image.map_or(Ok(()), |hash| {
                 images.load(hash).map_err(|error| {
                     // So that the next placement brings what is missing.
-                    let _ = events.blocking_send(Event::ImageLost(hash));
+                    if !error.is_of_this_node() {
+                        let _ = events.blocking_send(Event::ImageLost(hash));
+                    }
                     chain(&error)
                 })
             });

@@ -52,8 +52,10 @@ impl Checks {
         if definition.image.is_none() {
             return self.run_in_thread(definition, capabilities, question);
         }
-        let outcome = run_here(definition, capabilities, requirements);
-        self.0.remember(question, &outcome);
+        let (outcome, is_passing) = run_here(definition, capabilities, requirements);
+        if !is_passing {
+            self.0.remember(question, &outcome);
+        }
         outcome
     }
 
@@ -82,7 +84,7 @@ impl Checks {
             let (state, decided, question) = (self.0.clone(), decided.clone(), question.clone());
             let (definition, capabilities) = (definition.clone(), capabilities.clone());
             move || {
-                let outcome = run_here(&definition, &capabilities, &question.2);
+                let (outcome, _) = run_here(&definition, &capabilities, &question.2);
                 if decided.swap(true, Ordering::AcqRel) {
                     state.ended_late(question, &outcome);
                 } else {
@@ -133,16 +135,22 @@ fn failed(reason: String) -> CheckOutcome {
     CheckOutcome { verdict: CheckVerdict::Failed(reason), read: Reads::default() }
 }
 
-fn run_here(definition: &Definition, capabilities: &CapabilityMap, requirements: &Requirements) -> CheckOutcome {
+/// What a check says, and whether it may say something else of the same at the next question.
+fn run_here(
+    definition: &Definition,
+    capabilities: &CapabilityMap,
+    requirements: &Requirements,
+) -> (CheckOutcome, bool) {
     let view = View(RecordingView::new(capabilities));
     let answer = catch_unwind(AssertUnwindSafe(|| (definition.check)(&view, requirements)));
+    let is_passing = matches!(&answer, Ok(Err(failure)) if failure.is_passing());
     let verdict = match answer {
         Ok(Ok(true)) => CheckVerdict::Accepted,
         Ok(Ok(false)) => CheckVerdict::Refused,
         Ok(Err(failure)) => CheckVerdict::Failed(format!("its check failed: {failure}")),
         Err(panic) => CheckVerdict::Failed(format!("its check {}", Failure::from_panic(&*panic))),
     };
-    CheckOutcome { verdict, read: view.0.into_reads() }
+    (CheckOutcome { verdict, read: view.0.into_reads() }, is_passing)
 }
 
 struct View<'a>(RecordingView<'a>);
@@ -164,6 +172,7 @@ mod tests {
             image: None,
             build: Arc::new(|| Err(Failure::new("never built"))),
             check: Arc::new(move |capabilities, requirements| Ok(check(capabilities, requirements))),
+            waits: false,
         }
     }
 
@@ -202,6 +211,28 @@ mod tests {
     fn a_check_that_panics_is_a_refusal_with_its_reason() {
         let CheckVerdict::Failed(reason) = run(|_, _| panic!("no way"), 1).verdict else { panic!("not failed") };
         assert!(reason.contains("no way"), "{reason}");
+    }
+
+    #[test]
+    fn a_failure_that_passes_is_not_remembered() {
+        let checks = Checks::new();
+        let asked = Arc::new(AtomicUsize::new(0));
+        let count = asked.clone();
+        let of_image = Definition {
+            image: Some("ab".into()),
+            check: Arc::new(move |_, _| match count.fetch_add(1, Ordering::Relaxed) {
+                0 => Err(Failure::passing("nobody is there")),
+                1 => Err(Failure::new("no")),
+                _ => Ok(true),
+            }),
+            ..definition(|_, _| true)
+        };
+        let map = Arc::new(CapabilityMap::new());
+        for expected in ["nobody is there", "no", "no"] {
+            let outcome = checks.run(&of_image, &map, &Requirements::none());
+            assert_eq!(outcome.verdict, CheckVerdict::Failed(format!("its check failed: {expected}")));
+        }
+        assert_eq!(asked.load(Ordering::Relaxed), 2);
     }
 
     #[test]

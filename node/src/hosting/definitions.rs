@@ -133,6 +133,7 @@ mod tests {
             image: Some("ab".into()),
             build: Arc::new(|| Ok(Box::new(Nothing) as Box<dyn Actor>)),
             check: Arc::new(|_, _| Ok(true)),
+            waits: false,
         }
     }
 

@@ -89,6 +89,10 @@ impl Hosting {
         let Some(definition) = self.definitions.find_for(own, image, &request.actor) else {
             return Resolution::Elsewhere;
         };
+        // An actor of the image itself asks by way of its process, in a thread that may wait.
+        if definition.waits && self.system().is_worker_thread() {
+            return Resolution::Elsewhere;
+        }
         let capabilities = self.capabilities.read().clone();
         let fits = matcher.refusals(&capabilities).is_empty()
             && definition.required.iter().all(|key| capabilities.value(key).is_some_and(Value::is_true))

@@ -24,7 +24,7 @@ impl Images {
         let _once = self.running.once(image.hash).await;
         let last = match self.load_aside(image.hash).await {
             Ok(()) => return Ok(()),
-            Err(error @ (TransferError::Wasm(_) | TransferError::Revoked(_))) => return Err(error),
+            Err(error @ (TransferError::Runtime(_) | TransferError::Revoked(_))) => return Err(error),
             Err(error) => error,
         };
         if self.own.is_some() {

@@ -104,7 +104,7 @@ impl Images {
     fn let_go(&self, hash: SourceHash) -> Result<(), TransferError> {
         let text = hash.to_string();
         self.hosting.remove_image(&text);
-        self.runtime.forget(&text)?;
+        self.runtimes.forget(&text)?;
         self.store.remove(sourceauth::SourceHash(hash.0))?;
         self.room.forget(hash);
         if let Some(own) = &self.own {

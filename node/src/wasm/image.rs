@@ -69,6 +69,7 @@ impl Image {
                 let (image, actor) = &checker;
                 image.check(actor, capabilities, requirements)
             }),
+            waits: false,
         }
     }
 

@@ -38,6 +38,7 @@ fn up_starts_with_what_the_contract_says_by_default() {
     assert_eq!(options.listen, "127.0.0.1:5340".parse().unwrap());
     assert_eq!((options.name, options.http, options.join, options.authority), (None, None, None, None));
     assert_eq!(options.allow_remote_images, AllowRemoteImages::Yes);
+    assert_eq!((options.allow_process, options.process_user), (false, None));
     assert!(options.capabilities.is_empty() && !options.json);
 }
 
@@ -80,6 +81,10 @@ fn up_takes_every_flag_that_scripts_pass() {
         "10MiB",
         "--image-download-limit",
         "500kB",
+        "--allow-process",
+        "yes",
+        "--process-user",
+        "odeon-run",
         "--transport",
         "tcp",
     ]);
@@ -95,6 +100,8 @@ fn up_takes_every_flag_that_scripts_pass() {
     assert_eq!(options.allow_remote_images, AllowRemoteImages::LeaderOnly);
     let limits = (options.image_upload_limit, options.image_download_limit);
     assert_eq!(limits, (NonZeroU64::new(10 * 1024 * 1024), NonZeroU64::new(500_000)));
+    assert_eq!((options.allow_process, options.process_user.as_deref()), (true, Some("odeon-run")));
+    assert_eq!(value("odeon.process"), Some(Value::Bool(true)), "others can see that it does");
     let keys = "ops@example ssh-ed25519 AAAA\n".to_owned();
     assert_eq!(
         options.authority,
@@ -108,6 +115,10 @@ fn a_wrong_command_line_exits_2_and_says_what_is_expected() {
     for (arguments, expected) in [
         (&["up", "--http", "127.0.0.1:5341"][..], "[possible values: off]"),
         (&["up", "--transport", "udp"], "[possible values: quic, tcp]"),
+        (&["up", "--allow-process", "maybe"], "[possible values: no, yes]"),
+        (&["up", "--process-user", "nobody"], "--process-user is for --allow-process yes"),
+        (&["up", "--capability", "odeon.process=true"], "odeon.process is set by --allow-process yes"),
+        (&["image", "new", "x", "--language", "java"], "[possible values: rust, python]"),
         (&["up", "--listen", "here"], "--listen"),
         (&["up", "--name", "a b"], "expected letters"),
         (&["up", "--capability", "gpu"], "expected KEY=VALUE"),

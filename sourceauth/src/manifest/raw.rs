@@ -1,9 +1,9 @@
 //! The manifest as TOML has it, and the checks that make a [`Manifest`] of it.
 
-use super::{Manifest, ManifestActor, ManifestError, Runtime};
+use super::{ARCHITECTURES, Code, Manifest, ManifestActor, ManifestError, Runtime};
 use crate::limits::{
-    ACTOR_NAME_BYTES_MAX, ACTORS_MAX, IMAGE_NAME_BYTES_MAX, INCLUDE_MAX, MANIFEST_BYTES_MAX, REQUIRE_BYTES_MAX,
-    REQUIRE_MAX, VERSION_BYTES_MAX, WHERE_BYTES_MAX,
+    ACTOR_NAME_BYTES_MAX, ACTORS_MAX, IMAGE_NAME_BYTES_MAX, INCLUDE_MAX, INTERPRETER_BYTES_MAX, MANIFEST_BYTES_MAX,
+    REQUIRE_BYTES_MAX, REQUIRE_MAX, VERSION_BYTES_MAX, WHERE_BYTES_MAX,
 };
 use crate::{Version, check_name};
 use serde::Deserialize;
@@ -16,7 +16,8 @@ struct RawManifest {
     name: Spanned<String>,
     version: Option<Spanned<String>>,
     runtime: Spanned<String>,
-    code: Spanned<String>,
+    code: Spanned<toml::Value>,
+    interpreter: Option<Spanned<String>>,
     include: Option<Spanned<Vec<Spanned<String>>>>,
     #[serde(default)]
     actor: Vec<Spanned<RawActor>>,
@@ -42,11 +43,14 @@ pub(super) fn parse(text: &str) -> Checked<Manifest> {
     }
     let lines = Lines(text);
     let raw: RawManifest = toml::from_str(text).map_err(|e| lines.toml_error(&e))?;
+    let runtime = lines.runtime(&raw.runtime)?;
+    let interpreter = raw.interpreter.as_ref().map(|name| lines.interpreter(runtime, name)).transpose()?;
     Ok(Manifest {
         name: lines.image_name(&raw.name)?,
         version: raw.version.as_ref().map_or(Ok(Version::none()), |v| lines.version(v))?,
-        runtime: lines.runtime(&raw.runtime)?,
-        code: lines.path("code", &raw.code)?,
+        runtime,
+        code: lines.code(runtime, interpreter.is_some(), &raw.code)?,
+        interpreter,
         include: lines.include(raw.include.as_ref())?,
         actors: lines.actors(&raw.actor)?,
     })
@@ -120,6 +124,51 @@ impl Lines<'_> {
             Ok(()) => Ok(path.get_ref().clone()),
             Err(e) => Err(self.value(key, path, format!("the path of a file in the image, but it {e}"))),
         }
+    }
+
+    /// A path, or a table of paths by architecture.
+    fn code(&self, runtime: Runtime, is_script: bool, code: &Spanned<toml::Value>) -> Checked<Code> {
+        let expected = "the path of a file in the image, or a table of paths by architecture";
+        let wrong = |found: String, expected: &str| ManifestError::Value {
+            line: self.of(code),
+            key: "code",
+            found,
+            expected: expected.into(),
+        };
+        let path = |value: &toml::Value| match value {
+            toml::Value::String(path) => self.path("code", &Spanned::new(code.span(), path.clone())),
+            other => Err(wrong(other.to_string(), expected)),
+        };
+        match code.get_ref() {
+            toml::Value::Table(table) if table.is_empty() => Err(wrong("an empty table".into(), expected)),
+            toml::Value::Table(_) if runtime == Runtime::Wasm => {
+                Err(wrong("a table".into(), "one path: a component runs on every architecture"))
+            }
+            toml::Value::Table(_) if is_script => {
+                Err(wrong("a table".into(), "one path: a script runs on every architecture"))
+            }
+            toml::Value::Table(table) => {
+                if let Some(unknown) = table.keys().find(|name| !ARCHITECTURES.contains(&name.as_str())) {
+                    let expected = format!("an architecture: {}", ARCHITECTURES.join(", "));
+                    return Err(wrong(unknown.clone(), &expected));
+                }
+                let files = table.iter().map(|(name, value)| Ok((name.clone(), path(value)?)));
+                files.collect::<Checked<_>>().map(Code::ByArchitecture)
+            }
+            value => path(value).map(Code::Any),
+        }
+    }
+
+    fn interpreter(&self, runtime: Runtime, name: &Spanned<String>) -> Checked<String> {
+        let text = self.short("interpreter", name, INTERPRETER_BYTES_MAX)?;
+        if runtime != Runtime::Process {
+            return Err(self.value("interpreter", name, "no such key: only the runtime process has one"));
+        }
+        let mut bytes = text.bytes();
+        let good = bytes.next().is_some_and(|b| b.is_ascii_alphanumeric())
+            && bytes.all(|b| b.is_ascii_alphanumeric() || b"._+-".contains(&b));
+        let expected = "the bare name of a program that nodes have, such as python3";
+        if good { Ok(text.to_owned()) } else { Err(self.value("interpreter", name, expected)) }
     }
 
     fn include(&self, include: Option<&Spanned<Vec<Spanned<String>>>>) -> Checked<Vec<String>> {
