@@ -363,7 +363,7 @@ fn run(scene: Scene) -> Outcome {
 }
 
 #[test]
-fn an_image_reaches_hundreds_in_little_more_than_the_time_of_one_link_and_the_leader_sends_few_copies() {
+fn hundreds_have_an_image_within_two_and_a_half_times_what_one_link_needs_and_the_leader_sends_few_copies() {
     for seed in 1..=4 {
         let outcome = run(Scene { seed, ..SCENE });
         assert_eq!(outcome.failed, 0, "{outcome:?}");

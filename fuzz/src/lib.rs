@@ -27,7 +27,7 @@ use tokio::task::unconstrained;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     ("chunks", chunks),
     ("expression", expression),
     ("image", image),

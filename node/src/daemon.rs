@@ -18,7 +18,6 @@ use crate::leaders::{self, Leaders};
 use crate::ledger::{Ledger, Listener, Seat};
 use crate::link::{self, LinkConfig, Links};
 use crate::logs::{self, ActorLog, LogSetup, Origin, Outbox, OutboxLimits, StoreLimits};
-use crate::memory;
 use crate::process::{ProcessRuntime, ProcessSettings};
 use crate::runtimes::Runtimes;
 use crate::shipping;
@@ -244,7 +243,6 @@ async fn run_once(
     }
     wiring.open(backend.clone());
     let keeper = tokio::spawn(backend.as_ref().clone().keep_images());
-    let tidier = leads.then(|| tokio::spawn(memory::give_back(links.clone())));
     let driver = Driver::new(me, member, seed()?, means, started);
     let driver = tokio::spawn(driver.run(received, listener));
     let shipper = tokio::spawn(shipping::ship(name.clone(), me, outbox, log_store, links.clone(), events.clone()));
@@ -278,9 +276,6 @@ async fn run_once(
     }
     shipper.abort();
     keeper.abort();
-    if let Some(tidier) = tidier {
-        tidier.abort();
-    }
     if let Some(ledger) = ledger {
         ledger.shut_down().await;
     }

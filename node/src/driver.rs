@@ -20,10 +20,7 @@ use odeon::{Address, NodeId, NodeRef};
 use odeon_capabilities::Delta;
 use odeon_convention::leader::{self, Answer, ImageView, Leader, MemberView, Operation};
 use odeon_convention::member::{self, Member};
-use odeon_convention::record::AuthoritySetting;
-use odeon_convention::types::{
-    AuthorityActor, CheckOutcome, CreateOutcome, CreateSpec, Explanation, Load, RequestId, SourceHash,
-};
+use odeon_convention::types::{CheckOutcome, CreateOutcome, CreateSpec, Explanation, Load, RequestId, SourceHash};
 use odeon_convention::wire::{ToLeader, ToMember, Word};
 use odeon_convention::{codes, wire};
 use std::collections::VecDeque;
@@ -146,8 +143,6 @@ pub(crate) struct View {
 pub(crate) struct LedView {
     pub(crate) members: Vec<MemberView>,
     pub(crate) images: Vec<ImageView>,
-    pub(crate) authority: AuthoritySetting,
-    pub(crate) authority_actor: Option<AuthorityActor>,
 }
 
 /// How the driver ended.
@@ -448,12 +443,8 @@ impl Driver {
     }
 
     fn view(&self) -> View {
-        let led = self.leader.as_ref().map(|leader| LedView {
-            members: leader.members(self.now()),
-            images: leader.images(),
-            authority: leader.authority().clone(),
-            authority_actor: leader.authority_actor().cloned(),
-        });
+        let led =
+            self.leader.as_ref().map(|leader| LedView { members: leader.members(self.now()), images: leader.images() });
         let may_lead = self.means.ledger.is_some();
         View { leader: self.joined, led, may_lead, draining: self.member.draining() }
     }

@@ -19,7 +19,6 @@ mod leaders;
 pub mod ledger;
 pub mod link;
 pub mod logs;
-mod memory;
 pub mod process;
 mod purpose;
 mod runtimes;

@@ -384,9 +384,6 @@ impl Links {
         let session = self.0.session(to)?;
         let mut attached = session.watch();
         dial::ensure(&self.0, &session);
-        if session.cannot_be_dialled() {
-            self.0.events.wanted(to);
-        }
         // The state is read within the statement: what guards it must not be held further on.
         let ready = matches!(
             tokio::time::timeout(OPEN_TIMEOUT, attached.wait_for(|a| *a != Attached::No)).await,
@@ -419,11 +416,6 @@ impl Links {
     /// The nodes that are connected.
     pub fn peers(&self) -> Vec<Peer> {
         self.0.table.read().all().iter().filter_map(|session| session.peer_up()).collect()
-    }
-
-    /// How many nodes have a session here, connected or not.
-    pub(crate) fn count(&self) -> usize {
-        self.0.table.read().count()
     }
 
     /// What was counted.

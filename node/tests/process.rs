@@ -54,6 +54,7 @@ fn everything_that_a_context_offers_reaches_the_host() {
         assert_eq!((wakeups[1].0, payload.get::<String>().unwrap().as_str()), (Duration::from_secs(1), "payload"));
         assert_eq!(recorder.updates(), [("busy".into(), Some(Value::from(true))), ("idle".into(), None)]);
         assert_eq!(recorder.watched(), [(Topic::Members, true), (Topic::Images, false)]);
+        assert_eq!(recorder.registrations(), 1);
         assert_eq!(recorder.exits(), 1);
     }
 }

@@ -182,6 +182,10 @@ class Context:
             raise ValueError(f"found the topic {topic!r}, expected one of {', '.join(_TOPICS)}")
         self._link.say("watch", actor=self._actor, topic=topic, on=on)
 
+    def register_source_authority(self) -> None:
+        """Asks to be the Source Authority; the convention's answer is in the log, in this actor's name."""
+        self._link.say("register_source_authority", actor=self._actor)
+
     def log(self, level: str, text: str) -> None:
         """Logs a line that carries this actor's address; ``warn`` and ``error`` reach the leader."""
         if level not in _LEVELS:

@@ -157,6 +157,7 @@ def everything(cx):
     cx.update_capability("idle", None)
     cx.watch("members")
     cx.watch("images", on=False)
+    cx.register_source_authority()
     cx.reply(cx.capabilities()["zone"])
     cx.exit()
 

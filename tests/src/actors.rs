@@ -9,8 +9,8 @@ pub use judge::{Accomplice, Judge};
 pub use watcher::Watcher;
 
 use odeon::{
-    Address, CapabilityView, ChildActorExited, Context, Failure, Message, Registry, Requirements, Value, WakeupMessage,
-    actor,
+    Address, CapabilityView, ChildActorExited, Context, Failure, Message, Registry, Requirements, ValidateSource,
+    Value, WakeupMessage, actor,
 };
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
@@ -29,6 +29,7 @@ pub fn registry() -> Registry {
         .with::<Watcher>()
         .with::<Judge>()
         .with::<Accomplice>()
+        .with::<Clumsy>()
 }
 
 /// Makes a [`Keeper`] create a child.
@@ -285,5 +286,22 @@ impl EndlessCheck {
     #[handler]
     fn nothing(&mut self, _ask: &String, _cx: &mut Context) -> Result<(), Failure> {
         Ok(())
+    }
+}
+
+/// Fails on every image on which it is to decide.
+#[derive(Default)]
+pub struct Clumsy;
+
+#[actor]
+impl Clumsy {
+    #[handler]
+    fn register(&mut self, _ask: &bool, cx: &mut Context) {
+        cx.register_source_authority();
+    }
+
+    #[handler]
+    fn validate(&mut self, _image: &ValidateSource, _cx: &mut Context) -> Result<(), Failure> {
+        Err(Failure::new("all thumbs"))
     }
 }

@@ -465,7 +465,11 @@ fn a_node_takes_images_only_from_those_that_it_is_told_to() {
     let leader = cluster.leader();
     let hash = leader.json(&["image", "push", &hello()])["hash"].as_str().unwrap().to_owned();
     let create_on = |has: &str| leader.run(&["create", "hello", "Hello", "--require", has]);
-    create_on("holder").ok();
+    let (actor, _) = leader.create(&["hello", "Hello", "--require", "holder"]);
+    // All of them could have it from there.
+    for node in ["any", "careful", "none"] {
+        assert_eq!(cluster.node(node).ask(&actor, "are you there?"), "Hello, world!");
+    }
     eventually(SOON, "the leader knows who has it", || {
         Ok((leader.json(&["image", "list"])[0]["nodes"] == 2).then_some(()))
     })

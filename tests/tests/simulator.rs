@@ -190,7 +190,7 @@ fn losing_what_an_actor_watches_is_noticed() {
 #[test]
 fn confirming_a_revocation_that_a_member_has_not_heard_of_is_noticed() {
     let options = Options { members: 60, broken: Broken::ConfirmUnheard, ..Options::default() };
-    let failures: Vec<_> = (1..=12).filter_map(|seed| run(seed, &options).err()).collect();
+    let failures: Vec<_> = (1..=80).filter_map(|seed| run(seed, &options).err()).collect();
     // Whoever watches is not told either.
     let checkers = ["nothing of a revoked image", "news is told once and true"];
     assert!(failures.iter().all(|failure| checkers.contains(&failure.checker)), "{failures:?}");

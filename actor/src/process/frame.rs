@@ -98,6 +98,9 @@ pub enum FromChild {
     /// An actor wants to be told of a topic, or not any more.
     #[allow(missing_docs)]
     Watch { actor: u64, topic: Topic, on: bool },
+    /// An actor asks to be the Source Authority.
+    #[allow(missing_docs)]
+    RegisterSourceAuthority { actor: u64 },
     /// A line for the log, of an actor while it handles a message or of the image.
     #[allow(missing_docs)]
     Log { actor: Option<u64>, level: Level, text: String },

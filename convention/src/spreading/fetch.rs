@@ -20,7 +20,7 @@ const PAUSE_MAX_MS: Millis = 2_000;
 const BROKEN_PAUSE_MS: Millis = 500;
 /// How long others are waited for before they are sought again; twice as long every time after.
 const SEEK_PAUSE_MS: Millis = 500;
-const SEEK_PAUSE_MAX_MS: Millis = 8_000;
+const SEEK_PAUSE_MAX_MS: Millis = 4_000;
 /// A peer that broke so often in a row is not asked again.
 const BREAKS_MAX: u32 = 4;
 

@@ -17,8 +17,9 @@ pub fn stamp(folder: &Path) -> Stamp {
     stamp.add(&manifest_path);
     let manifest =
         read_text(&manifest_path, MANIFEST_BYTES_MAX as u64).ok().and_then(|text| Manifest::parse(&text).ok());
-    for name in manifest.iter().flat_map(|manifest| std::iter::once(&manifest.code).chain(&manifest.include)) {
-        stamp.add(&folder.join(name));
+    if let Some(manifest) = &manifest {
+        let included = manifest.include.iter().map(String::as_str);
+        manifest.code.files().chain(included).for_each(|name| stamp.add(&folder.join(name)));
     }
     stamp.0.sort();
     stamp

@@ -7,11 +7,12 @@ use crate::driver::View;
 use crate::hosting::AskOutcome;
 use crate::link::{LinkStats, RelayStats, Transport};
 use crate::process::ProcessRuntime;
+use crate::transfer::Images;
 use odeon::system::ActorStatus;
 use odeon::{ActorExitRequest, Address, PoisonMessage, Value};
 use odeon_convention::codes;
 use odeon_convention::leader::MemberState;
-use odeon_convention::types::Explanation;
+use odeon_convention::types::{Explanation, SourceHash};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -143,6 +144,7 @@ impl NodeBackend {
             ("draining", Value::from(view.draining.is_some())),
             ("links", count(links.connected as u64)),
             ("links_over_tcp", count(links.over_tcp as u64)),
+            ("fetching", fetching_status(&self.images)),
             ("handshakes", count(links.handshakes as u64)),
             ("refused", Value::Map(refused.collect())),
             ("processes", self.images.processes().map_or(Value::Null, process_status)),
@@ -165,6 +167,16 @@ fn process_status(processes: &ProcessRuntime) -> Value {
         ("seccomp".to_owned(), Value::from(cage.seccomp)),
         ("lacks".to_owned(), cage.lacks().map_or(Value::Null, Value::from)),
     ]))
+}
+
+/// How much has come of each image that is being fetched.
+fn fetching_status(images: &Images) -> Value {
+    let count = |n: u64| Value::Integer(i64::try_from(n).unwrap_or(i64::MAX));
+    let status = |(hash, came, of): (SourceHash, u64, u64)| {
+        let progress = BTreeMap::from([("bytes".to_owned(), count(came)), ("of".to_owned(), count(of))]);
+        (hash.to_string(), Value::Map(progress))
+    };
+    Value::Map(images.fetching().into_iter().map(status).collect())
 }
 
 /// What this node carries between nodes that only dial.

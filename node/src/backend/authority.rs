@@ -55,7 +55,7 @@ impl NodeBackend {
             self.hand_on(node, &appoint, None).await?
         };
         let until = Instant::now() + APPOINT_MAX;
-        while !self.authority_actor()?.is_some_and(|who| who.address == address) {
+        while self.authority_actor()?.is_none_or(|who| who.address != address) {
             if Instant::now() >= until {
                 let message = format!("actor {address} may be the Source Authority, but is not yet");
                 return Err(failed(codes::TIMED_OUT, message));
@@ -88,8 +88,11 @@ impl NodeBackend {
 
     pub(super) async fn authority(&self, view: &View) -> Outcome {
         let Some(led) = &view.led else { return self.ask_leader(view, &Request::Authority).await };
+        // What is durable: the same as a push goes by.
+        let ledger = self.ledger.as_ref().ok_or_else(not_leading)?;
+        let (setting, who) = ledger.look(|facts| (facts.authority().clone(), facts.authority_actor().cloned()));
         let mut shown = AuthorityView { authority: "none".to_owned(), ..AuthorityView::default() };
-        match &led.authority {
+        match &setting {
             AuthoritySetting::None => {}
             AuthoritySetting::AcceptAll => shown.authority = "accept-all".to_owned(),
             AuthoritySetting::Keyring { allowed_signers, required, age_identity } => {
@@ -108,7 +111,7 @@ impl NodeBackend {
                     Registrants::Nodes(nodes) => nodes.iter().map(|node| name_of(led, *node)).collect(),
                     Registrants::Actor { address, .. } => vec![address.to_string()],
                 };
-                shown.actor = led.authority_actor.as_ref().map(|who| AuthorityActorItem {
+                shown.actor = who.as_ref().map(|who| AuthorityActorItem {
                     address: who.address,
                     actor: who.actor.clone(),
                     image: who.image.map(|hash| hash.to_string()),

@@ -43,13 +43,16 @@ pub(super) enum Consulted {
     Replaced,
 }
 
+/// What is examined, and who waits for the word on it.
+type Open = (Examination, oneshot::Sender<Result<Word, String>>);
+
 /// A talk that is under way.
 struct Talking {
     hash: String,
     who: AuthorityActor,
     hosting: Arc<Hosting>,
     /// None once it has ended.
-    state: Mutex<Option<(Examination, oneshot::Sender<Result<Word, String>>)>>,
+    state: Mutex<Option<Open>>,
 }
 
 impl NodeBackend {
@@ -192,7 +195,7 @@ enum Step {
     End(Word),
 }
 
-fn end(state: &mut Option<(Examination, oneshot::Sender<Result<Word, String>>)>, how: Result<Word, String>) {
+fn end(state: &mut Option<Open>, how: Result<Word, String>) {
     if let Some((_, end)) = state.take() {
         // Who asked may have given up.
         let _ = end.send(how);

@@ -178,6 +178,23 @@ mod tests {
     }
 
     #[test]
+    fn an_image_is_found_by_the_hash_of_what_it_was_made_out_of() {
+        let made = ImageItem { pushed: Some("d".repeat(64)), ..image('a', "hello", "1") };
+        let images = [made, image('b', "hello", "2")];
+        assert_eq!(resolve(&images, &"d".repeat(64)).unwrap(), SourceHash([0xaa; 32]));
+        assert_eq!(resolve(&images, "dddddddd").unwrap(), SourceHash([0xaa; 32]));
+    }
+
+    #[test]
+    fn a_name_alone_is_not_an_image_that_waits_for_its_verdict() {
+        let pending = |digit, version| ImageItem { state: "pending".into(), ..image(digit, "hello", version) };
+        let images = [image('a', "hello", "1"), pending('b', "2")];
+        assert_eq!(resolve(&images, "hello").unwrap(), SourceHash([0xaa; 32]));
+        assert_eq!(resolve(&images, "hello@2").unwrap(), SourceHash([0xbb; 32]));
+        assert_eq!(resolve(&images[1..], "hello").unwrap(), SourceHash([0xbb; 32]), "there is no other");
+    }
+
+    #[test]
     fn a_revoked_image_is_found_by_its_name_only_where_there_is_no_other() {
         let mut images = [image('a', "hello", "1.9.0"), image('b', "hello", "1.10.0")];
         images[1].state = "revoked".into();

@@ -75,6 +75,7 @@ impl Pushed {
             version: String::new(),
             size_bytes: self.bytes.len() as u64,
             actors: Vec::new(),
+            chunks: None,
         };
         self.image.as_ref().map_or_else(|_| unknown(), info)
     }

@@ -216,7 +216,7 @@ impl NodeBackend {
             let others = ledger.group().into_iter().filter_map(|place| self.links.connected(place.node));
             let others: Vec<NodeRef> = others.filter(|node| *node != self.me).collect();
             for image in missing.iter().filter(|_| !others.is_empty()) {
-                match self.images.hold(Way::through(&self.links), image, &others).await {
+                match self.images.hold(&Way::through(&self.links), image, &others).await {
                     Ok(()) => self.say_held(image.hash).await,
                     Err(error) => {
                         tracing::debug!(image = %image.hash, error = chain(&error), "a leader's copy is still missing");
@@ -230,7 +230,7 @@ impl NodeBackend {
     pub(super) async fn hold_image(&self, view: &View, image: &ImageInfo) -> Outcome {
         let leader = self.leader(view)?;
         self.images
-            .hold(Way::through(&self.links), image, &[leader])
+            .hold(&Way::through(&self.links), image, &[leader])
             .await
             .map_err(|e| failed(codes::NODE_UNREACHABLE, chain(&e)))?;
         self.say_held(image.hash).await;

@@ -61,25 +61,38 @@ pub(crate) fn key(text: &str) -> Result<String, String> {
     if text.is_empty() { Err("the key is empty".to_owned()) } else { Ok(text.to_owned()) }
 }
 
-/// Reads bytes a second, such as `10MiB`, `500kB` or `65536`.
-pub(crate) fn rate(text: &str) -> Result<NonZeroU64, String> {
-    const UNITS: [(&str, u64); 8] = [
+/// A number of bytes, such as `8GiB`, `500kB` or `65536`.
+fn bytes(text: &str) -> Option<u64> {
+    const UNITS: [(&str, u64); 10] = [
         ("KiB", 1 << 10),
         ("MiB", 1 << 20),
         ("GiB", 1 << 30),
+        ("TiB", 1 << 40),
         ("kB", 1_000),
         ("MB", 1_000_000),
         ("GB", 1_000_000_000),
+        ("TB", 1_000_000_000_000),
         ("B", 1),
         ("", 1),
     ];
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
     let unit = UNITS.iter().find(|(name, _)| *name == unit.trim_start()).map(|(_, bytes)| *bytes);
-    let bytes = number.parse::<u64>().ok().zip(unit).and_then(|(number, unit)| number.checked_mul(unit));
-    let rate = bytes.and_then(NonZeroU64::new).filter(|rate| rate.get() >= RATE_MIN);
+    number.parse::<u64>().ok().zip(unit).and_then(|(number, unit)| number.checked_mul(unit))
+}
+
+/// Reads bytes a second, such as `10MiB`, `500kB` or `65536`.
+pub(crate) fn rate(text: &str) -> Result<NonZeroU64, String> {
+    let rate = bytes(text).and_then(NonZeroU64::new).filter(|rate| rate.get() >= RATE_MIN);
     rate.ok_or_else(|| {
         format!("{} is no rate of at least {RATE_MIN} bytes a second: expected one such as 10MiB", shorten(text))
+    })
+}
+
+/// Reads a number of bytes such as `512KiB`, `64MiB` or `8GiB`.
+pub(crate) fn size(text: &str) -> Result<u64, String> {
+    bytes(text).filter(|size| (1..=SIZE_BYTES_MAX).contains(size)).ok_or_else(|| {
+        format!("{} is no size from 1 byte to 1024TiB: expected one such as 512MiB or 8GiB", shorten(text))
     })
 }
 
@@ -88,25 +101,6 @@ pub(crate) fn group(text: &str) -> Result<String, String> {
     match text.len() {
         1..=GROUP_BYTES_MAX => Ok(text.to_owned()),
         bytes => Err(format!("a group has {bytes} bytes, expected 1 to {GROUP_BYTES_MAX}")),
-    }
-}
-
-/// Reads a number of bytes such as `512KiB`, `64MiB` or `8GiB`.
-pub(crate) fn size(text: &str) -> Result<u64, String> {
-    let wrong = || format!("{} is not a size: expected one such as 512KiB, 64MiB or 8GiB", shorten(text));
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let number: u64 = text[..digits].parse().map_err(|_| wrong())?;
-    let unit: u64 = match &text[digits..] {
-        "KiB" => 1 << 10,
-        "MiB" => 1 << 20,
-        "GiB" => 1 << 30,
-        "TiB" => 1 << 40,
-        _ => return Err(wrong()),
-    };
-    match number.checked_mul(unit) {
-        Some(0) => Err("a size of 0 leaves room for nothing".to_owned()),
-        Some(bytes) if bytes <= SIZE_BYTES_MAX => Ok(bytes),
-        _ => Err(format!("{} is larger than 1024TiB", shorten(text))),
     }
 }
 
@@ -280,13 +274,10 @@ mod tests {
     }
 
     #[test]
-    fn sizes_need_a_unit_and_a_bound() {
-        assert_eq!(size("512KiB"), Ok(512 * 1024));
-        assert_eq!(size("64MiB"), Ok(64 << 20));
+    fn sizes_have_a_unit_and_a_bound() {
+        assert_eq!((size("512KiB"), size("500kB"), size("7")), (Ok(512 * 1024), Ok(500_000), Ok(7)));
         assert_eq!(size("1024TiB"), Ok(SIZE_BYTES_MAX));
-        for wrong in
-            ["", "5", "KiB", "0MiB", "5MB", "5 MiB", "-1KiB", "1.5GiB", "1025TiB", "99999999999999999999KiB", "5MiBs"]
-        {
+        for wrong in ["", "KiB", "0MiB", "5Mib", "-1KiB", "1.5GiB", "1025TiB", "99999999999999999999KiB", "5MiBs"] {
             assert!(size(wrong).is_err(), "{wrong}");
         }
     }

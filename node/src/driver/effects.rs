@@ -239,12 +239,9 @@ impl Driver {
         // One that may lead knows what approved an image, as soon as it has read that.
         let approval = self.means.ledger.as_ref().and_then(|l| l.look(|facts| facts.approval(image.hash).cloned()));
         let evidence = approval.map(|kept| kept.endorsements.into_iter().map(|one| one.text).collect());
-        let (seeks, hash) = (self.means.events.clone(), image.hash);
-        // Where it is not taken, it is asked again.
-        let seek = move || drop(seeks.try_send(Event::Seek(hash)));
         tokio::spawn(async move {
-            let means = Way { links: &links, seek: &seek };
-            let failure = images.ensure(means, &image, &sources, evidence).await.err().map(|e| chain(&e));
+            let way = Way::led(&links, &events);
+            let failure = images.ensure(&way, &image, &sources, evidence).await.err().map(|e| chain(&e));
             if let Some(failure) = &failure {
                 tracing::warn!(image = %image.hash, failure, "an image cannot be had");
             }

@@ -22,7 +22,7 @@ fn record(n: u64) -> Record {
             authority: AuthoritySetting::Keyring {
                 allowed_signers: format!("a {n}"),
                 required: 1,
-                age_identity: (n % 2 == 0).then(|| format!("/etc/{n}")),
+                age_identity: n.is_multiple_of(2).then(|| format!("/etc/{n}")),
             },
         },
     }

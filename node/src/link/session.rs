@@ -262,12 +262,6 @@ impl Session {
         Some(way)
     }
 
-    /// Whether nobody has said yet where the peer is, which is not connected.
-    pub(crate) fn cannot_be_dialled(&self) -> bool {
-        let link = self.link.lock();
-        !link.dialling && link.kept_by == 0 && link.current.is_none()
-    }
-
     pub(crate) fn is_kept(&self) {
         self.link.lock().kept_by += 1;
     }

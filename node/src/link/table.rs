@@ -82,10 +82,6 @@ impl Table {
         self.find(NodeRef { id, incarnation }).filter(|s| s.peer_up().is_some())
     }
 
-    pub(crate) fn count(&self) -> usize {
-        self.sessions.values().map(Vec::len).sum()
-    }
-
     pub(crate) fn all(&self) -> Vec<Arc<Session>> {
         self.sessions.values().flatten().cloned().collect()
     }

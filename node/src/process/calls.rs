@@ -114,6 +114,7 @@ impl Calls {
             }
             FromChild::UpdateCapability { key, value, .. } => self.host.update_capability(key, value),
             FromChild::Watch { topic, on, .. } => self.host.watch(topic, on),
+            FromChild::RegisterSourceAuthority { .. } => self.host.register_source_authority(),
             FromChild::Log { level, text, .. } => self.log(level, &text),
             _ => {}
         }

@@ -58,6 +58,7 @@ impl Floor<'_> {
             | FromChild::Capabilities { actor }
             | FromChild::UpdateCapability { actor, .. }
             | FromChild::Watch { actor, .. }
+            | FromChild::RegisterSourceAuthority { actor }
             | FromChild::Log { actor: Some(actor), .. } => {
                 let Some(InTheAir { flight: Flight::Message { calls, .. }, asks, .. }) =
                     self.air.get_mut(&Key::Actor(actor))

@@ -16,8 +16,12 @@ pub(super) fn move_aside(store: &Path, path: &Path, hash: SourceHash) -> Result<
     make_private(&folder).map_err(|e| StoreError::write(&folder, e))?;
     let to = folder.join(hash.to_string());
     make_room(&folder, &to)?;
-    fs::rename(path, &to).map_err(|e| StoreError::write(&to, e))?;
-    Ok(to)
+    match fs::rename(path, &to) {
+        Ok(()) => Ok(to),
+        // Another reader of it was first.
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound && to.is_file() => Ok(to),
+        Err(e) => Err(StoreError::write(&to, e)),
+    }
 }
 
 fn make_room(folder: &Path, to: &Path) -> Result<(), StoreError> {

@@ -4,6 +4,7 @@ use super::running::{Arriving, Entry};
 use super::stream::{SILENCE_MAX, Stream};
 use super::{ChunkList, Images, TransferError};
 use crate::cli::AllowRemoteImages;
+use crate::driver::Event;
 use crate::link::Links;
 use crate::purpose;
 use hashbrown::HashMap;
@@ -15,6 +16,7 @@ use odeon_sourceauth as sourceauth;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::mpsc::Sender;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -24,17 +26,48 @@ pub(super) const FETCHES_MAX: usize = 4;
 const LIST_PAUSE: Duration = Duration::from_millis(500);
 
 /// How a fetch reaches others.
-#[derive(Clone, Copy)]
-pub(crate) struct Way<'a> {
-    pub(crate) links: &'a Links,
-    /// Has the leader asked for other nodes.
-    pub(crate) seek: &'a (dyn Fn() + Send + Sync),
+#[derive(Clone)]
+pub(crate) struct Way {
+    links: Links,
+    /// To the driver, which has the leader asked.
+    events: Option<Sender<Event>>,
 }
 
-impl<'a> Way<'a> {
-    /// To those that are named, and no others.
-    pub(crate) fn through(links: &'a Links) -> Self {
-        Self { links, seek: &|| {} }
+impl Way {
+    /// To whoever the leader names.
+    pub(crate) fn led(links: &Links, events: &Sender<Event>) -> Self {
+        Self { links: links.clone(), events: Some(events.clone()) }
+    }
+
+    /// To those that there is a link to, and no others.
+    pub(crate) fn through(links: &Links) -> Self {
+        Self { links: links.clone(), events: None }
+    }
+
+    pub(super) fn links(&self) -> &Links {
+        &self.links
+    }
+
+    /// Has the leader asked for others. Where that is not taken, it is asked again.
+    fn seek(&self, hash: SourceHash) {
+        self.tell(Event::Seek(hash));
+    }
+
+    fn tell(&self, event: Event) {
+        if let Some(events) = &self.events {
+            drop(events.try_send(event));
+        }
+    }
+
+    async fn open(&self, node: NodeRef) -> Result<Stream, TransferError> {
+        if self.links.connected(node.id) != Some(node) {
+            // The leader knows where it can be dialled.
+            self.tell(Event::Locate(node.id));
+        }
+        let silent = |_| TransferError::Silent { node };
+        let opened = tokio::time::timeout(SILENCE_MAX, self.links.open(node, purpose::IMAGE)).await;
+        let (send, receive) = opened.map_err(silent)??;
+        Ok(Stream::new(Some(node), send, receive))
     }
 }
 
@@ -67,6 +100,11 @@ impl Images {
         }
     }
 
+    /// The images that are being fetched: how many bytes have come, and of how many.
+    pub(crate) fn fetching(&self) -> Vec<(SourceHash, u64, u64)> {
+        self.running.progress()
+    }
+
     /// Without this node, and only the leader where only that is asked.
     pub(super) fn others(&self, sources: &[NodeRef]) -> Vec<NodeRef> {
         let others = sources.iter().copied().filter(|source| *source != self.hosting.me());
@@ -79,7 +117,7 @@ impl Images {
     /// Fetches an image into the store. What has come stays for another time if it does not succeed.
     pub(super) async fn fetch(
         self: &Arc<Self>,
-        way: Way<'_>,
+        way: &Way,
         image: &ImageInfo,
         sources: &[NodeRef],
     ) -> Result<(), TransferError> {
@@ -100,7 +138,7 @@ impl Images {
         fetched
     }
 
-    async fn fetch_with(self: &Arc<Self>, way: Way<'_>, image: &ImageInfo, entry: &Entry) -> Result<(), TransferError> {
+    async fn fetch_with(self: &Arc<Self>, way: &Way, image: &ImageInfo, entry: &Entry) -> Result<(), TransferError> {
         let (hash, size_bytes) = (image.hash, image.size_bytes);
         let part = self.store.part(sourceauth::SourceHash(hash.0), size_bytes)?;
         let kept = part.tail()?.as_chunks::<32>().0.to_vec();
@@ -136,7 +174,7 @@ impl Images {
     }
 
     /// Asks for the hashes of the chunks, whoever has them.
-    async fn list(&self, way: Way<'_>, image: &ImageInfo, entry: &Entry) -> Result<ChunkList, TransferError> {
+    async fn list(&self, way: &Way, image: &ImageInfo, entry: &Entry) -> Result<ChunkList, TransferError> {
         let until = Instant::now() + Duration::from_millis(FETCH_GIVE_UP_MS);
         loop {
             let mut last = TransferError::NoSource(image.hash);
@@ -148,7 +186,7 @@ impl Images {
             }
             for source in sources {
                 self.unless_stopped(image.hash, entry)?;
-                let error = match self.list_of(way.links, image, source).await {
+                let error = match self.list_of(way, image, source).await {
                     Ok(Some(list)) => return Ok(list),
                     Ok(None) => {
                         may_pass = true;
@@ -163,20 +201,15 @@ impl Images {
             if !may_pass || Instant::now() + LIST_PAUSE > until {
                 return Err(last);
             }
-            (way.seek)();
+            way.seek(image.hash);
             let _ = tokio::time::timeout(LIST_PAUSE, entry.changed()).await;
         }
     }
 
     /// None where the node does not have it yet.
-    async fn list_of(
-        &self,
-        links: &Links,
-        image: &ImageInfo,
-        node: NodeRef,
-    ) -> Result<Option<ChunkList>, TransferError> {
+    async fn list_of(&self, way: &Way, image: &ImageInfo, node: NodeRef) -> Result<Option<ChunkList>, TransferError> {
         let hash = image.hash;
-        let mut stream = open(links, node).await?;
+        let mut stream = way.open(node).await?;
         stream.ask(&Ask::List(hash)).await?;
         match stream.hear_reply().await? {
             Reply::List(hashes) => ChunkList::checked(hashes, image.size_bytes, image.chunks)
@@ -191,7 +224,7 @@ impl Images {
     /// Asks whomever there is to ask until all chunks are here.
     async fn gather(
         self: &Arc<Self>,
-        way: Way<'_>,
+        way: &Way,
         hash: SourceHash,
         entry: &Entry,
         arriving: &Arc<Arriving>,
@@ -211,14 +244,14 @@ impl Images {
                     return Err(last.unwrap_or(TransferError::Incomplete { hash, here, count }));
                 }
                 Step::Seek => {
-                    (way.seek)();
+                    way.seek(hash);
                     continue;
                 }
                 Step::Ask(node, lacks) => {
-                    let (images, links, stream) = (self.clone(), way.links.clone(), streams.remove(&node));
+                    let (images, way, stream) = (self.clone(), way.clone(), streams.remove(&node));
                     let (arriving, clock) = (arriving.clone(), clock.clone());
                     questions.spawn(async move {
-                        let asked = images.question(&links, hash, node, (stream, lacks), &arriving, &clock);
+                        let asked = images.question(&way, hash, node, (stream, lacks), &arriving, &clock);
                         (node, asked.await)
                     });
                     continue;
@@ -259,7 +292,7 @@ impl Images {
     /// Asks one node for one chunk, and keeps it if it is what it should be.
     async fn question(
         self: &Arc<Self>,
-        links: &Links,
+        way: &Way,
         hash: SourceHash,
         node: NodeRef,
         (stream, lacks): (Option<Stream>, Chunks),
@@ -268,7 +301,7 @@ impl Images {
     ) -> Result<(Came, Stream), TransferError> {
         let mut stream = match stream {
             Some(stream) => stream,
-            None => open(links, node).await?,
+            None => way.open(node).await?,
         };
         stream.ask(&Ask::Chunk { hash, lacks }).await?;
         let number = match stream.hear_reply().await? {
@@ -333,11 +366,4 @@ impl Arriving {
 /// Where a chunk begins.
 pub(super) fn place_of(number: u16) -> u64 {
     u64::from(number) * CHUNK_BYTES as u64
-}
-
-async fn open(links: &Links, node: NodeRef) -> Result<Stream, TransferError> {
-    let silent = |_| TransferError::Silent { node };
-    let opened = tokio::time::timeout(SILENCE_MAX, links.open(node, purpose::IMAGE)).await;
-    let (send, receive) = opened.map_err(silent)??;
-    Ok(Stream::new(Some(node), send, receive))
 }

@@ -16,7 +16,7 @@ impl Images {
     /// is the leader, is asked where this node wants to see it.
     pub(crate) async fn ensure(
         self: &Arc<Self>,
-        way: Way<'_>,
+        way: &Way,
         image: &ImageInfo,
         sources: &[NodeRef],
         evidence: Option<Vec<String>>,
@@ -28,7 +28,7 @@ impl Images {
             Err(error) => error,
         };
         if self.own.is_some() {
-            self.keep_evidence(way.links, image.hash, sources, evidence).await?;
+            self.keep_evidence(way.links(), image.hash, sources, evidence).await?;
             if matches!(last, TransferError::NotSigned { .. }) {
                 return self.load_aside(image.hash).await;
             }
@@ -40,7 +40,7 @@ impl Images {
     /// Brings an image into the store, whether this node may use it or not: a leader has every image.
     pub(crate) async fn hold(
         self: &Arc<Self>,
-        way: Way<'_>,
+        way: &Way,
         image: &ImageInfo,
         sources: &[NodeRef],
     ) -> Result<(), TransferError> {
@@ -81,7 +81,7 @@ impl Images {
 
     async fn fetch_from_any(
         self: &Arc<Self>,
-        way: Way<'_>,
+        way: &Way,
         image: &ImageInfo,
         sources: &[NodeRef],
     ) -> Result<(), TransferError> {

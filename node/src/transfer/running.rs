@@ -4,7 +4,7 @@ use super::ChunkList;
 use crate::store::Part;
 use hashbrown::HashMap;
 use odeon::NodeRef;
-use odeon_convention::spreading::{Fetch, Served};
+use odeon_convention::spreading::{Fetch, Served, bytes_of};
 use odeon_convention::types::SourceHash;
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -71,45 +71,78 @@ impl Entry {
     }
 }
 
+/// Each with how many want it.
+type Wanted = Arc<Mutex<HashMap<SourceHash, (Arc<Entry>, usize)>>>;
+
 /// The fetches under way, and those that are asked for.
 #[derive(Default)]
-pub(super) struct Running(Arc<Mutex<HashMap<SourceHash, Arc<Entry>>>>);
+pub(super) struct Running(Wanted);
 
-/// A turn with one image: whoever else wants it waits. The last one leaves nothing behind.
-pub(super) struct Turn {
+/// Somebody wants an image; the last one leaves nothing behind.
+struct Want {
     hash: SourceHash,
+    all: Wanted,
+}
+
+impl Drop for Want {
+    fn drop(&mut self) {
+        let mut all = self.all.lock();
+        if let Some((_, wanted)) = all.get_mut(&self.hash) {
+            *wanted -= 1;
+            if *wanted == 0 {
+                all.remove(&self.hash);
+            }
+        }
+    }
+}
+
+/// A turn with one image: whoever else wants it waits.
+pub(super) struct Turn {
     entry: Arc<Entry>,
-    all: Arc<Mutex<HashMap<SourceHash, Arc<Entry>>>>,
     _guard: OwnedMutexGuard<()>,
+    _want: Want,
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
         self.entry.end();
-        let mut all = self.all.lock();
-        // Held by the map, by this turn, and by those who wait.
-        if Arc::strong_count(&self.entry) <= 2 {
-            all.remove(&self.hash);
-        }
     }
 }
 
 impl Running {
     /// Waits for a turn with an image.
     pub(super) async fn once(&self, hash: SourceHash) -> Turn {
-        let entry = self.0.lock().entry(hash).or_default().clone();
+        let entry = {
+            let mut all = self.0.lock();
+            let (entry, wanted) = all.entry(hash).or_default();
+            *wanted += 1;
+            entry.clone()
+        };
+        let want = Want { hash, all: self.0.clone() };
         let guard = entry.once.clone().lock_owned().await;
         entry.stopped.store(false, Ordering::Release);
-        Turn { hash, entry, all: self.0.clone(), _guard: guard }
+        Turn { entry, _guard: guard, _want: want }
     }
 
     pub(super) fn entry(&self, hash: SourceHash) -> Option<Arc<Entry>> {
-        self.0.lock().get(&hash).cloned()
+        self.0.lock().get(&hash).map(|(entry, _)| entry.clone())
     }
 
     /// What has come of an image that is being fetched.
     pub(super) fn arriving(&self, hash: SourceHash) -> Option<Arc<Arriving>> {
         self.entry(hash)?.arriving()
+    }
+
+    /// How many bytes have come of each image of which some may have, and of how many.
+    pub(super) fn progress(&self) -> Vec<(SourceHash, u64, u64)> {
+        let all: Vec<_> = self.0.lock().iter().map(|(hash, (entry, _))| (*hash, entry.clone())).collect();
+        let progress = |(hash, entry): (SourceHash, Arc<Entry>)| {
+            let arriving = entry.arriving()?;
+            let here = arriving.choosing.lock().here();
+            let bytes: usize = here.iter().map(|number| bytes_of(number, arriving.size_bytes)).sum();
+            Some((hash, bytes as u64, arriving.size_bytes))
+        };
+        all.into_iter().filter_map(progress).collect()
     }
 
     /// Whether an image is being fetched, even if nothing of it is here.

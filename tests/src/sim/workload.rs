@@ -24,9 +24,9 @@ impl World {
             return;
         }
         match self.random.below(100) {
-            0..=51 => self.create_somewhere(),
-            52..=57 => self.watch_somewhere(),
-            58..=59 => self.claim_authority_somewhere(),
+            0..=49 => self.create_somewhere(),
+            50..=51 => self.claim_authority_somewhere(),
+            52..=59 => self.watch_somewhere(),
             60..=74 => self.exit_somewhere(),
             75..=85 => self.change_somewhere(),
             86 => self.drain_somewhere(),

@@ -84,6 +84,10 @@ impl Host for Outside {
         self.served.say(&FromChild::Watch { actor: self.actor, topic, on });
     }
 
+    fn register_source_authority(&self) {
+        self.served.say(&FromChild::RegisterSourceAuthority { actor: self.actor });
+    }
+
     fn log(&self, level: Level, message: &str) {
         let text = cut(message, LINE_BYTES_MAX);
         self.served.say(&FromChild::Log { actor: Some(self.actor), level, text });
