@@ -209,6 +209,8 @@ impl Node {
             other => {
                 let _ = child.kill();
                 let _ = child.wait();
+                // Its last words may still be on their way.
+                let _ = listener.join();
                 bail!("{name} is not ready: {other:?}\n{}", said());
             }
         };
