@@ -2,11 +2,12 @@
 
 use super::{NodeBackend, Outcome, failed, led};
 use crate::admin::Caller;
-use crate::admin::protocol::{Failed, NodeItem, NodeRole, Reply, Request};
+use crate::admin::protocol::{Failed, NodeItem, NodeRole, Reply, Request, UnconfirmedItem};
 use crate::driver::{Event, LedView, View};
 use crate::identity::{TOKEN_ADDRESSES_MAX, Token};
 use crate::link::ADDRESS_SEPARATOR;
 use crate::logs::time;
+use hashbrown::HashMap;
 use odeon::NodeRef;
 use odeon_capabilities::Delta;
 use odeon_convention::codes;
@@ -39,6 +40,16 @@ pub(super) fn living(name_or_id: &str, state: MemberState) -> Result<(), Failed>
         MemberState::Alive | MemberState::Suspect => Ok(()),
         gone => Err(failed(codes::NODE_UNREACHABLE, format!("node {name_or_id} is {gone:?}").to_lowercase())),
     }
+}
+
+/// Members as an answer lists them, by name. The name of one that has gone since is empty.
+pub(super) fn named(led: &LedView, nodes: &[NodeRef]) -> Vec<UnconfirmedItem> {
+    let names: HashMap<NodeRef, &str> = led.members.iter().map(|m| (m.node, m.name.as_str())).collect();
+    let name_of = |node: &NodeRef| names.get(node).copied().unwrap_or_default().to_owned();
+    let mut items: Vec<UnconfirmedItem> =
+        nodes.iter().map(|node| UnconfirmedItem { node: node.id.to_string(), name: name_of(node) }).collect();
+    items.sort_by(|a, b| (&a.name, &a.node).cmp(&(&b.name, &b.node)));
+    items
 }
 
 impl NodeBackend {

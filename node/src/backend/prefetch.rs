@@ -1,9 +1,10 @@
 //! Prefetching an image: the nodes that fit have it before an actor of it is asked for, and who has is known.
 
+use super::nodes::named;
 use super::{NodeBackend, Outcome, failed, led};
-use crate::admin::protocol::{Failed, PrefetchedItem, Reply, UnconfirmedItem};
+use crate::admin::protocol::{Failed, PrefetchedItem, Reply};
 use crate::driver::{Event, View};
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashSet;
 use odeon::{NodeRef, Requirements};
 use odeon_convention::codes;
 use odeon_convention::leader::{Answer, Operation};
@@ -44,14 +45,8 @@ impl NodeBackend {
             }
         };
         let view = self.view().await?;
-        let names: HashMap<NodeRef, &str> = led(&view)?.members.iter().map(|m| (m.node, m.name.as_str())).collect();
-        let item_of = |node: &NodeRef| {
-            let name = names.get(node).copied().unwrap_or_default().to_owned();
-            UnconfirmedItem { node: node.id.to_string(), name }
-        };
         let held = u32::try_from(nodes.len() - missing.len()).unwrap_or(u32::MAX);
-        let mut missing: Vec<_> = missing.iter().map(item_of).collect();
-        missing.sort_by(|a, b| (&a.name, &a.node).cmp(&(&b.name, &b.node)));
+        let missing = named(led(&view)?, &missing);
         Ok(Reply::Prefetched(PrefetchedItem { hash: hash.to_string(), nodes: held, missing }))
     }
 

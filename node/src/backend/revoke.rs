@@ -1,12 +1,11 @@
 //! Revoking an image: nothing comes from it any more, anywhere, and who has confirmed that.
 
 use super::images::{item, parse_hash};
+use super::nodes::named;
 use super::{NodeBackend, Outcome, failed, led};
 use crate::admin::Caller;
-use crate::admin::protocol::{Failed, ImageItem, Reply, Request, RevokeImage, RevokedItem, UnconfirmedItem};
+use crate::admin::protocol::{Failed, ImageItem, Reply, Request, RevokeImage, RevokedItem};
 use crate::driver::View;
-use hashbrown::HashMap;
-use odeon::NodeRef;
 use odeon_convention::codes;
 use odeon_convention::leader::{Answer, Confirmations, Operation};
 use odeon_convention::types::SourceHash;
@@ -45,13 +44,7 @@ impl NodeBackend {
         };
         let view = self.view().await?;
         let led = led(&view)?;
-        let names: HashMap<NodeRef, &str> = led.members.iter().map(|m| (m.node, m.name.as_str())).collect();
-        let item_of = |node: &NodeRef| {
-            let name = names.get(node).copied().unwrap_or_default().to_owned();
-            UnconfirmedItem { node: node.id.to_string(), name }
-        };
-        let mut unconfirmed: Vec<_> = unconfirmed.iter().map(item_of).collect();
-        unconfirmed.sort_by(|a, b| (&a.name, &a.node).cmp(&(&b.name, &b.node)));
+        let unconfirmed = named(led, &unconfirmed);
         let known = led.images.iter().find(|i| i.image.hash == hash).map(item);
         let (name, version) = known.map_or_else(Default::default, |item| (item.name, item.version));
         Ok(Reply::Revoked(RevokedItem { hash: hash.to_string(), name, version, confirmed, unconfirmed }))
