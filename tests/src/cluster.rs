@@ -19,6 +19,11 @@ pub fn odeon() -> PathBuf {
     beside("odeon")
 }
 
+/// The image of the example, as it is kept in the repository.
+pub fn hello() -> String {
+    format!("{}/../examples/hello/hello.zip", env!("CARGO_MANIFEST_DIR"))
+}
+
 /// A program of this workspace that was built beside these tests.
 pub fn beside(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("the test has a path");
@@ -141,6 +146,12 @@ impl Cluster {
     /// The folder that holds the nodes' folders.
     pub fn dir(&self) -> &Path {
         self.dir.path()
+    }
+
+    /// Pushes the image of the example at the leader, and gives its hash.
+    pub fn push_hello(&self) -> String {
+        let pushed = self.leader().json(&["image", "push", &hello()]);
+        pushed["hash"].as_str().expect("a hash").to_owned()
     }
 
     /// The leader.

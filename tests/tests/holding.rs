@@ -1,20 +1,12 @@
 //! Who holds an image: nodes that are to have it early, nodes that have no room for it, nodes that are rid of it.
 #![allow(clippy::unwrap_used)]
 
-use odeon_tests::cluster::{Cluster, Node, Start, beside, eventually, odeon};
+use odeon_tests::cluster::{Cluster, Node, Start, beside, eventually, hello, odeon};
 use serde_json::json;
 use std::io::{BufRead, BufReader};
 use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(10);
-
-fn hello() -> String {
-    format!("{}/../examples/hello/hello.zip", env!("CARGO_MANIFEST_DIR"))
-}
-
-fn push(cluster: &Cluster) -> String {
-    cluster.leader().json(&["image", "push", &hello()])["hash"].as_str().unwrap().to_owned()
-}
 
 /// How many actors of an image run, on all nodes.
 fn actors_of(node: &Node, hash: &str) -> usize {
@@ -28,7 +20,7 @@ fn a_drained_image_has_no_actors_anywhere_its_parents_are_told_and_it_can_be_pus
     let mut cluster = Cluster::led_by(program("keeps=true").and(&["--authority", "accept-all"])).unwrap();
     cluster.member("gpu", program("gpu=true")).unwrap();
     cluster.member("web", program("web=true")).unwrap();
-    let hash = push(&cluster);
+    let hash = cluster.push_hello();
     let leader = cluster.leader();
     for node in ["gpu", "web", "leader"] {
         leader.create(&["hello", "Goodbye", "--on", node]);
@@ -56,7 +48,7 @@ fn a_drained_image_has_no_actors_anywhere_its_parents_are_told_and_it_can_be_pus
     let unknown = leader.run(&["image", "drain", "hello"]);
     assert!(unknown.err.contains("error[OD-126]"), "{unknown:?}");
 
-    assert_eq!(push(&cluster), hash);
+    assert_eq!(cluster.push_hello(), hash);
     let (address, _) = cluster.leader().create(&["hello", "Goodbye", "--on", "gpu"]);
     assert_eq!(cluster.leader().ask(&address, "leaving?"), "Goodbye");
 }
@@ -65,7 +57,7 @@ fn a_drained_image_has_no_actors_anywhere_its_parents_are_told_and_it_can_be_pus
 fn a_node_that_cannot_be_asked_is_named_and_a_drain_goes_on_where_it_ended() {
     let mut cluster = Cluster::new().unwrap();
     cluster.member("stuck", Start::with(&["slow=true"])).unwrap();
-    let hash = push(&cluster);
+    let hash = cluster.push_hello();
     cluster.leader().create(&["hello", "Goodbye", "--on", "stuck"]);
     cluster.node("stuck").signal("-STOP");
     let drained = cluster.leader().run(&["image", "drain", "hello", "--timeout", "1s"]);
@@ -115,7 +107,7 @@ fn an_image_is_prefetched_by_the_nodes_that_fit_and_placed_on_them_first() {
     for (name, zone) in [("a", "zone=eu"), ("b", "zone=eu"), ("c", "zone=us"), ("d", "zone=us")] {
         cluster.member(name, Start::with(&[zone])).unwrap();
     }
-    let hash = push(&cluster);
+    let hash = cluster.push_hello();
     let leader = cluster.leader();
     let far = ["image", "prefetch", "hello", "--where", "zone == \"us\""];
     assert_eq!(leader.json(&far), json!({ "hash": hash, "nodes": 2, "missing": [] }));
@@ -150,7 +142,7 @@ fn a_node_that_takes_no_images_is_missing_from_those_that_have_it() {
     let mut cluster = Cluster::new().unwrap();
     cluster.member("takes", Start::default()).unwrap();
     cluster.member("refuses", Start::default().and(&["--allow-remote-images", "no"])).unwrap();
-    push(&cluster);
+    cluster.push_hello();
     let prefetched = cluster.leader().run(&["image", "prefetch", "hello", "--timeout", "2s", "--json"]);
     assert_eq!(prefetched.code, 3, "{prefetched:?}");
     assert!(prefetched.err.contains("error[OD-143]"), "{prefetched:?}");

@@ -1,19 +1,11 @@
 //! Images that are revoked: nothing comes from them any more, and that can be proven.
 #![allow(clippy::unwrap_used)]
 
-use odeon_tests::cluster::{Cluster, Node, Start, beside, eventually, files_of};
+use odeon_tests::cluster::{Cluster, Node, Start, beside, eventually, files_of, hello};
 use serde_json::{Value, json};
 use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(10);
-
-fn hello() -> String {
-    format!("{}/../examples/hello/hello.zip", env!("CARGO_MANIFEST_DIR"))
-}
-
-fn push(cluster: &Cluster) -> String {
-    cluster.leader().json(&["image", "push", &hello()])["hash"].as_str().unwrap().to_owned()
-}
 
 fn names(unconfirmed: &Value) -> Vec<&str> {
     unconfirmed.as_array().unwrap().iter().map(|node| node["name"].as_str().unwrap()).collect()
@@ -30,7 +22,7 @@ fn a_revoked_image_ends_everywhere_and_a_node_that_was_away_confirms_when_it_is_
     let mut cluster = Cluster::new().unwrap();
     cluster.member("gpu", Start::with(&["gpu=2"])).unwrap();
     cluster.member("away", Start::with(&["far=true"])).unwrap();
-    let hash = push(&cluster);
+    let hash = cluster.push_hello();
     let (here, _) = cluster.leader().create(&["hello", "Goodbye", "--on", "gpu"]);
     let (there, _) = cluster.leader().create(&["hello", "Goodbye", "--on", "away"]);
     for address in [&here, &there] {
@@ -83,7 +75,7 @@ fn actors_of_a_revoked_image_run_on_without_children_until_they_are_asked_to_exi
     let program = |capability| Start { program: Some(beside("test_node")), ..Start::with(&[capability]) };
     let mut cluster = Cluster::led_by(program("keeps=true").and(&["--authority", "accept-all"])).unwrap();
     cluster.member("gpu", program("gpu=true")).unwrap();
-    let hash = push(&cluster);
+    let hash = cluster.push_hello();
     let leader = cluster.leader();
     let (greets, _) = leader.create(&["hello", "Hello", "--require", "gpu"]);
     assert_eq!(leader.ask(&greets, "are you there?"), "Hello, world!");
