@@ -18,6 +18,7 @@ use crate::leaders::{self, Leaders};
 use crate::ledger::{Ledger, Listener, Seat};
 use crate::link::{self, LinkConfig, Links};
 use crate::logs::{self, ActorLog, LogSetup, Origin, Outbox, OutboxLimits, StoreLimits};
+use crate::memory;
 use crate::process::{ProcessRuntime, ProcessSettings};
 use crate::runtimes::Runtimes;
 use crate::shipping;
@@ -242,6 +243,7 @@ async fn run_once(
         gate.open(backend.clone());
     }
     wiring.open(backend.clone());
+    let memory = leads.then(|| tokio::spawn(memory::tend(links.clone())));
     let keeper = tokio::spawn(backend.as_ref().clone().keep_images());
     let driver = Driver::new(me, member, seed()?, means, started);
     let driver = tokio::spawn(driver.run(received, listener));
@@ -276,6 +278,9 @@ async fn run_once(
     }
     shipper.abort();
     keeper.abort();
+    if let Some(memory) = memory {
+        memory.abort();
+    }
     if let Some(ledger) = ledger {
         ledger.shut_down().await;
     }

@@ -19,6 +19,7 @@ mod leaders;
 pub mod ledger;
 pub mod link;
 pub mod logs;
+mod memory;
 pub mod process;
 mod purpose;
 mod runtimes;

@@ -418,6 +418,11 @@ impl Links {
         self.0.table.read().all().iter().filter_map(|session| session.peer_up()).collect()
     }
 
+    /// How many sessions there are, with a connection or without.
+    pub(crate) fn sessions(&self) -> usize {
+        self.0.table.read().count()
+    }
+
     /// What was counted.
     pub fn stats(&self) -> LinkStats {
         let sessions = self.0.table.read().all();

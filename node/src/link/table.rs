@@ -86,6 +86,10 @@ impl Table {
         self.sessions.values().flatten().cloned().collect()
     }
 
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+
     pub(crate) fn is_shut_down(&self) -> bool {
         self.shut_down
     }
