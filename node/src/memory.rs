@@ -11,41 +11,46 @@ use std::time::Duration;
 
 /// How often the sessions are counted.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// What makes a rush: so many sessions more or fewer since memory was last given back.
+/// What makes a rush: so many sessions more or fewer since the last one.
 const RUSH_SESSIONS: usize = 1000;
 /// Fewer than this within one look is rest.
 const REST_SESSIONS: usize = 10;
+/// What the connections of a rush leave is free at last when QUIC has forgotten them, and the last of those who tried in
+/// vain. So memory is given back when this many looks of rest have followed, each time.
+const AFTER_LOOKS: [u32; 5] = [1, 3, 6, 12, 24];
 
 /// Looks for the end of each rush, until it is aborted.
 pub(crate) async fn tend(links: Links) {
     let mut rush = Rush::default();
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
-        if rush.is_over(links.sessions()) {
-            // It holds the allocator's locks, one arena's after another, and may take some time.
+        if rush.look(links.sessions()) {
+            // It holds the allocator's locks, one arena's after another: five milliseconds for ten thousand peers.
             let _ = tokio::task::spawn_blocking(give_back).await;
         }
     }
 }
 
-/// How much has come and gone since memory was last given back.
+/// How much has come and gone since a rush was over.
 #[derive(Default)]
 struct Rush {
     sessions: usize,
     moved: usize,
+    rested_looks: u32,
 }
 
 impl Rush {
-    /// Whether a rush has just come to rest.
-    fn is_over(&mut self, sessions: usize) -> bool {
+    /// Whether there is memory to give back.
+    fn look(&mut self, sessions: usize) -> bool {
         let moved = self.sessions.abs_diff(sessions);
         self.sessions = sessions;
         self.moved += moved;
-        let over = self.moved >= RUSH_SESSIONS && moved < REST_SESSIONS;
-        if over {
+        self.rested_looks = if moved < REST_SESSIONS { self.rested_looks + 1 } else { 0 };
+        let was_rush = self.moved >= RUSH_SESSIONS;
+        if was_rush && AFTER_LOOKS.last() == Some(&self.rested_looks) {
             self.moved = 0;
         }
-        over
+        was_rush && AFTER_LOOKS.contains(&self.rested_looks)
     }
 }
 
@@ -64,24 +69,22 @@ fn give_back() {}
 mod tests {
     use super::*;
 
+    fn looks(rush: &mut Rush, sessions: impl Iterator<Item = usize>) -> Vec<usize> {
+        sessions.enumerate().filter_map(|(at, sessions)| rush.look(sessions).then_some(at)).collect()
+    }
+
     #[test]
-    fn a_rush_is_over_once_it_rests() {
+    fn after_a_rush_memory_is_given_back_a_few_times() {
         let mut rush = Rush::default();
-        assert!(!rush.is_over(600));
-        assert!(!rush.is_over(1200));
-        assert!(rush.is_over(1205));
-        // Given back once.
-        assert!(!rush.is_over(1205));
-        // Those that leave count as those that come.
-        assert!(!rush.is_over(100));
-        assert!(rush.is_over(100));
+        assert_eq!(looks(&mut rush, [600, 1200].into_iter()), []);
+        assert_eq!(looks(&mut rush, std::iter::repeat_n(1205, 100)), [0, 2, 5, 11, 23]);
+        // Those that leave count as those that come, and the next rush begins anew.
+        assert_eq!(looks(&mut rush, [100, 100, 1200, 1200, 1200, 1200].into_iter()), [1, 3, 5]);
     }
 
     #[test]
     fn few_that_come_and_go_are_no_rush() {
         let mut rush = Rush::default();
-        assert!((0..500).all(|look| !rush.is_over(look % 2)));
-        // They add up.
-        assert!((0..600).any(|look| rush.is_over(look % 2)));
+        assert_eq!(looks(&mut rush, (0..900).map(|look| look % 2)), []);
     }
 }

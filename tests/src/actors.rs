@@ -2,10 +2,12 @@
 
 #[path = "../guest/src/judge.rs"]
 mod judge;
+mod neighbours;
 #[path = "../guest/src/watcher.rs"]
 mod watcher;
 
 pub use judge::{Accomplice, Judge};
+pub use neighbours::{Latencies, Pest, Pester, Populate, Probe, Prober};
 pub use watcher::Watcher;
 
 use odeon::{
@@ -30,6 +32,8 @@ pub fn registry() -> Registry {
         .with::<Judge>()
         .with::<Accomplice>()
         .with::<Clumsy>()
+        .with::<Prober>()
+        .with::<Pest>()
 }
 
 /// Makes a [`Keeper`] create a child.

@@ -66,6 +66,11 @@ pub(crate) const IDLE_DIAL_TRIES: u32 = 6;
 /// Connections are looked at once a second. After so many looks without a sign a dialler gives one: a member's renewals,
 /// which are more frequent, are signs too.
 pub(crate) const SIGN_EVERY_LOOKS: u32 = 4;
+/// A socket with fewer connections than a crowded one that has moved so many bytes at each of so many looks is busy: then
+/// what a sign carried is said again at every look, at most so many times, as its own packets may crowd out one of them.
+pub(crate) const BUSY_BYTES_A_LOOK: u64 = 32 * 1024;
+pub(crate) const BUSY_FROM_LOOKS: u32 = 2;
+pub(crate) const SIGN_REPEATS_MAX: u32 = 2;
 /// One in so many signs wants an answer, as long as there are answers.
 pub(crate) const SIGNS_AN_ANSWER: u64 = 2;
 /// A connection that was silent for more looks than this is gone. An answer is due every eight at the latest; one that is

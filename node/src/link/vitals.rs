@@ -4,12 +4,15 @@
 //! look a second at all connections of a socket stands for the timers of each.
 
 use super::error::{CLOSE_DONE, Close};
-use super::limits::{SIGN_EVERY_LOOKS, SIGNS_AN_ANSWER, SILENT_LOOKS_MAX};
+use super::limits::{
+    BUSY_BYTES_A_LOOK, BUSY_FROM_LOOKS, CROWDED_FROM, SIGN_EVERY_LOOKS, SIGN_REPEATS_MAX, SIGNS_AN_ANSWER,
+    SILENT_LOOKS_MAX,
+};
 use super::session::Session;
 use super::shared::Shared;
 use super::sign::{self, Kind, Seal, Sign};
 use hashbrown::HashMap;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use quinn::udp::Transmit;
 use quinn::{AsyncUdpSocket, Connection};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -36,6 +39,8 @@ pub(crate) struct Vitals {
     /// What the socket says to itself, and who is told when it has come through.
     echo: Option<Seal>,
     echoed: OnceLock<Weak<Shared>>,
+    /// Looks in a row at which much had been sent and received.
+    busy: AtomicU32,
 }
 
 /// One connection.
@@ -63,6 +68,10 @@ pub(crate) struct Vital {
     asked_quic: AtomicBool,
     /// Datagrams that QUIC had received when it was asked last.
     quic_heard: AtomicU64,
+    /// Bytes that QUIC had sent and received at the last look.
+    moved_bytes: AtomicU64,
+    /// What the last sign with something in it carried, and how often it may yet be said again.
+    said: Mutex<(Vec<u8>, u32)>,
 }
 
 /// A connection is looked at for as long as this lives.
@@ -84,7 +93,14 @@ impl Vitals {
     /// To be called within a tokio runtime.
     pub(crate) fn of(socket: Arc<dyn AsyncUdpSocket>) -> Arc<Self> {
         let (all, dialled) = (RwLock::default(), RwLock::default());
-        let vitals = Arc::new(Self { socket, all, dialled, echo: Seal::of_its_own(), echoed: OnceLock::new() });
+        let vitals = Arc::new(Self {
+            socket,
+            all,
+            dialled,
+            echo: Seal::of_its_own(),
+            echoed: OnceLock::new(),
+            busy: AtomicU32::new(0),
+        });
         tokio::spawn(look(Arc::downgrade(&vitals)));
         vitals
     }
@@ -184,12 +200,21 @@ impl Vitals {
 
     fn look_at_all(&self) {
         let all: Vec<Arc<Vital>> = self.all.read().values().cloned().collect();
+        let busy = self.is_busy(&all);
         for vital in all {
-            self.look_at(&vital);
+            self.look_at(&vital, busy);
         }
     }
 
-    fn look_at(&self, vital: &Vital) {
+    /// Whether this socket's packets are so many that they may fill a queue on the way, in which signs are lost.
+    fn is_busy(&self, all: &[Arc<Vital>]) -> bool {
+        let bytes: u64 = if all.len() < CROWDED_FROM { all.iter().map(|vital| vital.moved()).sum() } else { 0 };
+        let looks = if bytes < BUSY_BYTES_A_LOOK { 0 } else { self.busy.load(Ordering::Relaxed).saturating_add(1) };
+        self.busy.store(looks, Ordering::Relaxed);
+        looks >= BUSY_FROM_LOOKS
+    }
+
+    fn look_at(&self, vital: &Vital, busy: bool) {
         vital.asked_quic.store(false, Ordering::Relaxed);
         let silent = vital.silent.fetch_add(1, Ordering::Relaxed) + 1;
         if vital.dialled_here {
@@ -201,6 +226,8 @@ impl Vitals {
             }
             if vital.rested.fetch_add(1, Ordering::Relaxed) + 1 >= SIGN_EVERY_LOOKS {
                 vital.give(&[]);
+            } else if busy {
+                vital.repeat();
             }
         }
         if silent < ASK_QUIC_AFTER_LOOKS {
@@ -261,11 +288,40 @@ impl Vital {
             silent: AtomicU32::new(0),
             asked_quic: AtomicBool::new(false),
             quic_heard: AtomicU64::new(0),
+            moved_bytes: AtomicU64::new(0),
+            said: Mutex::default(),
         }))
     }
 
     /// Gives a sign. Whether those that want an answer have one comes back; that of the last may be late.
     pub(crate) fn give(&self, body: &[u8]) -> bool {
+        if self.dialled_here && !body.is_empty() {
+            *self.said.lock() = (body.to_vec(), SIGN_REPEATS_MAX);
+        }
+        self.write(body)
+    }
+
+    /// Says again what the last sign carried. No more than a few times: whoever has stopped to speak is not to seem alive.
+    fn repeat(&self) {
+        let again = {
+            let mut said = self.said.lock();
+            said.1 = match said.1.checked_sub(1) {
+                Some(left) => left,
+                None => return,
+            };
+            said.0.clone()
+        };
+        self.write(&again);
+    }
+
+    /// Bytes that QUIC has sent and received since this was asked last.
+    fn moved(&self) -> u64 {
+        let stats = self.connection.stats();
+        let bytes = stats.udp_tx.bytes + stats.udp_rx.bytes;
+        bytes.saturating_sub(self.moved_bytes.swap(bytes, Ordering::Relaxed))
+    }
+
+    fn write(&self, body: &[u8]) -> bool {
         let number = self.given.fetch_add(1, Ordering::Relaxed) + 1;
         self.rested.store(0, Ordering::Relaxed);
         let answered_in_time = self.answered.load(Ordering::Relaxed) >= self.asked_before.load(Ordering::Relaxed);

@@ -38,6 +38,7 @@ impl Rogue {
             }
             "loop" => crate::run_for_ever(),
             "allocate" => crate::allocate_for_ever(),
+            "log" => log_for_ever(cx),
             "recurse" => cx.reply(recurse(u64::MAX) as i64),
             "panic" => panic!("told to panic after {}", self.count),
             "fail" => return Err(Failure::new("told to fail")),
@@ -90,6 +91,13 @@ fn everything(cx: &Context) {
     cx.register_source_authority();
     cx.reply(cx.capabilities().value("zone").cloned().unwrap_or_default());
     cx.exit();
+}
+
+/// Logs until it is stopped.
+fn log_for_ever(cx: &Context) -> ! {
+    loop {
+        cx.warn("the neighbours are too quiet");
+    }
 }
 
 fn recurse(n: u64) -> u64 {

@@ -239,3 +239,33 @@ async fn a_sign_that_is_said_again_or_forged_counts_for_nothing() {
     assert_eq!(leader.seen.seen.lock().control, [b"genuine".to_vec()]);
     assert_eq!(leader.links.stats().refused[&Refusal::NotQuic], 1);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_whose_own_packets_may_crowd_out_its_signs_says_them_again_a_few_times() {
+    let (leader, member, _network, _keep) = apart().await;
+    let said = |what: &[u8]| leader.seen.seen.lock().control.iter().filter(|sign| *sign == what).count();
+    // The handshake counts as traffic too.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    member.links.send_sign(leader.node(), b"quiet".to_vec()).expect("a connection");
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(said(b"quiet"), 1);
+    let busy = async {
+        loop {
+            member.links.send(leader.node(), 0, vec![0; 64 << 10]);
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    };
+    let says = async {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        member.links.send_sign(leader.node(), b"busy".to_vec()).expect("a connection");
+        while said(b"busy") < 3 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        assert_eq!(said(b"busy"), 3, "and no more, as it may have stopped to speak");
+    };
+    tokio::select! {
+        () = busy => {}
+        done = tokio::time::timeout(BOUND, says) => done.expect("it is said again"),
+    }
+}
