@@ -5,6 +5,7 @@
 //! whether an image may be used: whoever calls [`WasmRuntime::load`] has verified it.
 //! Start with [`WasmRuntime::load`], then `image`, then `instance`.
 
+mod accounts;
 mod bindings;
 mod cache;
 mod error;
@@ -15,13 +16,16 @@ mod imports;
 mod instance;
 mod limits;
 mod memory;
+mod own;
 mod ticker;
 mod trusted;
 mod wasi;
 
+pub use accounts::WasmUsage;
 pub use error::WasmError;
 pub use limits::WasmLimits;
 
+use accounts::Books;
 use bindings::ImagePre;
 use cache::Cache;
 use guest::Guest;
@@ -35,12 +39,24 @@ use ticker::Ticker;
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Config, Engine};
 
+/// The code of an image.
+#[derive(Debug, Clone, Copy)]
+pub struct WasmCode<'a> {
+    /// The image's source hash.
+    pub hash: &'a str,
+    /// Its name and version, for people.
+    pub title: &'a str,
+    /// The component.
+    pub component: &'a [u8],
+}
+
 /// Runs images' components. One for a node; its thread runs while there are definitions.
 pub struct WasmRuntime {
     engine: Engine,
     linker: Linker<Guest>,
     cache: Cache,
     limits: WasmLimits,
+    books: Books,
     /// Runs while there are images.
     ticker: Mutex<Weak<Ticker>>,
 }
@@ -52,7 +68,7 @@ impl WasmRuntime {
         let mut linker = Linker::new(&engine);
         host::link(&mut linker).and_then(|()| wasi::link(&mut linker)).map_err(WasmError::engine)?;
         let cache = Cache::open(cache_dir, &engine)?;
-        Ok(Arc::new(WasmRuntime { engine, linker, cache, limits, ticker: Mutex::default() }))
+        Ok(Arc::new(WasmRuntime { engine, linker, cache, limits, books: Books::default(), ticker: Mutex::default() }))
     }
 
     fn ticker(&self) -> Result<Arc<Ticker>, WasmError> {
@@ -65,11 +81,23 @@ impl WasmRuntime {
         Ok(ticker)
     }
 
-    /// The actors of an image. `hash` is the image's source hash, `component` the code in it.
+    /// What the actors of each image have used, in no order. An image is there while anything of it is in use.
+    pub fn usage(&self) -> Vec<WasmUsage> {
+        self.books.usage()
+    }
+
+    /// The actors of an image. `hash` is the image's source hash, `component` the code in it. See
+    /// [`load_code`](Self::load_code).
+    pub fn load(&self, hash: &str, component: &[u8]) -> Result<Vec<Definition>, WasmError> {
+        self.load_code(&WasmCode { hash, title: hash, component })
+    }
+
+    /// The actors of an image.
     ///
     /// Takes compiled code from the cache or compiles, which takes long: not for a thread that must not wait.
     /// It is safe to repeat, and leaves nothing behind when it fails.
-    pub fn load(&self, hash: &str, component: &[u8]) -> Result<Vec<Definition>, WasmError> {
+    pub fn load_code(&self, code: &WasmCode<'_>) -> Result<Vec<Definition>, WasmError> {
+        let WasmCode { hash, title, component } = *code;
         if hash.len() != 64 || !hash.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
             return Err(WasmError::Hash { found: hash.chars().take(80).collect() });
         }
@@ -79,7 +107,10 @@ impl WasmRuntime {
         }
         let component = self.cache.compiled(&self.engine, hash, component)?;
         let ticker = self.ticker()?;
-        let loaded = self.linked(&component).and_then(|pre| Image::new(hash, pre, self.limits, ticker).definitions());
+        let loaded = self.linked(&component).and_then(|pre| {
+            let (hash, accounts) = (hash.into(), self.books.open(hash, title));
+            Arc::new(Image { hash, pre, limits: self.limits, accounts, _ticker: ticker }).definitions()
+        });
         if loaded.is_err()
             && let Err(error) = self.cache.forget(hash)
         {

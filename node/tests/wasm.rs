@@ -1,6 +1,8 @@
 //! The wasm runtime with real components: what they may do, what bounds them, and what is refused.
 #![allow(clippy::unwrap_used)]
 
+#[path = "wasm/accounts.rs"]
+mod accounts;
 #[path = "wasm/engine.rs"]
 mod engine;
 #[path = "wasm/recorder.rs"]

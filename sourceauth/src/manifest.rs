@@ -73,6 +73,12 @@ impl Manifest {
         raw::parse(text)
     }
 
+    /// Name and version, as people write them.
+    pub fn title(&self) -> String {
+        let Self { name, version, .. } = self;
+        if version.as_str().is_empty() { name.clone() } else { format!("{name}@{version}") }
+    }
+
     /// The capabilities that must be true where an actor type is to live: its own, and what the runtime needs.
     pub fn required(&self, actor: &ManifestActor) -> Vec<String> {
         let of_runtime = (self.runtime == Runtime::Process).then(|| PROCESS_CAPABILITY.to_owned());
@@ -118,6 +124,7 @@ name = "World"
         let manifest = Manifest::parse(GOOD).unwrap();
         assert_eq!(manifest.name, "hello");
         assert_eq!(manifest.version.as_str(), "1.0.0");
+        assert_eq!(manifest.title(), "hello@1.0.0");
         assert_eq!(manifest.runtime, Runtime::Wasm);
         assert_eq!(manifest.code, Code::Any("hello.wasm".into()));
         assert_eq!(manifest.interpreter, None);
@@ -132,6 +139,7 @@ name = "World"
     fn a_manifest_without_a_version_has_the_lowest_one() {
         let manifest = Manifest::parse(&with("version = \"1.0.0\"\n", "")).unwrap();
         assert_eq!(manifest.version, Version::none());
+        assert_eq!(manifest.title(), "hello");
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! A loaded image: its actors, and how each is built and checked.
 
 use super::WasmError;
+use super::accounts::Accounts;
 use super::bindings::ImagePre;
 use super::guest::{Guest, Phase};
 use super::host;
 use super::instance::Instance;
 use super::limits::{ACTOR_NAME_BYTES_MAX, ACTORS_MAX, REQUIRED_MAX, WasmLimits};
+use super::own::Own;
 use super::ticker::Ticker;
 use odeon::{Actor, CapabilityView, Definition, Failure, Requirements};
 use odeon_capabilities::limits::KEY_BYTES_MAX;
@@ -18,15 +20,12 @@ pub(super) struct Image {
     pub(super) hash: Arc<str>,
     pub(super) pre: ImagePre<Guest>,
     pub(super) limits: WasmLimits,
+    pub(super) accounts: Arc<Accounts>,
     /// Keeps the clock running for as long as there may be instances.
-    _ticker: Arc<Ticker>,
+    pub(super) _ticker: Arc<Ticker>,
 }
 
 impl Image {
-    pub(super) fn new(hash: &str, pre: ImagePre<Guest>, limits: WasmLimits, ticker: Arc<Ticker>) -> Arc<Image> {
-        Arc::new(Image { hash: hash.into(), pre, limits, _ticker: ticker })
-    }
-
     /// The image's actors, as it describes them itself.
     pub(super) fn definitions(self: &Arc<Image>) -> Result<Vec<Definition>, WasmError> {
         let described = Instance::new(self, Phase::Apart, self.limits.check_ms)
@@ -61,9 +60,7 @@ impl Image {
             image: Some(self.hash.clone()),
             build: Arc::new(move || {
                 let (image, actor) = &builder;
-                let mut instance = Instance::new(image, Phase::Apart, image.limits.message_ms)?;
-                instance.create(actor)?;
-                Ok(Box::new(instance) as Box<dyn Actor>)
+                Own::new(image, actor).map(|own| Box::new(own) as Box<dyn Actor>)
             }),
             check: Arc::new(move |capabilities, requirements| {
                 let (image, actor) = &checker;
