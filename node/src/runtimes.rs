@@ -57,7 +57,9 @@ impl Runtimes {
     pub(crate) fn load(&self, hash: &str, image: &Image) -> Result<Vec<Definition>, RuntimeError> {
         match (image.manifest().runtime, &self.process) {
             (Runtime::Wasm, _) => {
-                let code = WasmCode { hash, title: &image.manifest().title(), component: &image.code()? };
+                let (manifest, component) = (image.manifest(), &image.code()?);
+                let (title, isolation) = (&manifest.title(), manifest.isolation);
+                let code = WasmCode { hash, title, component, isolation };
                 Ok(self.wasm.load_code(&code)?)
             }
             (Runtime::Process, Some(process)) => Ok(process.load(hash, image)?),

@@ -1,4 +1,4 @@
-//! The wasm runtime: images' components become actors, each in an instance of its own.
+//! The wasm runtime: images' components become actors, each in an instance of its own or all of an image in one.
 //!
 //! Owns the engine and its settings, the compiled code on disk, and the bounds in memory, time and host calls that
 //! every instance runs in. An instance has no authority but what `actor/wit/actor.wit` gives it. It never decides
@@ -17,6 +17,7 @@ mod instance;
 mod limits;
 mod memory;
 mod own;
+mod shared;
 mod ticker;
 mod trusted;
 mod wasi;
@@ -32,7 +33,9 @@ use guest::Guest;
 use image::Image;
 use memory::Memories;
 use odeon::Definition;
+use odeon_sourceauth::Isolation;
 use parking_lot::Mutex;
+use shared::Shared;
 use std::path::Path;
 use std::sync::{Arc, Weak};
 use ticker::Ticker;
@@ -48,6 +51,8 @@ pub struct WasmCode<'a> {
     pub title: &'a str,
     /// The component.
     pub component: &'a [u8],
+    /// How far apart its actors are.
+    pub isolation: Isolation,
 }
 
 /// Runs images' components. One for a node; its thread runs while there are definitions.
@@ -86,10 +91,10 @@ impl WasmRuntime {
         self.books.usage()
     }
 
-    /// The actors of an image. `hash` is the image's source hash, `component` the code in it. See
-    /// [`load_code`](Self::load_code).
+    /// The actors of an image, each in an instance of its own. `hash` is the image's source hash, `component` the code in
+    /// it. See [`load_code`](Self::load_code).
     pub fn load(&self, hash: &str, component: &[u8]) -> Result<Vec<Definition>, WasmError> {
-        self.load_code(&WasmCode { hash, title: hash, component })
+        self.load_code(&WasmCode { hash, title: hash, component, isolation: Isolation::Actor })
     }
 
     /// The actors of an image.
@@ -97,7 +102,7 @@ impl WasmRuntime {
     /// Takes compiled code from the cache or compiles, which takes long: not for a thread that must not wait.
     /// It is safe to repeat, and leaves nothing behind when it fails.
     pub fn load_code(&self, code: &WasmCode<'_>) -> Result<Vec<Definition>, WasmError> {
-        let WasmCode { hash, title, component } = *code;
+        let WasmCode { hash, title, component, isolation } = *code;
         if hash.len() != 64 || !hash.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
             return Err(WasmError::Hash { found: hash.chars().take(80).collect() });
         }
@@ -109,7 +114,8 @@ impl WasmRuntime {
         let ticker = self.ticker()?;
         let loaded = self.linked(&component).and_then(|pre| {
             let (hash, accounts) = (hash.into(), self.books.open(hash, title));
-            Arc::new(Image { hash, pre, limits: self.limits, accounts, _ticker: ticker }).definitions()
+            let (limits, shared) = (self.limits, Shared::default());
+            Arc::new(Image { hash, pre, limits, accounts, isolation, shared, _ticker: ticker }).definitions()
         });
         if loaded.is_err()
             && let Err(error) = self.cache.forget(hash)

@@ -7,6 +7,8 @@ mod accounts;
 mod engine;
 #[path = "wasm/recorder.rs"]
 mod recorder;
+#[path = "wasm/shared.rs"]
+mod shared;
 
 use odeon::{ActorExitRequest, AnyMessage, Definition, Encoded, Level, Requirements, Topic, Value};
 use odeon_node::wasm::{WasmError, WasmLimits, WasmRuntime};

@@ -8,9 +8,11 @@ use super::host;
 use super::instance::Instance;
 use super::limits::{ACTOR_NAME_BYTES_MAX, ACTORS_MAX, REQUIRED_MAX, WasmLimits};
 use super::own::Own;
+use super::shared::{Shared, Tenant};
 use super::ticker::Ticker;
 use odeon::{Actor, CapabilityView, Definition, Failure, Requirements};
 use odeon_capabilities::limits::KEY_BYTES_MAX;
+use odeon_sourceauth::Isolation;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
@@ -21,6 +23,9 @@ pub(super) struct Image {
     pub(super) pre: ImagePre<Guest>,
     pub(super) limits: WasmLimits,
     pub(super) accounts: Arc<Accounts>,
+    pub(super) isolation: Isolation,
+    /// Empty where each actor has an instance of its own.
+    pub(super) shared: Shared,
     /// Keeps the clock running for as long as there may be instances.
     pub(super) _ticker: Arc<Ticker>,
 }
@@ -60,7 +65,10 @@ impl Image {
             image: Some(self.hash.clone()),
             build: Arc::new(move || {
                 let (image, actor) = &builder;
-                Own::new(image, actor).map(|own| Box::new(own) as Box<dyn Actor>)
+                Ok(match image.isolation {
+                    Isolation::Actor => Box::new(Own::new(image, actor)?) as Box<dyn Actor>,
+                    Isolation::Image => Box::new(Tenant::new(image, actor)?),
+                })
             }),
             check: Arc::new(move |capabilities, requirements| {
                 let (image, actor) = &checker;

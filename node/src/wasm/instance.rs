@@ -53,26 +53,37 @@ impl Instance {
         self.call(|exports, store| exports.odeon_actor_actors().call_check(store, actor, requirements))
     }
 
-    /// Makes the instance the actor of this name.
-    pub(super) fn create(&mut self, actor: &str) -> Result<(), Failure> {
+    /// Begins another call of an instance that has had one, apart from any message.
+    pub(super) fn renew(&mut self) {
+        self.store.data_mut().begin(Phase::Apart);
+        self.store.set_epoch_deadline(WasmLimits::ticks(self.call_ms));
+    }
+
+    /// Builds an actor of this name in the instance, and gives its handle there.
+    pub(super) fn create(&mut self, actor: &str) -> Result<u32, Failure> {
         let created = self.call(|exports, store| exports.odeon_actor_actors().call_create(store, actor))?;
         created.map_err(|error| self.said(&error))
     }
 
-    /// Has the actor handle a message.
-    pub(super) fn receive(&mut self, message: &AnyMessage, cx: &Context) -> Result<(), Failure> {
+    /// Drops an actor.
+    pub(super) fn discard(&mut self, handle: u32) -> Result<(), Failure> {
+        self.call(|exports, store| exports.odeon_actor_actors().call_discard(store, handle))
+    }
+
+    /// Has an actor handle a message.
+    pub(super) fn receive(&mut self, handle: u32, message: &AnyMessage, cx: &Context) -> Result<(), Failure> {
         let guest = self.store.data_mut();
         guest.begin(Phase::Message(cx.host().clone()));
         guest.accounts.received();
         self.store.set_epoch_deadline(WasmLimits::ticks(self.call_ms));
-        self.message(cx.sender(), message)
+        self.message(handle, cx.sender(), message)
     }
 
-    fn message(&mut self, sender: Address, message: &AnyMessage) -> Result<(), Failure> {
+    fn message(&mut self, handle: u32, sender: Address, message: &AnyMessage) -> Result<(), Failure> {
         let encoded = message.encode()?;
         let sender: types::Address = words_of(sender);
         let handled = self.call(|exports, store| {
-            exports.odeon_actor_actors().call_receive(store, sender, &encoded.name, &encoded.bytes)
+            exports.odeon_actor_actors().call_receive(store, handle, sender, &encoded.name, &encoded.bytes)
         })?;
         handled.map_err(|error| self.said(&error))
     }

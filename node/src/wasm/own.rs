@@ -10,6 +10,7 @@ use std::sync::Arc;
 /// An instance with one actor in it. After a trap it is broken: whoever holds it builds another.
 pub(super) struct Own {
     instance: Instance,
+    handle: u32,
     _counted: Counted,
 }
 
@@ -17,8 +18,8 @@ impl Own {
     /// Builds an actor of this name.
     pub(super) fn new(image: &Arc<Image>, actor: &str) -> Result<Own, Failure> {
         let mut instance = Instance::new(image, Phase::Apart, image.limits.message_ms)?;
-        instance.create(actor)?;
-        Ok(Own { instance, _counted: Counted::new(&image.accounts) })
+        let handle = instance.create(actor)?;
+        Ok(Own { instance, handle, _counted: Counted::new(&image.accounts) })
     }
 }
 
@@ -27,6 +28,6 @@ impl Actor for Own {
         if self.instance.is_broken() {
             return Err(Failure::new("the instance is broken since it failed, and has to be built again"));
         }
-        self.instance.receive(message, cx)
+        self.instance.receive(self.handle, message, cx)
     }
 }

@@ -4,6 +4,7 @@ use super::recorder::Recorder;
 use super::{HASH, ROGUES, find, kept_code, limits, told};
 use odeon::{Actor, AnyMessage, Encoded, Value};
 use odeon_node::wasm::{WasmCode, WasmLimits, WasmRuntime, WasmUsage};
+use odeon_sourceauth::Isolation;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -24,7 +25,7 @@ fn many(count: i64) -> AnyMessage {
 #[test]
 fn each_breach_trap_and_message_is_counted_once_and_nothing_else_is() {
     let (runtime, recorder) = (runtime(), Recorder::new());
-    let code = WasmCode { hash: HASH, title: "test-guest@1.0.0", component: &ROGUES };
+    let code = WasmCode { hash: HASH, title: "test-guest@1.0.0", component: &ROGUES, isolation: Isolation::Actor };
     let definition = find(&runtime.load_code(&code).unwrap(), "Rogue");
     let idle = usage(&runtime);
     assert_eq!((&*idle.hash, &*idle.title, idle.actors, idle.messages), (HASH, "test-guest@1.0.0", 0, 0));
