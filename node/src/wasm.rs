@@ -18,6 +18,7 @@ mod limits;
 mod memory;
 mod own;
 mod shared;
+mod slab;
 mod ticker;
 mod trusted;
 mod wasi;
@@ -86,6 +87,11 @@ impl WasmRuntime {
         Ok(ticker)
     }
 
+    /// How often code was compiled here, since it was not found in the folder.
+    pub fn compilations(&self) -> u64 {
+        self.cache.compilations()
+    }
+
     /// What the actors of each image have used, in no order. An image is there while anything of it is in use.
     pub fn usage(&self) -> Vec<WasmUsage> {
         self.books.usage()
@@ -142,7 +148,7 @@ impl WasmRuntime {
 }
 
 /// The settings with which a hundred thousand parked actors fit a machine whose kernel has its default limits: no
-/// reserved address space and no guard pages, so that memories share mappings. They move when they grow.
+/// reserved address space and no guard pages, so that memories lie side by side in few mappings.
 fn config() -> Config {
     let mut config = Config::new();
     config
@@ -153,7 +159,7 @@ fn config() -> Config {
         .memory_reservation_for_growth(0)
         .memory_guard_size(0)
         .guard_before_linear_memory(false)
-        .with_host_memory(Arc::new(Memories))
+        .with_host_memory(Arc::new(Memories::default()))
         .memory_init_cow(false)
         .max_wasm_stack(limits::WASM_STACK_BYTES)
         .generate_address_map(false)
