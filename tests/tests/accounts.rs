@@ -18,7 +18,7 @@ fn push(cluster: &Cluster, image: &str) -> String {
 #[test]
 fn status_counts_what_a_looping_a_greedy_and_a_good_actor_use_and_the_node_goes_on() {
     let mut cluster = Cluster::new().unwrap();
-    cluster.member("host", Start::with(&["hosts"])).unwrap();
+    cluster.member("host", Start::with(&["hosts=true"])).unwrap();
     let (rogues, good) = (push(&cluster, &guest()), push(&cluster, &hello()));
     let create = |words: &[&str]| {
         let (address, node) = cluster.leader().create(&[words, &["--require", "hosts"]].concat());
