@@ -1,7 +1,7 @@
 //! Inside a wasm image: the component's exports, over the actor types that `export!` names.
 //!
 //! Owns the translation between the exported interface of `wit/actor.wit` and the SDK's own types; what actors ask
-//! of their node is in `outside`. One instance is one actor, so what is kept is one actor with its context.
+//! of their node is in `outside`. An instance has one actor or many, as the node wants, and handles one message at a time.
 
 mod outside;
 
@@ -29,10 +29,32 @@ pub trait Image: 'static {
     fn registry() -> Registry;
 }
 
-/// The actor that this instance is, and the context that it is handed.
+/// The actors of this instance by their handles, and the context that they are handed in turn.
 struct Hosted {
-    actor: Box<dyn Actor>,
+    actors: Vec<Option<Box<dyn Actor>>>,
+    /// Handles of none.
+    free: Vec<u32>,
     cx: Context,
+}
+
+impl Hosted {
+    fn new() -> Self {
+        let nobody = crate::Address::from_bytes([0; crate::ADDRESS_BYTES]);
+        Self { actors: Vec::new(), free: Vec::new(), cx: Context::new(Arc::new(Outside), nobody) }
+    }
+
+    fn add(&mut self, actor: Box<dyn Actor>) -> u32 {
+        match self.free.pop() {
+            Some(handle) => {
+                self.actors[handle as usize] = Some(actor);
+                handle
+            }
+            None => {
+                self.actors.push(Some(actor));
+                self.actors.len() as u32 - 1
+            }
+        }
+    }
 }
 
 static HOSTED: Mutex<Option<Hosted>> = Mutex::new(None);
@@ -54,27 +76,37 @@ impl<I: Image> Guest for I {
         }
     }
 
-    fn create(actor: String) -> Result<(), String> {
+    fn create(actor: String) -> Result<u32, String> {
         report_panics();
         let registry = I::registry();
         let definition = registry.find(&actor).ok_or_else(|| unknown(&actor))?;
         let actor = (definition.build)().map_err(|e| e.to_string())?;
-        let nobody = crate::Address::from_bytes([0; crate::ADDRESS_BYTES]);
-        let cx = Context::new(Arc::new(Outside), nobody);
-        *hosted() = Some(Hosted { actor, cx });
-        Ok(())
+        Ok(hosted().get_or_insert_with(Hosted::new).add(actor))
     }
 
-    fn receive(sender: Address, name: String, bytes: Vec<u8>) -> Result<(), String> {
+    fn receive(handle: u32, sender: Address, name: String, bytes: Vec<u8>) -> Result<(), String> {
         let mut hosted = hosted();
-        let Some(Hosted { actor, cx }) = &mut *hosted else { return Err("no actor was created here".into()) };
+        let Some(Hosted { actors, cx, .. }) = &mut *hosted else { return Err(nobody(handle)) };
+        let Some(Some(actor)) = actors.get_mut(handle as usize) else { return Err(nobody(handle)) };
         cx.set_sender(outside::address_of(sender));
         actor.receive(&AnyMessage::from_encoded(Encoded { name, bytes }), cx).map_err(|e| e.to_string())
+    }
+
+    fn discard(handle: u32) {
+        let mut hosted = hosted();
+        let Some(Hosted { actors, free, .. }) = &mut *hosted else { return };
+        if actors.get_mut(handle as usize).is_some_and(|actor| actor.take().is_some()) {
+            free.push(handle);
+        }
     }
 }
 
 fn hosted() -> std::sync::MutexGuard<'static, Option<Hosted>> {
     HOSTED.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+fn nobody(handle: u32) -> String {
+    format!("this instance has no actor {handle}")
 }
 
 fn unknown(actor: &str) -> String {

@@ -21,6 +21,7 @@ mod nodes;
 mod pending;
 mod prefetch;
 mod revoke;
+mod usage;
 
 use crate::admin::frame::{read_frame, write_frame};
 use crate::admin::protocol::{Failed, Reply, Request};

@@ -5,6 +5,7 @@
 //! never decides whether an image may be used. A process that is slow or hangs takes no worker of the node: a message
 //! is handed over, and its actor waits without one. Start with [`ProcessRuntime::load`], then `image`, then `serving`.
 
+mod accounts;
 mod actor;
 mod cage;
 mod calls;
@@ -27,6 +28,7 @@ mod serving;
 mod user;
 mod work;
 
+pub use accounts::ProcessUsage;
 pub use cage::CageKind;
 pub use error::ProcessError;
 pub use limits::ProcessLimits;
@@ -148,6 +150,12 @@ impl ProcessRuntime {
     /// How many images have a process, or would have one as soon as it is needed.
     pub fn count(&self) -> usize {
         self.processes.lock().values().filter(|process| process.strong_count() > 0).count()
+    }
+
+    /// What the process of each image has done and uses, in no order.
+    pub fn usage(&self) -> Vec<ProcessUsage> {
+        let processes: Vec<_> = self.processes.lock().values().filter_map(Weak::upgrade).collect();
+        processes.iter().map(|process| process.usage()).collect()
     }
 
     /// The actors of an image. Unpacks its files, starts its process and asks it, which takes long: not for a thread that

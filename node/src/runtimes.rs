@@ -1,7 +1,7 @@
 //! What executes the code of images, by the runtime that their manifests name.
 
-use crate::process::{ProcessError, ProcessRuntime};
-use crate::wasm::{WasmError, WasmRuntime};
+use crate::process::{ProcessError, ProcessRuntime, ProcessUsage};
+use crate::wasm::{WasmCode, WasmError, WasmRuntime, WasmUsage};
 use odeon::Definition;
 use odeon_sourceauth::{Image, ImageError, Runtime};
 use std::sync::Arc;
@@ -24,6 +24,12 @@ impl RuntimeError {
     }
 }
 
+/// What the actors of images use, by the runtime of the image.
+pub(crate) struct Usage {
+    pub(crate) wasm: Vec<WasmUsage>,
+    pub(crate) process: Vec<ProcessUsage>,
+}
+
 /// The runtimes of one node.
 pub(crate) struct Runtimes {
     wasm: Arc<WasmRuntime>,
@@ -41,10 +47,21 @@ impl Runtimes {
         self.process.as_deref()
     }
 
+    /// What the actors of images use here, in no order.
+    pub(crate) fn usage(&self) -> Usage {
+        let process = self.process.as_ref().map(|process| process.usage());
+        Usage { wasm: self.wasm.usage(), process: process.unwrap_or_default() }
+    }
+
     /// The actors of an image. Takes long, is safe to repeat, and leaves nothing behind when it fails.
     pub(crate) fn load(&self, hash: &str, image: &Image) -> Result<Vec<Definition>, RuntimeError> {
         match (image.manifest().runtime, &self.process) {
-            (Runtime::Wasm, _) => Ok(self.wasm.load(hash, &image.code()?)?),
+            (Runtime::Wasm, _) => {
+                let (manifest, component) = (image.manifest(), &image.code()?);
+                let (title, isolation) = (&manifest.title(), manifest.isolation);
+                let code = WasmCode { hash, title, component, isolation };
+                Ok(self.wasm.load_code(&code)?)
+            }
             (Runtime::Process, Some(process)) => Ok(process.load(hash, image)?),
             (Runtime::Process, None) => Err(ProcessError::NotAllowed.into()),
         }

@@ -25,7 +25,7 @@ use crate::cli::AllowRemoteImages;
 use crate::hosting::Hosting;
 use crate::link::LinkError;
 use crate::process::ProcessRuntime;
-use crate::runtimes::{RuntimeError, Runtimes};
+use crate::runtimes::{RuntimeError, Runtimes, Usage};
 use crate::store::{Store, StoreError};
 use fetching::FETCHES_MAX;
 use hashbrown::HashSet;
@@ -232,6 +232,11 @@ impl Images {
     /// The runtime of processes, where they are allowed.
     pub(crate) fn processes(&self) -> Option<&ProcessRuntime> {
         self.runtimes.process()
+    }
+
+    /// What the actors of images use here, in no order.
+    pub(crate) fn usage(&self) -> Usage {
+        self.runtimes.usage()
     }
 
     /// Makes the actor types of a stored image ready to be created from. Blocks on the disk and the compiler.

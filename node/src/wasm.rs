@@ -1,10 +1,11 @@
-//! The wasm runtime: images' components become actors, each in an instance of its own.
+//! The wasm runtime: images' components become actors, each in an instance of its own or all of an image in one.
 //!
 //! Owns the engine and its settings, the compiled code on disk, and the bounds in memory, time and host calls that
 //! every instance runs in. An instance has no authority but what `actor/wit/actor.wit` gives it. It never decides
 //! whether an image may be used: whoever calls [`WasmRuntime::load`] has verified it.
 //! Start with [`WasmRuntime::load`], then `image`, then `instance`.
 
+mod accounts;
 mod bindings;
 mod cache;
 mod error;
@@ -15,25 +16,45 @@ mod imports;
 mod instance;
 mod limits;
 mod memory;
+mod own;
+mod shared;
+mod slab;
 mod ticker;
 mod trusted;
 mod wasi;
 
+pub use accounts::WasmUsage;
 pub use error::WasmError;
 pub use limits::WasmLimits;
 
+use accounts::Books;
 use bindings::ImagePre;
 use cache::Cache;
 use guest::Guest;
 use image::Image;
 use memory::Memories;
 use odeon::Definition;
+use odeon_sourceauth::Isolation;
 use parking_lot::Mutex;
+use shared::Shared;
 use std::path::Path;
 use std::sync::{Arc, Weak};
 use ticker::Ticker;
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Config, Engine};
+
+/// The code of an image.
+#[derive(Debug, Clone, Copy)]
+pub struct WasmCode<'a> {
+    /// The image's source hash.
+    pub hash: &'a str,
+    /// Its name and version, for people.
+    pub title: &'a str,
+    /// The component.
+    pub component: &'a [u8],
+    /// How far apart its actors are.
+    pub isolation: Isolation,
+}
 
 /// Runs images' components. One for a node; its thread runs while there are definitions.
 pub struct WasmRuntime {
@@ -41,6 +62,7 @@ pub struct WasmRuntime {
     linker: Linker<Guest>,
     cache: Cache,
     limits: WasmLimits,
+    books: Books,
     /// Runs while there are images.
     ticker: Mutex<Weak<Ticker>>,
 }
@@ -52,7 +74,7 @@ impl WasmRuntime {
         let mut linker = Linker::new(&engine);
         host::link(&mut linker).and_then(|()| wasi::link(&mut linker)).map_err(WasmError::engine)?;
         let cache = Cache::open(cache_dir, &engine)?;
-        Ok(Arc::new(WasmRuntime { engine, linker, cache, limits, ticker: Mutex::default() }))
+        Ok(Arc::new(WasmRuntime { engine, linker, cache, limits, books: Books::default(), ticker: Mutex::default() }))
     }
 
     fn ticker(&self) -> Result<Arc<Ticker>, WasmError> {
@@ -65,11 +87,28 @@ impl WasmRuntime {
         Ok(ticker)
     }
 
-    /// The actors of an image. `hash` is the image's source hash, `component` the code in it.
+    /// How often code was compiled here, since it was not found in the folder.
+    pub fn compilations(&self) -> u64 {
+        self.cache.compilations()
+    }
+
+    /// What the actors of each image have used, in no order. An image is there while anything of it is in use.
+    pub fn usage(&self) -> Vec<WasmUsage> {
+        self.books.usage()
+    }
+
+    /// The actors of an image, each in an instance of its own. `hash` is the image's source hash, `component` the code in
+    /// it. See [`load_code`](Self::load_code).
+    pub fn load(&self, hash: &str, component: &[u8]) -> Result<Vec<Definition>, WasmError> {
+        self.load_code(&WasmCode { hash, title: hash, component, isolation: Isolation::Actor })
+    }
+
+    /// The actors of an image.
     ///
     /// Takes compiled code from the cache or compiles, which takes long: not for a thread that must not wait.
     /// It is safe to repeat, and leaves nothing behind when it fails.
-    pub fn load(&self, hash: &str, component: &[u8]) -> Result<Vec<Definition>, WasmError> {
+    pub fn load_code(&self, code: &WasmCode<'_>) -> Result<Vec<Definition>, WasmError> {
+        let WasmCode { hash, title, component, isolation } = *code;
         if hash.len() != 64 || !hash.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
             return Err(WasmError::Hash { found: hash.chars().take(80).collect() });
         }
@@ -79,7 +118,11 @@ impl WasmRuntime {
         }
         let component = self.cache.compiled(&self.engine, hash, component)?;
         let ticker = self.ticker()?;
-        let loaded = self.linked(&component).and_then(|pre| Image::new(hash, pre, self.limits, ticker).definitions());
+        let loaded = self.linked(&component).and_then(|pre| {
+            let (hash, accounts) = (hash.into(), self.books.open(hash, title));
+            let (limits, shared) = (self.limits, Shared::default());
+            Arc::new(Image { hash, pre, limits, accounts, isolation, shared, _ticker: ticker }).definitions()
+        });
         if loaded.is_err()
             && let Err(error) = self.cache.forget(hash)
         {
@@ -105,7 +148,7 @@ impl WasmRuntime {
 }
 
 /// The settings with which a hundred thousand parked actors fit a machine whose kernel has its default limits: no
-/// reserved address space and no guard pages, so that memories share mappings. They move when they grow.
+/// reserved address space and no guard pages, so that memories lie side by side in few mappings.
 fn config() -> Config {
     let mut config = Config::new();
     config
@@ -116,7 +159,7 @@ fn config() -> Config {
         .memory_reservation_for_growth(0)
         .memory_guard_size(0)
         .guard_before_linear_memory(false)
-        .with_host_memory(Arc::new(Memories))
+        .with_host_memory(Arc::new(Memories::default()))
         .memory_init_cow(false)
         .max_wasm_stack(limits::WASM_STACK_BYTES)
         .generate_address_map(false)

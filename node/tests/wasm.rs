@@ -1,10 +1,14 @@
 //! The wasm runtime with real components: what they may do, what bounds them, and what is refused.
 #![allow(clippy::unwrap_used)]
 
+#[path = "wasm/accounts.rs"]
+mod accounts;
 #[path = "wasm/engine.rs"]
 mod engine;
 #[path = "wasm/recorder.rs"]
 mod recorder;
+#[path = "wasm/shared.rs"]
+mod shared;
 
 use odeon::{ActorExitRequest, AnyMessage, Definition, Encoded, Level, Requirements, Topic, Value};
 use odeon_node::wasm::{WasmError, WasmLimits, WasmRuntime};
@@ -275,8 +279,18 @@ fn only_file(folder: &Path) -> PathBuf {
 fn compiled_code_is_taken_from_the_cache_in_a_folder_of_ours_alone() {
     let folder = TempDir::new().unwrap();
     let code = folder.path().join("compiled");
-    let fresh = |component: &[u8]| WasmRuntime::new(&code, limits()).unwrap().load(HASH, component);
-    fresh(&HELLO).unwrap();
+    let start = || WasmRuntime::new(&code, limits()).unwrap();
+    let fresh = |component: &[u8]| start().load(HASH, component);
+    let mut took = Vec::new();
+    for compilations in [1, 0, 0] {
+        let (runtime, started) = (start(), Instant::now());
+        runtime.load(HASH, &HELLO).unwrap();
+        took.push(started.elapsed());
+        assert_eq!(runtime.compilations(), compilations, "a start after the first finds what was compiled");
+        runtime.load(HASH, &HELLO).unwrap();
+        assert_eq!(runtime.compilations(), compilations);
+    }
+    println!("{took:?} from the code, and from what was compiled");
     assert_eq!(fs::metadata(&code).unwrap().permissions().mode() & 0o777, 0o700);
     let file = only_file(&code);
     let (first, length) = (fs::metadata(&file).unwrap().modified().unwrap(), fs::metadata(&file).unwrap().len());
@@ -289,6 +303,17 @@ fn compiled_code_is_taken_from_the_cache_in_a_folder_of_ours_alone() {
     let runtime = WasmRuntime::new(&code, limits()).unwrap();
     runtime.forget(HASH).unwrap();
     assert_eq!(fs::read_dir(&code).unwrap().count(), 0);
+}
+
+#[test]
+fn actors_lie_side_by_side_in_few_mappings() {
+    let mappings = || fs::read_to_string("/proc/self/maps").unwrap().lines().count();
+    let (rogue, recorder, before) = (rogue("Rogue"), Recorder::new(), mappings());
+    let mut actors: Vec<_> = (0..2000).map(|_| (rogue.build)().unwrap()).collect();
+    actors.iter_mut().for_each(|actor| recorder.give(&mut **actor, &told("count")).unwrap());
+    let more = mappings().saturating_sub(before);
+    println!("{more} mappings for 2,000 actors that have had a message");
+    assert!(more < 200, "found {more} more mappings");
 }
 
 #[test]

@@ -28,7 +28,9 @@ pub use examination::{Breach, Examination, Word};
 pub use hash::{HashPrefix, Hashing, ParseHashError, SourceHash, hash};
 pub use image::{HeaderField, Image, ImageError, NameError, check_name};
 pub use keyring::{Keyring, KeyringError};
-pub use manifest::{ARCHITECTURES, Code, Manifest, ManifestActor, ManifestError, PROCESS_CAPABILITY, Runtime};
+pub use manifest::{
+    ARCHITECTURES, Code, Isolation, Manifest, ManifestActor, ManifestError, PROCESS_CAPABILITY, Runtime,
+};
 pub use signature::{ALGORITHMS, NAMESPACE, Signature, SignatureError, algorithm_usable, algorithm_verified};
 pub use statement::{STATEMENT_NAMESPACE, Statement, StatementError};
 pub use succession::{Approved, Rollback, may_follow};

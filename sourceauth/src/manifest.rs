@@ -25,6 +25,8 @@ pub struct Manifest {
     pub code: Code,
     /// The program of the node that runs the code, a script; only for a process.
     pub interpreter: Option<String>,
+    /// What the image's actors share.
+    pub isolation: Isolation,
     /// Files and folders that are packed beside the manifest and the code.
     pub include: Vec<String>,
     /// The actor types; at least one.
@@ -38,6 +40,16 @@ pub enum Runtime {
     Wasm,
     /// A program or a script in a process of its own.
     Process,
+}
+
+/// What the actors of an image share on a node, where they run in wasm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Isolation {
+    /// Nothing: each has an instance of its own.
+    #[default]
+    Actor,
+    /// One instance, with its memory, its limits and its end.
+    Image,
 }
 
 /// The capability of nodes that run the code of images as processes. Such a node has it, and no other.
@@ -67,10 +79,21 @@ impl Runtime {
     }
 }
 
+impl Isolation {
+    /// As they are written in a manifest.
+    pub const KNOWN: &[(&str, Self)] = &[("actor", Self::Actor), ("image", Self::Image)];
+}
+
 impl Manifest {
     /// Reads and checks the text of an `odeon.toml`.
     pub fn parse(text: &str) -> Result<Self, ManifestError> {
         raw::parse(text)
+    }
+
+    /// Name and version, as people write them.
+    pub fn title(&self) -> String {
+        let Self { name, version, .. } = self;
+        if version.as_str().is_empty() { name.clone() } else { format!("{name}@{version}") }
     }
 
     /// The capabilities that must be true where an actor type is to live: its own, and what the runtime needs.
@@ -118,9 +141,11 @@ name = "World"
         let manifest = Manifest::parse(GOOD).unwrap();
         assert_eq!(manifest.name, "hello");
         assert_eq!(manifest.version.as_str(), "1.0.0");
+        assert_eq!(manifest.title(), "hello@1.0.0");
         assert_eq!(manifest.runtime, Runtime::Wasm);
         assert_eq!(manifest.code, Code::Any("hello.wasm".into()));
         assert_eq!(manifest.interpreter, None);
+        assert_eq!(manifest.isolation, Isolation::Actor);
         assert_eq!(manifest.required(manifest.actor("Hello").unwrap()), ["Has DB access"]);
         assert_eq!(manifest.actor("Hello").unwrap().require, ["Has DB access"]);
         assert_eq!(manifest.actor("Hello").unwrap().expression.as_deref(), Some("gpu > 1"));
@@ -132,6 +157,21 @@ name = "World"
     fn a_manifest_without_a_version_has_the_lowest_one() {
         let manifest = Manifest::parse(&with("version = \"1.0.0\"\n", "")).unwrap();
         assert_eq!(manifest.version, Version::none());
+        assert_eq!(manifest.title(), "hello");
+    }
+
+    #[test]
+    fn actors_in_wasm_may_share_an_instance() {
+        let isolation = |value: &str| with("\nruntime", &format!("\nisolation = \"{value}\"\nruntime"));
+        assert_eq!(Manifest::parse(&isolation("image")).unwrap().isolation, Isolation::Image);
+        assert_eq!(Manifest::parse(&isolation("actor")).unwrap().isolation, Isolation::Actor);
+        assert_eq!(
+            error(&isolation("none")),
+            "odeon.toml line 4, isolation: found \"none\", expected one of: actor, image"
+        );
+        let process = PROCESS.replacen("runtime", "isolation = \"image\"\nruntime", 1);
+        let found = error(&process);
+        assert!(found.starts_with("odeon.toml line 2, isolation: found \"image\", expected no such key"), "{found}");
     }
 
     #[test]

@@ -107,13 +107,18 @@ fn where_nobody_allows_processes_nothing_is_created_and_the_reason_is_said() {
 #[test]
 fn a_process_that_is_killed_is_started_again_and_its_actors_go_on() {
     let cluster = cluster();
-    push(&cluster, project("tests/guest_python").path());
+    let pushed = push(&cluster, project("tests/guest_python").path());
     let (address, _) = cluster.leader().create(&["test-guest-python", "Rogue"]);
     assert_eq!(cluster.leader().ask(&address, "count"), "1");
     let pid = cluster.leader().ask(&address, "pid");
     assert!(std::process::Command::new("kill").args(["-9", &pid]).status().unwrap().success());
     assert_eq!(cluster.leader().ask(&address, "count"), "1", "built again, in another process");
     assert_ne!(cluster.leader().ask(&address, "pid"), pid);
+    let used = &cluster.node("py").json(&["status"])["images"][pushed["hash"].as_str().unwrap()];
+    assert_eq!((&used["image"], &used["runtime"]), (&"test-guest-python@1.0.0".into(), &"process".into()), "{used}");
+    assert_eq!((&used["actors"], &used["messages"]), (&1.into(), &4.into()), "{used}");
+    assert_eq!((&used["failures"], &used["restarts"]), (&0.into(), &1.into()), "{used}");
+    assert!(used["memory_bytes"].as_u64().unwrap() > 1 << 20, "{used}");
 }
 
 #[test]

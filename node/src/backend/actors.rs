@@ -1,7 +1,7 @@
 //! Actors: talking to them, listing them, and what a node says of itself.
 
 use super::create::encode;
-use super::{NodeBackend, Outcome, PEER_TIME_MAX, failed, led, nodes};
+use super::{NodeBackend, Outcome, PEER_TIME_MAX, failed, led, nodes, usage};
 use crate::admin::protocol::{ActorItem, Reply, Request};
 use crate::driver::View;
 use crate::hosting::AskOutcome;
@@ -147,6 +147,7 @@ impl NodeBackend {
             ("fetching", fetching_status(&self.images)),
             ("handshakes", count(links.handshakes as u64)),
             ("refused", Value::Map(refused.collect())),
+            ("images", usage::usage_status(self.images.usage())),
             ("processes", self.images.processes().map_or(Value::Null, process_status)),
         ];
         Value::Map(entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())

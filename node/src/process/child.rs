@@ -102,6 +102,11 @@ impl Child {
         }
     }
 
+    /// The process id of its guard.
+    pub(super) fn guard(&self) -> Option<u32> {
+        self.guard.id()
+    }
+
     /// Says something. An error where it takes nothing any more.
     pub(super) fn say(&self, frame: &ToChild) -> Result<(), String> {
         self.say_bytes(encode(frame).map_err(|error| error.to_string())?)

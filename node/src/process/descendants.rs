@@ -12,16 +12,18 @@ const ROUNDS_MAX: usize = 16;
 
 /// All processes below this one, as of now.
 pub(super) fn descendants() -> BTreeSet<i32> {
-    let mut found = BTreeSet::new();
     let me = rustix::process::getpid().as_raw_nonzero().get();
-    if !below(me, &mut found) {
-        found = below_by_parents(me);
-    }
-    found
+    below(me).unwrap_or_else(|| below_by_parents(me))
+}
+
+/// All processes below one; none where the kernel keeps no lists of children.
+pub(super) fn below(pid: i32) -> Option<BTreeSet<i32>> {
+    let mut found = BTreeSet::new();
+    by_lists(pid, &mut found).then_some(found)
 }
 
 /// By the lists of children that most kernels keep. False where this one does not.
-fn below(pid: i32, found: &mut BTreeSet<i32>) -> bool {
+fn by_lists(pid: i32, found: &mut BTreeSet<i32>) -> bool {
     let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { return !found.is_empty() };
     for task in tasks.flatten() {
         let Ok(children) = fs::read_to_string(task.path().join("children")) else {
@@ -32,7 +34,7 @@ fn below(pid: i32, found: &mut BTreeSet<i32>) -> bool {
         };
         for child in children.split_whitespace().filter_map(|child| child.parse().ok()) {
             if found.insert(child) {
-                below(child, found);
+                by_lists(child, found);
             }
         }
     }

@@ -97,6 +97,9 @@ impl<'a> Floor<'a> {
         for (key, in_the_air) in self.air {
             // What took too long will do so again; the others may be better off the next time.
             let is_late = late == Some(key);
+            if let Flight::Message { .. } = in_the_air.flight {
+                self.served.0.accounts.failed();
+            }
             let failure = if is_late { Failure::new(&failure) } else { Failure::passing(&failure) };
             in_the_air.flight.fail(&failure);
         }
@@ -171,6 +174,7 @@ impl<'a> Floor<'a> {
         };
         let alone = !self.air.values().any(|other| matches!(other.flight, Flight::Message { .. }));
         *self.printed.actor.lock() = alone.then(|| host.clone());
+        self.served.0.accounts.given();
         let flight = Flight::Message { end, calls: Calls::new(host, self.limits) };
         self.take_off(Key::Actor(actor), flight, self.limits.message_ms);
         self.child.say_bytes(bytes)

@@ -40,6 +40,9 @@ impl Floor<'_> {
             FromChild::Built { actor, error } => self.built(actor, error.as_deref()),
             FromChild::Done { actor, error } => match self.land(Key::Actor(actor))? {
                 Flight::Message { end, calls } => {
+                    if error.is_some() {
+                        self.served.0.accounts.failed();
+                    }
                     let ending = error.map_or(Ending::Handled, |error| Ending::Failed(Failure::new(cut(&error))));
                     calls.next(Call::End(end, ending), &self.answers.0);
                     Ok(())

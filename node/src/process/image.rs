@@ -1,6 +1,7 @@
 //! The process of one image, whether it runs or not: what it is asked for, and by how many actors.
 
 use super::Engine;
+use super::accounts::{Accounts, ProcessUsage};
 use super::actor::Hosted;
 use super::folder::Folder;
 use super::limits::{BACKOFF_MAX, BACKOFF_MIN, CALL_MAX, LIFE_MIN, ProcessLimits};
@@ -27,6 +28,7 @@ pub(super) struct Process {
     pub(super) folder: Folder,
     pub(super) limits: ProcessLimits,
     pub(super) engine: Arc<Engine>,
+    pub(super) accounts: Accounts,
     /// Tells the task that serves that there is something to do.
     pub(super) wake: Notify,
     state: Mutex<State>,
@@ -54,15 +56,14 @@ struct State {
 impl Process {
     pub(super) fn new(engine: &Arc<Engine>, hash: &str, image: &Image) -> Result<Arc<Self>, ProcessError> {
         let manifest = image.manifest();
-        let Manifest { name, version, .. } = manifest;
-        let title = if version.as_str().is_empty() { name.clone() } else { format!("{name}@{version}") };
         Ok(Arc::new(Self {
             hash: hash.into(),
-            title,
+            title: manifest.title(),
             program: Program::of(manifest, &engine.path)?,
             folder: engine.folders.unpack(hash, image)?,
             limits: engine.limits,
             engine: engine.clone(),
+            accounts: Accounts::default(),
             wake: Notify::new(),
             state: Mutex::default(),
             numbers: AtomicU64::new(1),
@@ -140,6 +141,12 @@ impl Process {
         }
     }
 
+    /// What it has done, and uses now.
+    pub(super) fn usage(&self) -> ProcessUsage {
+        let actors = self.state.lock().actors;
+        self.accounts.usage(&self.hash, &self.title, actors)
+    }
+
     /// A number for an actor that this process never had.
     pub(super) fn number(&self) -> u64 {
         self.state.lock().actors += 1;
@@ -206,6 +213,7 @@ impl Process {
 
     /// The process has died, or could not be started.
     pub(super) fn died(&self, lived: Duration) {
+        self.accounts.died();
         let mut state = self.state.lock();
         state.deaths = if lived >= LIFE_MIN { 1 } else { state.deaths.saturating_add(1) };
         let doubled = BACKOFF_MIN.saturating_mul(1 << (state.deaths - 1).min(16));

@@ -23,9 +23,12 @@ pub(super) async fn serve(served: Served) {
             let printed = Printed { image: process.hash.clone(), actor: Arc::default() };
             match Child::start(&process, printed.clone()).await {
                 Ok(child) => {
+                    process.accounts.started(child.guard());
                     let mut floor = Floor::new(&served, child, printed);
                     let end = floor.run().await;
-                    if let Some(why) = floor.close(end).await {
+                    let why = floor.close(end).await;
+                    process.accounts.ended();
+                    if let Some(why) = why {
                         tracing::warn!(image = &*process.hash, "the process of {} ended: {why}", process.title);
                         process.died(started.elapsed());
                     }

@@ -10,6 +10,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use tempfile::NamedTempFile;
 use wasmtime::Engine;
 use wasmtime::component::Component;
@@ -24,6 +25,7 @@ pub(super) struct Cache {
     folder: PathBuf,
     /// Stands for the engine's version and settings, in the files' names.
     engine: u64,
+    compilations: AtomicU64,
 }
 
 impl Cache {
@@ -33,7 +35,7 @@ impl Cache {
         fs::set_permissions(folder, Permissions::from_mode(0o700)).map_err(unusable)?;
         let mut hasher = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
-        Ok(Cache { folder: folder.to_owned(), engine: hasher.finish() })
+        Ok(Cache { folder: folder.to_owned(), engine: hasher.finish(), compilations: AtomicU64::new(0) })
     }
 
     /// The component, ready to be linked: from the folder, or compiled and put there.
@@ -51,6 +53,7 @@ impl Cache {
         if Engine::detect_precompiled(component).is_some() {
             return Err(WasmError::Malformed { reason: "it is compiled already, expected portable code".into() });
         }
+        self.compilations.fetch_add(1, Relaxed);
         let compiled =
             Component::from_binary(engine, component).map_err(|e| WasmError::Malformed { reason: format!("{e:#}") })?;
         let stored = compiled.serialize().map_err(io::Error::other).and_then(|code| self.write(&path, &of, &code));
@@ -58,6 +61,11 @@ impl Cache {
             tracing::warn!(image = hash, %error, "compiled code cannot be kept: the next start compiles again");
         }
         Ok(compiled)
+    }
+
+    /// How often this has compiled.
+    pub(super) fn compilations(&self) -> u64 {
+        self.compilations.load(Relaxed)
     }
 
     /// Removes what was compiled of an image, by this engine or an earlier one.

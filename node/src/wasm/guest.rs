@@ -1,5 +1,7 @@
 //! The host's side of one instance: what it is doing, what it has used, and why it failed.
 
+use super::accounts::Accounts;
+use super::image::Image;
 use super::limits::{LINE_BYTES_MAX, PARTS_MAX, REASON_BYTES_MAX, WasmLimits};
 use odeon::Level;
 use odeon::host::Host;
@@ -32,6 +34,9 @@ pub(super) struct Guest {
     pub(super) failure: Option<String>,
     /// Whether it was refused memory in this call.
     pub(super) memory_refused: bool,
+    /// Whether it called the node too often in this call, or handed it too much.
+    pub(super) overspent: bool,
+    pub(super) accounts: Arc<Accounts>,
     memory_bytes: usize,
     table_elements: usize,
     calls_left: u64,
@@ -48,13 +53,16 @@ pub(super) enum Stream {
 }
 
 impl Guest {
-    pub(super) fn new(image: Arc<str>, limits: WasmLimits, phase: Phase) -> Self {
+    pub(super) fn new(image: &Image, phase: Phase) -> Self {
+        let limits = image.limits;
         Self {
-            image,
+            image: image.hash.clone(),
             limits,
             phase,
             failure: None,
             memory_refused: false,
+            overspent: false,
+            accounts: image.accounts.clone(),
             memory_bytes: 0,
             table_elements: 0,
             calls_left: limits.host_calls_max,
@@ -68,6 +76,7 @@ impl Guest {
         self.phase = phase;
         self.failure = None;
         self.memory_refused = false;
+        self.overspent = false;
         self.calls_left = self.limits.host_calls_max;
         self.bytes_left = self.limits.outgoing_bytes_max;
     }
@@ -83,15 +92,21 @@ impl Guest {
     /// Counts a call of the host with `bytes` of data.
     pub(super) fn spend(&mut self, bytes: usize) -> Result<(), Breach> {
         let WasmLimits { host_calls_max, outgoing_bytes_max, .. } = self.limits;
-        self.calls_left = self
-            .calls_left
-            .checked_sub(1)
-            .ok_or_else(|| Breach(format!("called the node more than {host_calls_max} times for one message")))?;
-        self.bytes_left = self
-            .bytes_left
-            .checked_sub(bytes)
-            .ok_or_else(|| Breach(format!("handed the node more than {} for one message", size(outgoing_bytes_max))))?;
+        let Some(calls_left) = self.calls_left.checked_sub(1) else {
+            return Err(self.overspend(format!("called the node more than {host_calls_max} times for one message")));
+        };
+        let Some(bytes_left) = self.bytes_left.checked_sub(bytes) else {
+            let max = size(outgoing_bytes_max);
+            return Err(self.overspend(format!("handed the node more than {max} for one message")));
+        };
+        (self.calls_left, self.bytes_left) = (calls_left, bytes_left);
         Ok(())
+    }
+
+    /// That the instance wants more of its node than it may have.
+    pub(super) fn overspend(&mut self, reason: String) -> Breach {
+        self.overspent = true;
+        Breach(reason)
     }
 
     /// The host of the message that is being handled.
@@ -145,6 +160,7 @@ impl ResourceLimiter for Guest {
             self.memory_refused = true;
             return Ok(false);
         }
+        self.accounts.grew(total - self.memory_bytes);
         self.memory_bytes = total;
         Ok(true)
     }
@@ -168,6 +184,12 @@ impl ResourceLimiter for Guest {
 
     fn memories(&self) -> usize {
         PARTS_MAX
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        self.accounts.shrank(self.memory_bytes);
     }
 }
 

@@ -115,13 +115,12 @@ impl Guest {
         self.spend(name.len() + bytes.len())?;
         if name.len() > MESSAGE_NAME_BYTES_MAX {
             let found = name.len();
-            return Err(Breach(format!(
-                "sent a message with a name of {found} bytes, more than {MESSAGE_NAME_BYTES_MAX}"
-            )));
+            let max = MESSAGE_NAME_BYTES_MAX;
+            return Err(self.overspend(format!("sent a message with a name of {found} bytes, more than {max}")));
         }
         let max = self.limits.message_bytes_max;
         if bytes.len() > max {
-            return Err(Breach(format!("sent a message of {} bytes, more than {}", bytes.len(), size(max))));
+            return Err(self.overspend(format!("sent a message of {} bytes, more than {}", bytes.len(), size(max))));
         }
         Ok(AnyMessage::from_encoded(Encoded { name, bytes }))
     }

@@ -1,14 +1,18 @@
 //! A loaded image: its actors, and how each is built and checked.
 
 use super::WasmError;
+use super::accounts::Accounts;
 use super::bindings::ImagePre;
 use super::guest::{Guest, Phase};
 use super::host;
 use super::instance::Instance;
 use super::limits::{ACTOR_NAME_BYTES_MAX, ACTORS_MAX, REQUIRED_MAX, WasmLimits};
+use super::own::Own;
+use super::shared::{Shared, Tenant};
 use super::ticker::Ticker;
 use odeon::{Actor, CapabilityView, Definition, Failure, Requirements};
 use odeon_capabilities::limits::KEY_BYTES_MAX;
+use odeon_sourceauth::Isolation;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
@@ -18,15 +22,15 @@ pub(super) struct Image {
     pub(super) hash: Arc<str>,
     pub(super) pre: ImagePre<Guest>,
     pub(super) limits: WasmLimits,
+    pub(super) accounts: Arc<Accounts>,
+    pub(super) isolation: Isolation,
+    /// Empty where each actor has an instance of its own.
+    pub(super) shared: Shared,
     /// Keeps the clock running for as long as there may be instances.
-    _ticker: Arc<Ticker>,
+    pub(super) _ticker: Arc<Ticker>,
 }
 
 impl Image {
-    pub(super) fn new(hash: &str, pre: ImagePre<Guest>, limits: WasmLimits, ticker: Arc<Ticker>) -> Arc<Image> {
-        Arc::new(Image { hash: hash.into(), pre, limits, _ticker: ticker })
-    }
-
     /// The image's actors, as it describes them itself.
     pub(super) fn definitions(self: &Arc<Image>) -> Result<Vec<Definition>, WasmError> {
         let described = Instance::new(self, Phase::Apart, self.limits.check_ms)
@@ -61,9 +65,10 @@ impl Image {
             image: Some(self.hash.clone()),
             build: Arc::new(move || {
                 let (image, actor) = &builder;
-                let mut instance = Instance::new(image, Phase::Apart, image.limits.message_ms)?;
-                instance.create(actor)?;
-                Ok(Box::new(instance) as Box<dyn Actor>)
+                Ok(match image.isolation {
+                    Isolation::Actor => Box::new(Own::new(image, actor)?) as Box<dyn Actor>,
+                    Isolation::Image => Box::new(Tenant::new(image, actor)?),
+                })
             }),
             check: Arc::new(move |capabilities, requirements| {
                 let (image, actor) = &checker;

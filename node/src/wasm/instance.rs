@@ -1,13 +1,15 @@
 //! One instance of a component: an actor, or a check.
 
+use super::accounts::Cause;
 use super::bindings::exports::odeon::actor::actors::Definition;
 use super::bindings::{self, odeon::actor::types};
 use super::guest::{Breach, Guest, Phase, reason, size};
 use super::host::words_of;
 use super::image::Image;
 use super::limits::WasmLimits;
-use odeon::{Actor, Address, AnyMessage, Context, Failure};
+use odeon::{Address, AnyMessage, Context, Failure};
 use std::sync::Arc;
+use std::time::Instant;
 use wasmtime::{Store, Trap};
 
 /// An instance with its store. After a trap it is broken: whoever holds it builds another.
@@ -22,15 +24,23 @@ pub(super) struct Instance {
 impl Instance {
     /// Makes an instance, whose own start counts as part of its first call's time.
     pub(super) fn new(image: &Arc<Image>, phase: Phase, call_ms: u64) -> Result<Instance, Failure> {
-        let mut store = Store::new(image.pre.engine(), Guest::new(image.hash.clone(), image.limits, phase));
+        let mut store = Store::new(image.pre.engine(), Guest::new(image, phase));
         store.limiter(|guest| guest);
         store.set_hostcall_fuel(image.limits.outgoing_bytes_max);
         store.epoch_deadline_trap();
         store.set_epoch_deadline(WasmLimits::ticks(call_ms));
-        match image.pre.instantiate(&mut store) {
+        let started = Instant::now();
+        let instantiated = image.pre.instantiate(&mut store);
+        image.accounts.worked(started.elapsed());
+        match instantiated {
             Ok(exports) => Ok(Instance { store, exports, call_ms, broken: false }),
-            Err(error) => Err(explained(store.data_mut(), call_ms, &error)),
+            Err(error) => Err(failed(store.data_mut(), call_ms, &error)),
         }
+    }
+
+    /// Whether it trapped, and can do nothing any more.
+    pub(super) fn is_broken(&self) -> bool {
+        self.broken
     }
 
     /// The actors that the image says it has.
@@ -43,19 +53,45 @@ impl Instance {
         self.call(|exports, store| exports.odeon_actor_actors().call_check(store, actor, requirements))
     }
 
-    /// Makes the instance the actor of this name.
-    pub(super) fn create(&mut self, actor: &str) -> Result<(), Failure> {
-        self.call(|exports, store| exports.odeon_actor_actors().call_create(store, actor))?
-            .map_err(|error| Failure::new(reason(&error)))
+    /// Begins another call of an instance that has had one, apart from any message.
+    pub(super) fn renew(&mut self) {
+        self.store.data_mut().begin(Phase::Apart);
+        self.store.set_epoch_deadline(WasmLimits::ticks(self.call_ms));
     }
 
-    fn message(&mut self, sender: Address, message: &AnyMessage) -> Result<(), Failure> {
+    /// Builds an actor of this name in the instance, and gives its handle there.
+    pub(super) fn create(&mut self, actor: &str) -> Result<u32, Failure> {
+        let created = self.call(|exports, store| exports.odeon_actor_actors().call_create(store, actor))?;
+        created.map_err(|error| self.said(&error))
+    }
+
+    /// Drops an actor.
+    pub(super) fn discard(&mut self, handle: u32) -> Result<(), Failure> {
+        self.call(|exports, store| exports.odeon_actor_actors().call_discard(store, handle))
+    }
+
+    /// Has an actor handle a message.
+    pub(super) fn receive(&mut self, handle: u32, message: &AnyMessage, cx: &Context) -> Result<(), Failure> {
+        let guest = self.store.data_mut();
+        guest.begin(Phase::Message(cx.host().clone()));
+        guest.accounts.received();
+        self.store.set_epoch_deadline(WasmLimits::ticks(self.call_ms));
+        self.message(handle, cx.sender(), message)
+    }
+
+    fn message(&mut self, handle: u32, sender: Address, message: &AnyMessage) -> Result<(), Failure> {
         let encoded = message.encode()?;
         let sender: types::Address = words_of(sender);
-        self.call(|exports, store| {
-            exports.odeon_actor_actors().call_receive(store, sender, &encoded.name, &encoded.bytes)
-        })?
-        .map_err(|error| Failure::new(reason(&error)))
+        let handled = self.call(|exports, store| {
+            exports.odeon_actor_actors().call_receive(store, handle, sender, &encoded.name, &encoded.bytes)
+        })?;
+        handled.map_err(|error| self.said(&error))
+    }
+
+    /// The failure that the actor itself gives as its answer.
+    fn said(&self, error: &str) -> Failure {
+        self.store.data().accounts.failed(Cause::Said);
+        Failure::new(reason(error))
     }
 
     /// A call into the instance. When it traps the instance is broken.
@@ -63,43 +99,45 @@ impl Instance {
         &mut self,
         call: impl FnOnce(&bindings::Image, &mut Store<Guest>) -> wasmtime::Result<R>,
     ) -> Result<R, Failure> {
+        let started = Instant::now();
         let outcome = call(&self.exports, &mut self.store);
-        self.store.data_mut().end();
+        let guest = self.store.data_mut();
+        guest.accounts.worked(started.elapsed());
+        guest.end();
         outcome.map_err(|error| {
             self.broken = true;
-            explained(self.store.data_mut(), self.call_ms, &error)
+            failed(self.store.data_mut(), self.call_ms, &error)
         })
     }
 }
 
-impl Actor for Instance {
-    fn receive(&mut self, message: &AnyMessage, cx: &mut Context) -> Result<(), Failure> {
-        if self.broken {
-            return Err(Failure::new("the instance is broken since it failed, and has to be built again"));
-        }
-        self.store.data_mut().begin(Phase::Message(cx.host().clone()));
-        self.store.set_epoch_deadline(WasmLimits::ticks(self.call_ms));
-        self.message(cx.sender(), message)
-    }
+/// Counts a trap, and says why it was.
+fn failed(guest: &mut Guest, call_ms: u64, error: &wasmtime::Error) -> Failure {
+    let (cause, failure) = explained(guest, call_ms, error);
+    guest.accounts.failed(cause);
+    failure
 }
 
 /// Why an instance trapped, in the words of whoever reads it: what it said itself, else which bound it broke.
-fn explained(guest: &mut Guest, call_ms: u64, error: &wasmtime::Error) -> Failure {
+fn explained(guest: &mut Guest, call_ms: u64, error: &wasmtime::Error) -> (Cause, Failure) {
     if let Some(said) = guest.failure.take() {
-        return Failure::new(said);
+        return (Cause::Trap, Failure::new(said));
     }
     if let Some(breach) = error.downcast_ref::<Breach>() {
-        return Failure::new(reason(&breach.0));
+        let cause = if guest.overspent { Cause::Calls } else { Cause::Trap };
+        return (cause, Failure::new(reason(&breach.0)));
     }
+    let trap = |reason: &str| (Cause::Trap, Failure::new(reason));
     match error.downcast_ref::<Trap>() {
-        Some(Trap::Interrupt) => return Failure::new(format!("took longer than {call_ms} ms")),
-        Some(Trap::StackOverflow) => return Failure::new("used up its stack"),
+        Some(Trap::Interrupt) => return (Cause::Time, Failure::new(format!("took longer than {call_ms} ms"))),
+        Some(Trap::StackOverflow) => return trap("used up its stack"),
         // A component's own stack lies at the start of its memory, so that running over its end is a trap.
-        Some(Trap::MemoryOutOfBounds) => return Failure::new("used up its stack, or reached outside of its memory"),
+        Some(Trap::MemoryOutOfBounds) => return trap("used up its stack, or reached outside of its memory"),
         _ => {}
     }
     if guest.memory_refused {
-        return Failure::new(format!("asked for more than {} of memory", size(guest.limits.memory_bytes_max)));
+        let max = size(guest.limits.memory_bytes_max);
+        return (Cause::Memory, Failure::new(format!("asked for more than {max} of memory")));
     }
-    Failure::new(reason(&format!("trapped: {error:#}")).to_owned())
+    trap(reason(&format!("trapped: {error:#}")))
 }

@@ -19,6 +19,8 @@ pub struct WasmLimits {
     pub message_bytes_max: usize,
     /// Bytes of everything that an actor hands to the node while it handles one message.
     pub outgoing_bytes_max: usize,
+    /// Actors in an instance that is shared.
+    pub shared_actors_max: usize,
     /// Calls of the node while an actor handles one message.
     pub host_calls_max: u64,
 }
@@ -33,6 +35,7 @@ impl Default for WasmLimits {
             component_bytes_max: 64 << 20,
             message_bytes_max: 16 << 20,
             outgoing_bytes_max: 64 << 20,
+            shared_actors_max: 100_000,
             host_calls_max: 200_000,
         }
     }

@@ -1,18 +1,22 @@
-//! The linear memory of an instance: pages of the kernel's that move when it grows, so that nothing is copied.
+//! The linear memory of an instance: a slot, and beyond that pages of the kernel's that move when it grows, so that next
+//! to nothing is copied.
 //!
 //! Without reserved address space the engine's own memories are copied whole at every growth: an actor that comes to
 //! 64 MiB in small steps would copy gigabytes, and run into its time limit instead of its memory limit.
 #![allow(unsafe_code)]
 
+use super::slab::{SLOT_BYTES, Slab, Slot};
 use rustix::mm::{MapFlags, MremapFlags, ProtFlags, mmap_anonymous, mremap, munmap};
 use std::ffi::c_void;
-use std::ptr::{NonNull, null_mut};
+use std::ptr::{copy_nonoverlapping, null_mut};
+use std::sync::Arc;
 use wasmtime::{LinearMemory, MemoryCreator, MemoryType, Result, bail};
 
 /// Makes memories for an engine that reserves no address space and relies on no guard pages.
-pub(super) struct Memories;
+#[derive(Default)]
+pub(super) struct Memories(Arc<Slab>);
 
-// SAFETY: a memory is a private mapping of its own, zeroed by the kernel, that nothing else knows of. An engine that
+// SAFETY: a memory is a private mapping or a slot of its own, zero at first, that nothing else knows of. An engine that
 // wants address space reserved or guarded is refused, so none leaves out a check of bounds because of either.
 unsafe impl MemoryCreator for Memories {
     fn new_memory(
@@ -28,26 +32,62 @@ unsafe impl MemoryCreator for Memories {
                 "{reserved_size_in_bytes:?} bytes reserved, {guard_size_in_bytes} guarded, expected none"
             ));
         }
-        let mut memory = Memory { base: NonNull::dangling().as_ptr(), bytes: 0 };
+        let mut memory = Memory { place: Place::Slot(self.0.take().map_err(|e| e.to_string())?), bytes: 0 };
         memory.grow_to(minimum).map_err(|e| e.to_string())?;
         Ok(Box::new(memory))
     }
 }
 
-/// One mapping of `bytes` bytes at `base`; none while that is 0.
+/// The first `bytes` bytes of its place.
 struct Memory {
+    place: Place,
+    bytes: usize,
+}
+
+enum Place {
+    Slot(Slot),
+    Own(Mapping),
+}
+
+/// One mapping of `bytes` bytes at `base`.
+struct Mapping {
     base: *mut c_void,
     bytes: usize,
 }
 
 // SAFETY: the pointer is to a mapping of the process, which no thread has a special part in; it is changed through
 // `&mut` only.
-unsafe impl Send for Memory {}
-// SAFETY: as above; `&Memory` only reads the two fields.
-unsafe impl Sync for Memory {}
+unsafe impl Send for Mapping {}
+// SAFETY: as above; `&Mapping` only reads the two fields.
+unsafe impl Sync for Mapping {}
+
+impl Mapping {
+    fn new(bytes: usize) -> Result<Mapping> {
+        let access = ProtFlags::READ | ProtFlags::WRITE;
+        // SAFETY: the kernel chooses the place of a new mapping, so that none of another is touched.
+        let base = unsafe { mmap_anonymous(null_mut(), bytes, access, MapFlags::PRIVATE) }?;
+        Ok(Mapping { base, bytes })
+    }
+
+    fn grow_to(&mut self, bytes: usize) -> Result<()> {
+        // SAFETY: the old mapping is exactly this one, and nobody holds a pointer into it: the engine asks for the
+        // new one after every growth.
+        self.base = unsafe { mremap(self.base, self.bytes, bytes, MremapFlags::MAYMOVE) }?;
+        self.bytes = bytes;
+        Ok(())
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: the mapping is exactly this one, and whoever drops it uses it no more. That it cannot be unmapped
+        // would mean that it is not mapped.
+        let _ = unsafe { munmap(self.base, self.bytes) };
+    }
+}
 
 // SAFETY: `byte_size` bytes at `as_ptr` are mapped for reading and writing until the memory is dropped or grown, and
-// keep what they hold when it grows; new ones are zeroed by the kernel.
+// keep what they hold when it grows; new ones are zero.
 unsafe impl LinearMemory for Memory {
     fn byte_size(&self) -> usize {
         self.bytes
@@ -61,33 +101,25 @@ unsafe impl LinearMemory for Memory {
         if new_size < self.bytes {
             bail!("a memory of {} bytes cannot become one of {new_size} bytes", self.bytes);
         }
-        if new_size == self.bytes {
-            return Ok(());
+        match &mut self.place {
+            Place::Slot(_) if new_size <= SLOT_BYTES => {}
+            Place::Slot(slot) => {
+                let own = Mapping::new(new_size)?;
+                // SAFETY: the slot has that many bytes, the new mapping more, and they are apart.
+                unsafe { copy_nonoverlapping(slot.base().cast::<u8>(), own.base.cast(), self.bytes) };
+                self.place = Place::Own(own);
+            }
+            Place::Own(own) if new_size > own.bytes => own.grow_to(new_size)?,
+            Place::Own(_) => {}
         }
-        self.base = if self.bytes == 0 {
-            let access = ProtFlags::READ | ProtFlags::WRITE;
-            // SAFETY: the kernel chooses the place of a new mapping, so that none of another is touched.
-            unsafe { mmap_anonymous(null_mut(), new_size, access, MapFlags::PRIVATE) }?
-        } else {
-            // SAFETY: the old mapping is exactly this one, and nobody holds a pointer into it: the engine asks for the
-            // new one after every growth.
-            unsafe { mremap(self.base, self.bytes, new_size, MremapFlags::MAYMOVE) }?
-        };
         self.bytes = new_size;
         Ok(())
     }
 
     fn as_ptr(&self) -> *mut u8 {
-        self.base.cast()
-    }
-}
-
-impl Drop for Memory {
-    fn drop(&mut self) {
-        if self.bytes > 0 {
-            // SAFETY: the mapping is exactly this one, and whoever drops the memory uses it no more. That it cannot be
-            // unmapped would mean that it is not mapped.
-            let _ = unsafe { munmap(self.base, self.bytes) };
+        match &self.place {
+            Place::Slot(slot) => slot.base().cast(),
+            Place::Own(own) => own.base.cast(),
         }
     }
 }
@@ -102,7 +134,7 @@ mod tests {
     }
 
     fn new(minimum: usize) -> Result<Box<dyn LinearMemory>, String> {
-        Memories.new_memory(MemoryType::new(0, None), minimum, None, Some(0), 0)
+        Memories::default().new_memory(MemoryType::new(0, None), minimum, None, Some(0), 0)
     }
 
     #[test]
@@ -123,8 +155,8 @@ mod tests {
 
     #[test]
     fn an_engine_that_relies_on_reserved_or_guarded_space_gets_none() {
-        assert!(Memories.new_memory(MemoryType::new(0, None), 0, None, Some(1 << 32), 0).is_err());
-        assert!(Memories.new_memory(MemoryType::new(0, None), 0, None, Some(0), 1 << 16).is_err());
+        assert!(Memories::default().new_memory(MemoryType::new(0, None), 0, None, Some(1 << 32), 0).is_err());
+        assert!(Memories::default().new_memory(MemoryType::new(0, None), 0, None, Some(0), 1 << 16).is_err());
         assert!(new(usize::MAX >> 1).is_err(), "more than there is");
     }
 }

@@ -10,14 +10,14 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 /// A system that offers these definitions, and somebody outside of it who asks.
-struct Rig {
-    system: System,
+pub(super) struct Rig {
+    pub(super) system: System,
     asker: Endpoint,
     answers: Receiver<AnyMessage>,
 }
 
 impl Rig {
-    fn new(definitions: Vec<Definition>) -> Self {
+    pub(super) fn new(definitions: Vec<Definition>) -> Self {
         let mut registry = Registry::new();
         definitions.into_iter().for_each(|d| registry.add(d));
         let node = NodeRef { id: NodeId([7; 16]), incarnation: Incarnation(1) };
@@ -28,11 +28,11 @@ impl Rig {
         Self { system, asker, answers }
     }
 
-    fn spawn(&self, definition: Definition) -> Address {
+    pub(super) fn spawn(&self, definition: Definition) -> Address {
         self.system.spawn(Spawn { definition, parent: None, global_name: None, address: None }).unwrap()
     }
 
-    fn ask(&self, to: Address, message: AnyMessage) -> AnyMessage {
+    pub(super) fn ask(&self, to: Address, message: AnyMessage) -> AnyMessage {
         self.system.deliver(Envelope { to, sender: self.asker.address(), message });
         self.answers.recv_timeout(Duration::from_secs(20)).unwrap()
     }

@@ -1,6 +1,6 @@
 //! The manifest as TOML has it, and the checks that make a [`Manifest`] of it.
 
-use super::{ARCHITECTURES, Code, Manifest, ManifestActor, ManifestError, Runtime};
+use super::{ARCHITECTURES, Code, Isolation, Manifest, ManifestActor, ManifestError, Runtime};
 use crate::limits::{
     ACTOR_NAME_BYTES_MAX, ACTORS_MAX, IMAGE_NAME_BYTES_MAX, INCLUDE_MAX, INTERPRETER_BYTES_MAX, MANIFEST_BYTES_MAX,
     REQUIRE_BYTES_MAX, REQUIRE_MAX, VERSION_BYTES_MAX, WHERE_BYTES_MAX,
@@ -18,6 +18,7 @@ struct RawManifest {
     runtime: Spanned<String>,
     code: Spanned<toml::Value>,
     interpreter: Option<Spanned<String>>,
+    isolation: Option<Spanned<String>>,
     include: Option<Spanned<Vec<Spanned<String>>>>,
     #[serde(default)]
     actor: Vec<Spanned<RawActor>>,
@@ -51,6 +52,7 @@ pub(super) fn parse(text: &str) -> Checked<Manifest> {
         runtime,
         code: lines.code(runtime, interpreter.is_some(), &raw.code)?,
         interpreter,
+        isolation: raw.isolation.as_ref().map_or(Ok(Isolation::default()), |i| lines.isolation(runtime, i))?,
         include: lines.include(raw.include.as_ref())?,
         actors: lines.actors(&raw.actor)?,
     })
@@ -169,6 +171,17 @@ impl Lines<'_> {
             && bytes.all(|b| b.is_ascii_alphanumeric() || b"._+-".contains(&b));
         let expected = "the bare name of a program that nodes have, such as python3";
         if good { Ok(text.to_owned()) } else { Err(self.value("interpreter", name, expected)) }
+    }
+
+    fn isolation(&self, runtime: Runtime, name: &Spanned<String>) -> Checked<Isolation> {
+        if runtime != Runtime::Wasm {
+            return Err(self.value("isolation", name, "no such key: only the runtime wasm has one"));
+        }
+        let found = Isolation::KNOWN.iter().find(|(known, _)| known == name.get_ref());
+        found.map(|(_, known)| *known).ok_or_else(|| {
+            let known: Vec<_> = Isolation::KNOWN.iter().map(|(name, _)| *name).collect();
+            self.value("isolation", name, format!("one of: {}", known.join(", ")))
+        })
     }
 
     fn include(&self, include: Option<&Spanned<Vec<Spanned<String>>>>) -> Checked<Vec<String>> {
