@@ -214,7 +214,7 @@ impl Images {
     /// is not tried. Blocks.
     pub(crate) fn try_code(&self, hash: SourceHash, image: &Image) -> Result<Vec<Definition>, TransferError> {
         let text = hash.to_string();
-        let definitions = match self.runtimes.load(&text, image) {
+        let definitions = match self.runtimes.attempt(&text, image) {
             Err(error) if error.is_of_this_node() => {
                 tracing::info!(image = %hash, %error, "the code of an image is not tried here");
                 Vec::new()

@@ -1,13 +1,14 @@
 //! The wasm runtime: images' components become actors, each in an instance of its own.
 //!
 //! Owns the engine and its settings, the compiled code on disk, and the bounds in memory, time and host calls that
-//! every instance runs in. An instance has no authority but what `actor/wit/actor.wit` gives it. It never decides
-//! whether an image may be used: whoever calls [`WasmRuntime::load`] has verified it.
+//! every instance runs in. An instance has no authority but what `actor/wit/actor.wit` gives it, and what its image is
+//! granted (`granted`). It never decides whether an image may be used: whoever calls [`WasmRuntime::load`] has verified it.
 //! Start with [`WasmRuntime::load`], then `image`, then `instance`.
 
 mod bindings;
 mod cache;
 mod error;
+mod granted;
 mod guest;
 mod host;
 mod image;
@@ -22,12 +23,15 @@ mod wasi;
 pub use error::WasmError;
 pub use limits::WasmLimits;
 
+use crate::grants::Allowed;
 use bindings::ImagePre;
 use cache::Cache;
+use granted::{Access, GrantedRuntime};
 use guest::Guest;
 use image::Image;
 use memory::Memories;
 use odeon::Definition;
+use odeon_sourceauth::Grants;
 use parking_lot::Mutex;
 use std::path::Path;
 use std::sync::{Arc, Weak};
@@ -39,6 +43,8 @@ use wasmtime::{Config, Engine};
 pub struct WasmRuntime {
     engine: Engine,
     linker: Linker<Guest>,
+    /// There once an image with grants was loaded.
+    granted: Mutex<Option<Arc<GrantedRuntime>>>,
     cache: Cache,
     limits: WasmLimits,
     /// Runs while there are images.
@@ -52,7 +58,7 @@ impl WasmRuntime {
         let mut linker = Linker::new(&engine);
         host::link(&mut linker).and_then(|()| wasi::link(&mut linker)).map_err(WasmError::engine)?;
         let cache = Cache::open(cache_dir, &engine)?;
-        Ok(Arc::new(WasmRuntime { engine, linker, cache, limits, ticker: Mutex::default() }))
+        Ok(Arc::new(WasmRuntime { engine, linker, granted: Mutex::default(), cache, limits, ticker: Mutex::default() }))
     }
 
     fn ticker(&self) -> Result<Arc<Ticker>, WasmError> {
@@ -65,11 +71,50 @@ impl WasmRuntime {
         Ok(ticker)
     }
 
-    /// The actors of an image. `hash` is the image's source hash, `component` the code in it.
+    fn granted(&self) -> Result<Arc<GrantedRuntime>, WasmError> {
+        let mut granted = self.granted.lock();
+        if let Some(granted) = &*granted {
+            return Ok(granted.clone());
+        }
+        let started = Arc::new(GrantedRuntime::new(&self.engine)?);
+        *granted = Some(started.clone());
+        Ok(started)
+    }
+
+    /// The actors of an image that asks for nothing outside of itself.
+    pub fn load(&self, hash: &str, component: &[u8]) -> Result<Vec<Definition>, WasmError> {
+        self.load_with(hash, component, |component, ticker| {
+            Image::new(hash, self.linked(component)?, self.limits, ticker).definitions()
+        })
+    }
+
+    /// The actors of an image that may ask for something, of which it gets what is allowed here: when one is built.
+    pub fn load_granted(
+        &self,
+        hash: &str,
+        component: &[u8],
+        asks: &Grants,
+        allowed: &Arc<Allowed>,
+    ) -> Result<Vec<Definition>, WasmError> {
+        if asks.is_empty() {
+            return self.load(hash, component);
+        }
+        let access = Access { asks: asks.clone(), allowed: allowed.clone() };
+        self.load_with(hash, component, |component, ticker| {
+            self.granted()?.load(hash, component, self.limits, ticker, access)
+        })
+    }
+
+    /// `hash` is the image's source hash, `component` the code in it.
     ///
     /// Takes compiled code from the cache or compiles, which takes long: not for a thread that must not wait.
     /// It is safe to repeat, and leaves nothing behind when it fails.
-    pub fn load(&self, hash: &str, component: &[u8]) -> Result<Vec<Definition>, WasmError> {
+    fn load_with(
+        &self,
+        hash: &str,
+        component: &[u8],
+        link: impl FnOnce(&Component, Arc<Ticker>) -> Result<Vec<Definition>, WasmError>,
+    ) -> Result<Vec<Definition>, WasmError> {
         if hash.len() != 64 || !hash.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
             return Err(WasmError::Hash { found: hash.chars().take(80).collect() });
         }
@@ -78,8 +123,7 @@ impl WasmRuntime {
             return Err(WasmError::TooLarge { bytes: component.len(), max });
         }
         let component = self.cache.compiled(&self.engine, hash, component)?;
-        let ticker = self.ticker()?;
-        let loaded = self.linked(&component).and_then(|pre| Image::new(hash, pre, self.limits, ticker).definitions());
+        let loaded = link(&component, self.ticker()?);
         if loaded.is_err()
             && let Err(error) = self.cache.forget(hash)
         {
@@ -95,7 +139,7 @@ impl WasmRuntime {
 
     /// Checks what a component imports and exports, and ties its imports to this node.
     fn linked(&self, component: &Component) -> Result<ImagePre<Guest>, WasmError> {
-        imports::check(&self.engine, component)?;
+        imports::check(&self.engine, component, &Grants::default())?;
         let mut linker = self.linker.clone();
         // The check above leaves only functions of WASI that an actor has no use for: calling one is its failure.
         linker.define_unknown_imports_as_traps(component).map_err(WasmError::link)?;

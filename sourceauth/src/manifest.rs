@@ -10,7 +10,7 @@ mod raw;
 pub use code::{ARCHITECTURES, Code};
 pub use error::ManifestError;
 
-use crate::Version;
+use crate::{Grants, Version};
 
 /// What an image says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub struct Manifest {
     pub include: Vec<String>,
     /// The actor types; at least one.
     pub actors: Vec<ManifestActor>,
+    /// What the code asks to reach outside of itself.
+    pub grants: Grants,
 }
 
 /// What executes an image's actors.
@@ -42,6 +44,9 @@ pub enum Runtime {
 
 /// The capability of nodes that run the code of images as processes. Such a node has it, and no other.
 pub const PROCESS_CAPABILITY: &str = "odeon.process";
+
+/// The capability of nodes that allow images something outside of themselves. Such a node has it, and no other.
+pub const GRANTS_CAPABILITY: &str = "odeon.grants";
 
 /// One actor type of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,10 +78,12 @@ impl Manifest {
         raw::parse(text)
     }
 
-    /// The capabilities that must be true where an actor type is to live: its own, and what the runtime needs.
+    /// The capabilities that must be true where an actor type is to live: its own, and what the runtime and the grants need.
     pub fn required(&self, actor: &ManifestActor) -> Vec<String> {
-        let of_runtime = (self.runtime == Runtime::Process).then(|| PROCESS_CAPABILITY.to_owned());
-        let missing = of_runtime.filter(|key| !actor.require.contains(key));
+        let of_runtime = (self.runtime == Runtime::Process).then_some(PROCESS_CAPABILITY);
+        let of_grants = (!self.grants.is_empty()).then_some(GRANTS_CAPABILITY);
+        let needed = of_runtime.into_iter().chain(of_grants).map(str::to_owned);
+        let missing = needed.filter(|key| !actor.require.contains(key));
         actor.require.iter().cloned().chain(missing).collect()
     }
 

@@ -84,7 +84,7 @@ impl Actor for Instance {
 }
 
 /// Why an instance trapped, in the words of whoever reads it: what it said itself, else which bound it broke.
-fn explained(guest: &mut Guest, call_ms: u64, error: &wasmtime::Error) -> Failure {
+pub(super) fn explained(guest: &mut Guest, call_ms: u64, error: &wasmtime::Error) -> Failure {
     if let Some(said) = guest.failure.take() {
         return Failure::new(said);
     }

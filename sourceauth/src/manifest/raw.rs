@@ -1,11 +1,14 @@
 //! The manifest as TOML has it, and the checks that make a [`Manifest`] of it.
 
+mod grants;
+
 use super::{ARCHITECTURES, Code, Manifest, ManifestActor, ManifestError, Runtime};
 use crate::limits::{
     ACTOR_NAME_BYTES_MAX, ACTORS_MAX, IMAGE_NAME_BYTES_MAX, INCLUDE_MAX, INTERPRETER_BYTES_MAX, MANIFEST_BYTES_MAX,
     REQUIRE_BYTES_MAX, REQUIRE_MAX, VERSION_BYTES_MAX, WHERE_BYTES_MAX,
 };
-use crate::{Version, check_name};
+use crate::{Grants, Version, check_name};
+use grants::RawGrants;
 use serde::Deserialize;
 use std::collections::BTreeSet;
 use toml::Spanned;
@@ -21,6 +24,7 @@ struct RawManifest {
     include: Option<Spanned<Vec<Spanned<String>>>>,
     #[serde(default)]
     actor: Vec<Spanned<RawActor>>,
+    grants: Option<RawGrants>,
 }
 
 #[derive(Deserialize)]
@@ -53,6 +57,7 @@ pub(super) fn parse(text: &str) -> Checked<Manifest> {
         interpreter,
         include: lines.include(raw.include.as_ref())?,
         actors: lines.actors(&raw.actor)?,
+        grants: raw.grants.as_ref().map_or(Ok(Grants::default()), |grants| lines.grants(runtime, grants))?,
     })
 }
 
