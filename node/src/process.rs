@@ -31,6 +31,7 @@ pub use cage::CageKind;
 pub use error::ProcessError;
 pub use limits::ProcessLimits;
 
+use crate::grants::Allowed;
 use cage::{Bounds, CAGE_VARIABLE, Cage, ENTER, GUARD, PROBE};
 use folder::Folders;
 use hashbrown::HashMap;
@@ -62,14 +63,16 @@ pub struct ProcessSettings {
     pub path: OsString,
     /// What each may use.
     pub limits: ProcessLimits,
+    /// What those whose image asks for it may reach besides.
+    pub allowed: Arc<Allowed>,
 }
 
 impl ProcessSettings {
     /// With the program that runs now, its PATH, and the usual limits.
-    pub fn new(data: &Path, node: &str, user: Option<String>) -> Self {
+    pub fn new(data: &Path, node: &str, user: Option<String>, allowed: Arc<Allowed>) -> Self {
         let launcher = PathBuf::from("/proc/self/exe");
         let (path, limits) = (std::env::var_os("PATH").unwrap_or_default(), ProcessLimits::default());
-        Self { data: data.to_owned(), node: node.to_owned(), user, launcher, path, limits }
+        Self { data: data.to_owned(), node: node.to_owned(), user, launcher, path, limits, allowed }
     }
 }
 
@@ -89,6 +92,7 @@ struct Engine {
     launcher: PathBuf,
     path: OsString,
     limits: ProcessLimits,
+    allowed: Arc<Allowed>,
     /// Of the one thread that serves them all.
     handle: tokio::runtime::Handle,
     stop: Mutex<Option<oneshot::Sender<()>>>,
@@ -114,7 +118,7 @@ impl ProcessRuntime {
 
     /// Starts a runtime in the node's folder, where nothing is left of an earlier one.
     pub fn new(settings: ProcessSettings) -> Result<Arc<Self>, ProcessError> {
-        let ProcessSettings { data, node, user, launcher, path, limits } = settings;
+        let ProcessSettings { data, node, user, launcher, path, limits, allowed } = settings;
         let user = user::user(user.as_deref())?;
         // What the kernel compares are real paths.
         let data = std::fs::canonicalize(&data).map_err(|source| ProcessError::Folder { path: data, source })?;
@@ -136,7 +140,7 @@ impl ProcessRuntime {
         };
         thread::Builder::new().name("odeon-process".into()).spawn(serve).map_err(ProcessError::Thread)?;
         let stop = Mutex::new(Some(stop));
-        let engine = Engine { folders, data, node, user, launcher, path, limits, handle, stop };
+        let engine = Engine { folders, data, node, user, launcher, path, limits, allowed, handle, stop };
         Ok(Arc::new(Self { engine: Arc::new(engine), cage, processes: Mutex::default() }))
     }
 
@@ -191,6 +195,7 @@ fn probe(launcher: &Path, data: &Path) -> Result<CageKind, ProcessError> {
         folder: data.to_owned(),
         scratch: data.to_owned(),
         readable: Vec::new(),
+        granted: Vec::new(),
         user: None,
         bounds: Bounds::of(&ProcessLimits::default()),
         guard: 0,
