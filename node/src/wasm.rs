@@ -81,14 +81,18 @@ impl WasmRuntime {
         Ok(started)
     }
 
-    /// The actors of an image that asks for nothing outside of itself.
+    /// The actors of an image. `hash` is the image's source hash, `component` the code in it. The image asks for nothing
+    /// outside of itself.
+    ///
+    /// Takes compiled code from the cache or compiles, which takes long: not for a thread that must not wait.
+    /// It is safe to repeat, and leaves nothing behind when it fails.
     pub fn load(&self, hash: &str, component: &[u8]) -> Result<Vec<Definition>, WasmError> {
         self.load_with(hash, component, |component, ticker| {
             Image::new(hash, self.linked(component)?, self.limits, ticker).definitions()
         })
     }
 
-    /// The actors of an image that may ask for something, of which it gets what is allowed here: when one is built.
+    /// The same for an image that may ask for something, of which each of its actors gets what is allowed.
     pub fn load_granted(
         &self,
         hash: &str,
@@ -105,10 +109,6 @@ impl WasmRuntime {
         })
     }
 
-    /// `hash` is the image's source hash, `component` the code in it.
-    ///
-    /// Takes compiled code from the cache or compiles, which takes long: not for a thread that must not wait.
-    /// It is safe to repeat, and leaves nothing behind when it fails.
     fn load_with(
         &self,
         hash: &str,

@@ -97,7 +97,7 @@ impl Image {
 pub(super) fn check_described<'a>(
     described: impl ExactSizeIterator<Item = (&'a str, &'a [String])>,
 ) -> Result<(), WasmError> {
-    if described.len() == 0 || described.len() > ACTORS_MAX {
+    if !(1..=ACTORS_MAX).contains(&described.len()) {
         return Err(WasmError::describe(format!("found {} actors, expected 1 to {ACTORS_MAX}", described.len())));
     }
     let mut names = HashSet::with_capacity(described.len());
