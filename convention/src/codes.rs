@@ -130,6 +130,10 @@ codes! {
     NOT_DECRYPTED = 171, exit 5;
     /// As many pushes wait for their verdict as may wait.
     PUSHES_WAITING = 172, exit 1;
+    /// The node does not allow what the image asks to reach outside of itself.
+    GRANTS_NOT_ALLOWED = 173, exit 5;
+    /// What the image is granted is not there on the node.
+    GRANTS_UNUSABLE = 174, exit 1;
     /// The instance that an image's actors share has as many as it may.
     INSTANCE_FULL = 177, exit 4;
     /// Something failed that has no code of its own.

@@ -12,6 +12,7 @@ use crate::backend::{NodeBackend, failed};
 use crate::causes::{chain, of_data};
 use crate::cli::UpOptions;
 use crate::driver::{Driver, EVENTS_MAX, End, Event, Means};
+use crate::grants::Allowed;
 use crate::hosting::Hosting;
 use crate::identity::{self, DataFolder, DialFrom, Identity, InviteCode, Joined, Stays, Token, TokenError, Tokens};
 use crate::leaders::{self, Leaders};
@@ -161,7 +162,8 @@ async fn run_once(
         Hosting::new(me, registry.clone(), options.capabilities.clone(), events.clone(), ActorLog::new(outbox.clone()));
     let store = Store::open(stored.clone()).map_err(unusable(&stored))?;
     let wasm = WasmRuntime::new(&compiled, WasmLimits::default()).map_err(unusable(&compiled))?;
-    let runtimes = Runtimes::new(wasm, processes(options, &name)?);
+    let allowed = Allowed::new(options.allowed.clone(), &data);
+    let runtimes = Runtimes::new(wasm, processes(options, &name, &allowed)?, allowed);
     let own = options.image_signers.clone().map(|keyring| OwnSigners::open(keyring, &approvals));
     let own = own.transpose().map_err(unusable(&approvals))?;
     let room = Room::new(options.image_store_bytes_max, (!leads).then(|| events.clone()));
@@ -342,11 +344,11 @@ async fn identify(options: &UpOptions, folder: DataFolder, name: &str) -> Result
 }
 
 /// The runtime of processes, where the operator allows them.
-fn processes(options: &UpOptions, name: &str) -> Result<Option<Arc<ProcessRuntime>>, Failed> {
+fn processes(options: &UpOptions, name: &str, allowed: &Arc<Allowed>) -> Result<Option<Arc<ProcessRuntime>>, Failed> {
     if !options.allow_process {
         return Ok(None);
     }
-    let settings = ProcessSettings::new(&options.data, name, options.process_user.clone());
+    let settings = ProcessSettings::new(&options.data, name, options.process_user.clone(), allowed.clone());
     let runtime = ProcessRuntime::new(settings).map_err(|e| of_data(codes::DATA_UNUSABLE, &e))?;
     match runtime.cage().lacks() {
         Some(lacks) => tracing::warn!(lacks, "processes of images are less caged than they could be"),

@@ -13,6 +13,7 @@ pub mod codes;
 mod daemon;
 mod driver;
 pub mod durable;
+pub mod grants;
 mod hosting;
 pub mod identity;
 mod leaders;

@@ -33,6 +33,7 @@ pub use cage::CageKind;
 pub use error::ProcessError;
 pub use limits::ProcessLimits;
 
+use crate::grants::Allowed;
 use cage::{Bounds, CAGE_VARIABLE, Cage, ENTER, GUARD, PROBE};
 use folder::Folders;
 use hashbrown::HashMap;
@@ -64,14 +65,16 @@ pub struct ProcessSettings {
     pub path: OsString,
     /// What each may use.
     pub limits: ProcessLimits,
+    /// What those whose image asks for it may reach besides.
+    pub allowed: Arc<Allowed>,
 }
 
 impl ProcessSettings {
     /// With the program that runs now, its PATH, and the usual limits.
-    pub fn new(data: &Path, node: &str, user: Option<String>) -> Self {
+    pub fn new(data: &Path, node: &str, user: Option<String>, allowed: Arc<Allowed>) -> Self {
         let launcher = PathBuf::from("/proc/self/exe");
         let (path, limits) = (std::env::var_os("PATH").unwrap_or_default(), ProcessLimits::default());
-        Self { data: data.to_owned(), node: node.to_owned(), user, launcher, path, limits }
+        Self { data: data.to_owned(), node: node.to_owned(), user, launcher, path, limits, allowed }
     }
 }
 
@@ -91,6 +94,7 @@ struct Engine {
     launcher: PathBuf,
     path: OsString,
     limits: ProcessLimits,
+    allowed: Arc<Allowed>,
     /// Of the one thread that serves them all.
     handle: tokio::runtime::Handle,
     stop: Mutex<Option<oneshot::Sender<()>>>,
@@ -116,7 +120,7 @@ impl ProcessRuntime {
 
     /// Starts a runtime in the node's folder, where nothing is left of an earlier one.
     pub fn new(settings: ProcessSettings) -> Result<Arc<Self>, ProcessError> {
-        let ProcessSettings { data, node, user, launcher, path, limits } = settings;
+        let ProcessSettings { data, node, user, launcher, path, limits, allowed } = settings;
         let user = user::user(user.as_deref())?;
         // What the kernel compares are real paths.
         let data = std::fs::canonicalize(&data).map_err(|source| ProcessError::Folder { path: data, source })?;
@@ -138,7 +142,7 @@ impl ProcessRuntime {
         };
         thread::Builder::new().name("odeon-process".into()).spawn(serve).map_err(ProcessError::Thread)?;
         let stop = Mutex::new(Some(stop));
-        let engine = Engine { folders, data, node, user, launcher, path, limits, handle, stop };
+        let engine = Engine { folders, data, node, user, launcher, path, limits, allowed, handle, stop };
         Ok(Arc::new(Self { engine: Arc::new(engine), cage, processes: Mutex::default() }))
     }
 
@@ -199,6 +203,7 @@ fn probe(launcher: &Path, data: &Path) -> Result<CageKind, ProcessError> {
         folder: data.to_owned(),
         scratch: data.to_owned(),
         readable: Vec::new(),
+        granted: Vec::new(),
         user: None,
         bounds: Bounds::of(&ProcessLimits::default()),
         guard: 0,

@@ -1,5 +1,6 @@
 //! What executes the code of images, by the runtime that their manifests name.
 
+use crate::grants::{Allowed, GrantsError};
 use crate::process::{ProcessError, ProcessRuntime, ProcessUsage};
 use crate::wasm::{WasmCode, WasmError, WasmRuntime, WasmUsage};
 use odeon::Definition;
@@ -14,13 +15,19 @@ pub(crate) enum RuntimeError {
     #[error(transparent)]
     Process(#[from] ProcessError),
     #[error(transparent)]
+    Grants(#[from] GrantsError),
+    #[error(transparent)]
     Image(#[from] ImageError),
 }
 
 impl RuntimeError {
     /// Whether another node may run the code all the same.
     pub(crate) fn is_of_this_node(&self) -> bool {
-        matches!(self, Self::Process(error) if error.is_of_this_node())
+        match self {
+            Self::Process(error) => error.is_of_this_node(),
+            Self::Grants(_) => true,
+            Self::Wasm(_) | Self::Image(_) => false,
+        }
     }
 }
 
@@ -35,11 +42,13 @@ pub(crate) struct Runtimes {
     wasm: Arc<WasmRuntime>,
     /// None where its operator does not allow processes.
     process: Option<Arc<ProcessRuntime>>,
+    /// What images may reach outside of themselves.
+    allowed: Arc<Allowed>,
 }
 
 impl Runtimes {
-    pub(crate) fn new(wasm: Arc<WasmRuntime>, process: Option<Arc<ProcessRuntime>>) -> Self {
-        Self { wasm, process }
+    pub(crate) fn new(wasm: Arc<WasmRuntime>, process: Option<Arc<ProcessRuntime>>, allowed: Arc<Allowed>) -> Self {
+        Self { wasm, process, allowed }
     }
 
     /// The runtime of processes, where they are allowed.
@@ -55,14 +64,25 @@ impl Runtimes {
 
     /// The actors of an image. Takes long, is safe to repeat, and leaves nothing behind when it fails.
     pub(crate) fn load(&self, hash: &str, image: &Image) -> Result<Vec<Definition>, RuntimeError> {
+        self.allowed.check(&image.manifest().grants)?;
+        self.attempt(hash, image)
+    }
+
+    /// The same where it is only to be seen whether the code can be loaded: a component says what it has without what it
+    /// asks for, which this node may not allow.
+    pub(crate) fn attempt(&self, hash: &str, image: &Image) -> Result<Vec<Definition>, RuntimeError> {
+        let grants = &image.manifest().grants;
         match (image.manifest().runtime, &self.process) {
             (Runtime::Wasm, _) => {
                 let (manifest, component) = (image.manifest(), &image.code()?);
                 let (title, isolation) = (&manifest.title(), manifest.isolation);
-                let code = WasmCode { hash, title, component, isolation };
+                let code = WasmCode { hash, title, component, isolation, access: Some((grants, &self.allowed)) };
                 Ok(self.wasm.load_code(&code)?)
             }
-            (Runtime::Process, Some(process)) => Ok(process.load(hash, image)?),
+            (Runtime::Process, Some(process)) => {
+                self.allowed.check(grants)?;
+                Ok(process.load(hash, image)?)
+            }
             (Runtime::Process, None) => Err(ProcessError::NotAllowed.into()),
         }
     }

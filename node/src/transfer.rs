@@ -3,6 +3,7 @@
 //! Bytes are checked against their hash on every arrival and every read. Who may fetch what from whom is the
 //! convention's decision; this file moves bytes. A node with signers of its own uses no image that these have not signed.
 
+mod asked;
 mod fetching;
 mod list;
 mod moving;
@@ -27,12 +28,13 @@ use crate::link::LinkError;
 use crate::process::ProcessRuntime;
 use crate::runtimes::{RuntimeError, Runtimes, Usage};
 use crate::store::{Store, StoreError};
+use asked::Asked;
 use fetching::FETCHES_MAX;
 use hashbrown::HashSet;
 use odeon::{CapabilityMap, Definition, NodeRef, Requirements};
 use odeon_convention::limits::UPLOADS_MAX;
 use odeon_convention::types::{CheckOutcome, SourceHash};
-use odeon_sourceauth::{self as sourceauth, Image, ImageError, Rejection, Verified};
+use odeon_sourceauth::{self as sourceauth, Grants, Image, ImageError, Rejection, Verified};
 use running::Running;
 use serving::Wholes;
 use std::sync::Arc;
@@ -120,6 +122,7 @@ pub(crate) struct Images {
     /// Of these nothing comes into the store or is loaded any more. Held while a file appears.
     revoked: parking_lot::Mutex<HashSet<SourceHash>>,
     room: Room,
+    asked: Asked,
     hosting: Arc<Hosting>,
 }
 
@@ -146,6 +149,7 @@ impl Images {
             loading: parking_lot::Mutex::new(()),
             revoked: parking_lot::Mutex::default(),
             room,
+            asked: Asked::default(),
             hosting,
         }
     }
@@ -174,7 +178,15 @@ impl Images {
 
     /// Puts an approved image into the store. Blocks on the disk.
     pub(crate) fn put(&self, image: &Verified) -> Result<(), TransferError> {
-        self.keep(SourceHash(image.hash().0), || self.store.put(image))
+        let hash = SourceHash(image.hash().0);
+        self.keep(hash, || self.store.put(image))?;
+        self.asked.note(hash, &image.image().manifest().grants);
+        Ok(())
+    }
+
+    /// What a stored image asks for. Blocks on the disk.
+    pub(crate) fn grants(&self, hash: SourceHash) -> Result<Arc<Grants>, TransferError> {
+        self.asked.known_or(hash, || Ok(self.read(hash)?.image().manifest().grants.clone()))
     }
 
     /// Lets a file appear in the store, unless its image is revoked.
@@ -214,7 +226,7 @@ impl Images {
     /// is not tried. Blocks.
     pub(crate) fn try_code(&self, hash: SourceHash, image: &Image) -> Result<Vec<Definition>, TransferError> {
         let text = hash.to_string();
-        let definitions = match self.runtimes.load(&text, image) {
+        let definitions = match self.runtimes.attempt(&text, image) {
             Err(error) if error.is_of_this_node() => {
                 tracing::info!(image = %hash, %error, "the code of an image is not tried here");
                 Vec::new()
@@ -291,6 +303,7 @@ impl Images {
 
     pub(crate) fn remove(&self, hash: SourceHash) {
         self.room.forget(hash);
+        self.asked.forget(hash);
         self.running.stop(hash);
         self.wholes.forget(hash);
         if let Err(error) = self.store.remove(sourceauth::SourceHash(hash.0)) {
@@ -306,6 +319,7 @@ impl Images {
     pub(crate) fn revoke(&self, hash: SourceHash, end: bool) -> Result<(), TransferError> {
         self.revoked.lock().insert(hash);
         self.room.forget(hash);
+        self.asked.forget(hash);
         self.running.stop(hash);
         self.wholes.forget(hash);
         // A load that has begun ends first; later ones find it revoked.

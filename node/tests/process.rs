@@ -2,6 +2,8 @@
 //! Rust and in Python, as far as both languages have them.
 #![allow(clippy::unwrap_used)]
 
+#[path = "process/grants.rs"]
+mod grants;
 #[path = "process/images.rs"]
 mod images;
 #[path = "wasm/recorder.rs"]

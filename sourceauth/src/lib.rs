@@ -9,6 +9,7 @@ mod authority;
 mod encryption;
 mod evidence;
 mod examination;
+mod grants;
 mod hash;
 mod image;
 mod keyring;
@@ -25,11 +26,13 @@ pub use allowed_signers::{AllowedSigners, AllowedSignersError, Signer};
 pub use authority::{Authority, Rejection, Verdict};
 pub use encryption::{EncryptionError, Identities, IdentitiesError, is_encrypted};
 pub use examination::{Breach, Examination, Word};
+pub use grants::{EnvironmentName, FolderGrant, GrantError, Grants, Host, Remote};
 pub use hash::{HashPrefix, Hashing, ParseHashError, SourceHash, hash};
 pub use image::{HeaderField, Image, ImageError, NameError, check_name};
 pub use keyring::{Keyring, KeyringError};
 pub use manifest::{
-    ARCHITECTURES, Code, Isolation, Manifest, ManifestActor, ManifestError, PROCESS_CAPABILITY, Runtime,
+    ARCHITECTURES, Code, GRANTS_CAPABILITY, Isolation, Manifest, ManifestActor, ManifestError, PROCESS_CAPABILITY,
+    Runtime,
 };
 pub use signature::{ALGORITHMS, NAMESPACE, Signature, SignatureError, algorithm_usable, algorithm_verified};
 pub use statement::{STATEMENT_NAMESPACE, Statement, StatementError};

@@ -37,6 +37,18 @@ pub const REQUIRE_BYTES_MAX: usize = odeon_capabilities::limits::KEY_BYTES_MAX;
 pub const WHERE_BYTES_MAX: usize = 4096;
 /// Entries in a manifest's `include`.
 pub const INCLUDE_MAX: usize = 256;
+/// Entries in a manifest's `grants.outbound`.
+pub const OUTBOUND_MAX: usize = 64;
+/// Bytes of one of them.
+pub const OUTBOUND_BYTES_MAX: usize = 272;
+/// Entries in a manifest's `grants.folders`.
+pub const FOLDERS_MAX: usize = 16;
+/// Bytes of the path of one of them.
+pub const FOLDER_BYTES_MAX: usize = 1024;
+/// Entries in a manifest's `grants.environment`.
+pub const ENVIRONMENT_MAX: usize = 64;
+/// Bytes of one of them: the name of a variable.
+pub const ENVIRONMENT_NAME_BYTES_MAX: usize = 128;
 
 /// Bytes of an image that somebody who examines it is given, or hands over, in one piece. The SDK says the same.
 pub const PIECE_BYTES_MAX: usize = 256 * 1024;

@@ -10,7 +10,7 @@ mod raw;
 pub use code::{ARCHITECTURES, Code};
 pub use error::ManifestError;
 
-use crate::Version;
+use crate::{Grants, Version};
 
 /// What an image says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub struct Manifest {
     pub include: Vec<String>,
     /// The actor types; at least one.
     pub actors: Vec<ManifestActor>,
+    /// What the code asks to reach outside of itself.
+    pub grants: Grants,
 }
 
 /// What executes an image's actors.
@@ -54,6 +56,9 @@ pub enum Isolation {
 
 /// The capability of nodes that run the code of images as processes. Such a node has it, and no other.
 pub const PROCESS_CAPABILITY: &str = "odeon.process";
+
+/// The capability of nodes that allow images something outside of themselves. Such a node has it, and no other.
+pub const GRANTS_CAPABILITY: &str = "odeon.grants";
 
 /// One actor type of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,10 +101,12 @@ impl Manifest {
         if version.as_str().is_empty() { name.clone() } else { format!("{name}@{version}") }
     }
 
-    /// The capabilities that must be true where an actor type is to live: its own, and what the runtime needs.
+    /// The capabilities that must be true where an actor type is to live: its own, and what the runtime and the grants need.
     pub fn required(&self, actor: &ManifestActor) -> Vec<String> {
-        let of_runtime = (self.runtime == Runtime::Process).then(|| PROCESS_CAPABILITY.to_owned());
-        let missing = of_runtime.filter(|key| !actor.require.contains(key));
+        let of_runtime = (self.runtime == Runtime::Process).then_some(PROCESS_CAPABILITY);
+        let of_grants = (!self.grants.is_empty()).then_some(GRANTS_CAPABILITY);
+        let needed = of_runtime.into_iter().chain(of_grants).map(str::to_owned);
+        let missing = needed.filter(|key| !actor.require.contains(key));
         actor.require.iter().cloned().chain(missing).collect()
     }
 
@@ -169,6 +176,8 @@ name = "World"
             error(&isolation("none")),
             "odeon.toml line 4, isolation: found \"none\", expected one of: actor, image"
         );
+        let granted = format!("{}\n[grants]\n", isolation("image"));
+        assert!(error(&granted).contains("an image with [grants] has an instance for each actor"));
         let process = PROCESS.replacen("runtime", "isolation = \"image\"\nruntime", 1);
         let found = error(&process);
         assert!(found.starts_with("odeon.toml line 2, isolation: found \"image\", expected no such key"), "{found}");

@@ -397,6 +397,20 @@ pub struct ImageDetail {
     /// As in a line of `odeon image list`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pushed: Option<String>,
+    /// What it asks to reach outside of itself; none where the answering node has no such image.
+    #[serde(default)]
+    pub grants: Option<ImageGrants>,
+}
+
+/// What an image asks for, each as the flags of `odeon up` that allow it have it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ImageGrants {
+    /// Where it connects to, as HOST:PORT.
+    pub outbound: Vec<String>,
+    /// Folders, with `:rw` where it writes.
+    pub folders: Vec<String>,
+    /// Names of variables.
+    pub environment: Vec<String>,
 }
 
 /// An actor type in an image.

@@ -2,11 +2,12 @@
 
 use super::images::resolve;
 use super::{NodeBackend, Outcome, failed};
-use crate::admin::protocol::{ImageDetail, ImageEndorsement, ImageType, Reply, Request};
+use crate::admin::protocol::{ImageDetail, ImageEndorsement, ImageGrants, ImageType, Reply, Request};
 use crate::driver::{Event, View};
 use crate::logs::time;
 use odeon_convention::codes;
-use odeon_convention::types::{Endorsement, ImageApproval};
+use odeon_convention::types::{Endorsement, ImageApproval, SourceHash};
+use odeon_sourceauth::Grants;
 use tokio::sync::oneshot;
 
 impl NodeBackend {
@@ -35,6 +36,7 @@ impl NodeBackend {
             .map(|member| member.name.clone())
             .collect();
         nodes.sort_unstable();
+        let grants = self.grants_of(hash).await;
         Ok(Reply::Image(Box::new(ImageDetail {
             hash: item.hash,
             name: item.name,
@@ -53,7 +55,32 @@ impl NodeBackend {
             nodes,
             actors: item.actors,
             pushed: item.pushed,
+            grants,
         })))
+    }
+
+    /// What an image asks for, where it is here.
+    async fn grants_of(&self, hash: SourceHash) -> Option<ImageGrants> {
+        let images = self.images.clone();
+        match tokio::task::spawn_blocking(move || images.grants(hash)).await {
+            Ok(Ok(grants)) => Some(grants_item(&grants)),
+            Ok(Err(error)) => {
+                tracing::debug!(image = %hash, %error, "what an image asks for is not known");
+                None
+            }
+            Err(_) => None,
+        }
+    }
+}
+
+fn grants_item(grants: &Grants) -> ImageGrants {
+    fn texts<T: ToString>(all: &[T]) -> Vec<String> {
+        all.iter().map(T::to_string).collect()
+    }
+    ImageGrants {
+        outbound: texts(&grants.outbound),
+        folders: texts(&grants.folders),
+        environment: texts(&grants.environment),
     }
 }
 

@@ -280,8 +280,22 @@ async fn list(session: &mut Session<'_, '_>) -> Result<(), CommandError> {
 }
 
 fn detail_text(image: &ImageDetail) -> String {
-    let ImageDetail { hash, name, version, size, state, by, approved, until, types, approvals, nodes, actors, pushed } =
-        image;
+    let ImageDetail {
+        hash,
+        name,
+        version,
+        size,
+        state,
+        by,
+        approved,
+        until,
+        types,
+        approvals,
+        nodes,
+        actors,
+        pushed,
+        grants,
+    } = image;
     let mut lines = vec![format!("{hash} {name}@{version} ({size} bytes)")];
     let since = approved.as_ref().map_or_else(String::new, |at| format!(" {at}"));
     let until = until.as_ref().map_or_else(String::new, |until| format!(", until {until}"));
@@ -290,6 +304,12 @@ fn detail_text(image: &ImageDetail) -> String {
     for actor in types {
         let require = if actor.require.is_empty() { "nothing".to_owned() } else { actor.require.join(", ") };
         lines.push(format!("  actor {} requires {require}", actor.name));
+    }
+    if let Some(grants) = grants {
+        let kinds =
+            [("outbound", &grants.outbound), ("folders", &grants.folders), ("environment", &grants.environment)];
+        let asked = kinds.iter().filter(|(_, all)| !all.is_empty());
+        lines.extend(asked.map(|(kind, all)| format!("  asks for {kind} {}", all.join(", "))));
     }
     for one in approvals {
         let from = one.not_before.as_ref().map_or_else(String::new, |time| format!(", from {time}"));

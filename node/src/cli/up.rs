@@ -9,7 +9,7 @@ use odeon_capabilities::{CapabilityMap, Delta};
 use odeon_convention::codes;
 use odeon_convention::limits::{LISTEN_BYTES_MAX, VERDICT_MS};
 use odeon_convention::record::{AuthoritySetting, Registrants};
-use odeon_sourceauth::{Keyring, PROCESS_CAPABILITY};
+use odeon_sourceauth::{EnvironmentName, FolderGrant, GRANTS_CAPABILITY, Grants, Keyring, PROCESS_CAPABILITY, Remote};
 use std::fs;
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -92,6 +92,16 @@ pub(crate) struct UpArguments {
     /// Whom those processes run as; needed where the node is run by root
     #[arg(long, value_name = "NAME|UID")]
     process_user: Option<String>,
+    /// Where images that ask for it may connect to: a name, *.NAME, an address, a network or *, and a port or *; may be
+    /// given many times
+    #[arg(long, value_name = "HOST:PORT")]
+    allow_outbound: Vec<Remote>,
+    /// A folder that images that ask for it may read, with :rw also write; may be given many times
+    #[arg(long, value_name = "PATH[:rw]")]
+    allow_folder: Vec<FolderGrant>,
+    /// A variable of this node's environment that images that ask for it are given; may be given many times
+    #[arg(long, value_name = "NAME")]
+    allow_environment: Vec<EnvironmentName>,
     /// What this node dials over
     #[arg(long, value_enum, default_value_t = Transport::Quic)]
     transport: Transport,
@@ -136,6 +146,8 @@ pub struct UpOptions {
     pub allow_process: bool,
     /// Whom those run as; none as the node does.
     pub process_user: Option<String>,
+    /// What images that ask for it may reach outside of themselves.
+    pub allowed: Grants,
     /// Whether the ready line is JSON.
     pub json: bool,
 }
@@ -201,6 +213,15 @@ impl UpArguments {
         if all.iter().any(|(key, _)| key == PROCESS_CAPABILITY) {
             return Err(CommandError::Usage(format!("{PROCESS_CAPABILITY} is set by --allow-process yes")));
         }
+        if all.iter().any(|(key, _)| key == GRANTS_CAPABILITY) {
+            let message = "is set by --allow-outbound, --allow-folder and --allow-environment";
+            return Err(CommandError::Usage(format!("{GRANTS_CAPABILITY} {message}")));
+        }
+        let allowed =
+            Grants { outbound: self.allow_outbound, folders: self.allow_folder, environment: self.allow_environment };
+        if !allowed.is_empty() {
+            all.push((GRANTS_CAPABILITY.to_owned(), Value::Bool(true)));
+        }
         let allow_process = self.allow_process == AllowProcess::Yes;
         if allow_process {
             all.push((PROCESS_CAPABILITY.to_owned(), Value::Bool(true)));
@@ -249,6 +270,7 @@ impl UpArguments {
             image_download_limit: self.image_download_limit,
             allow_process,
             process_user: self.process_user,
+            allowed,
             json,
         })
     }

@@ -29,11 +29,21 @@ pub(super) struct Cage {
     pub(super) scratch: PathBuf,
     /// What it may read and execute besides.
     pub(super) readable: Vec<PathBuf>,
+    /// Folders of the node that its image is granted.
+    pub(super) granted: Vec<GrantedFolder>,
     /// User and group to become; none stays who it is.
     pub(super) user: Option<(u32, u32)>,
     pub(super) bounds: Bounds,
     /// The guard, without which it ends.
     pub(super) guard: u32,
+}
+
+/// A folder that the image is granted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct GrantedFolder {
+    /// Where it really was when it was looked at; it has to be there still.
+    pub(super) real: PathBuf,
+    pub(super) write: bool,
 }
 
 /// The bounds that the kernel keeps.

@@ -1,6 +1,6 @@
 //! A process that runs: its guard, its socket, and what it says there.
 
-use super::cage::{Bounds, Cage, GUARD};
+use super::cage::{Bounds, Cage, GUARD, GrantedFolder};
 use super::image::Process;
 use super::limits::{CAGE_BYTES_MAX, FRAMES_IN_MAX, FRAMES_OUT_MAX, KILL_MAX};
 use super::output::Printed;
@@ -70,7 +70,7 @@ impl Child {
             // What a terminal says to the node is not for its guards: they end with it, after those they guard.
             .process_group(0)
             .spawn()?;
-        tell(&control, &cage(process), [its_socket.as_fd(), its_output.as_fd(), its_errors.as_fd()])?;
+        tell(&control, &cage(process)?, [its_socket.as_fd(), its_output.as_fd(), its_errors.as_fd()])?;
         for (level, stream) in [(Level::Info, OwnedFd::from(output)), (Level::Warn, OwnedFd::from(errors))] {
             tokio::spawn(printed.clone().follow(level, pipe::Receiver::from_owned_fd(stream)?));
         }
@@ -167,8 +167,9 @@ fn asynchronous(socket: Socket) -> io::Result<UnixStream> {
     UnixStream::from_std(socket)
 }
 
-fn cage(process: &Process) -> Cage {
+fn cage(process: &Process) -> io::Result<Cage> {
     let engine = &process.engine;
+    let granted = engine.allowed.reach(&process.grants).map_err(|error| io::Error::other(error.to_string()))?;
     let (image, scratch) = (&process.folder.image, &process.folder.scratch);
     let named = format!("odeon image {} {}", process.title, &process.hash[..process.hash.len().min(8)]);
     let (program, title, arguments) = match &process.program {
@@ -185,19 +186,23 @@ fn cage(process: &Process) -> Cage {
         ("HOME", text(scratch)),
         ("TMPDIR", text(scratch)),
         ("LANG", "C.UTF-8".to_owned()),
-    ];
-    Cage {
+    ]
+    .map(|(name, value)| (name.to_owned(), value));
+    // What every process has stays what it is, whatever its image asks for.
+    let asked = granted.variables.into_iter().filter(|(name, _)| variables.iter().all(|(own, _)| own != name));
+    Ok(Cage {
         program,
         title,
         arguments,
-        variables: variables.map(|(name, value)| (name.to_owned(), value)).into(),
+        variables: variables.iter().cloned().chain(asked).collect(),
         folder: image.clone(),
         scratch: scratch.clone(),
         readable: process.program.readable(&engine.data),
+        granted: granted.folders.into_iter().map(|f| GrantedFolder { real: f.real, write: f.write }).collect(),
         user: engine.user.map(|user| (user.uid, user.gid)),
         bounds: Bounds::of(&process.limits),
         guard: 0,
-    }
+    })
 }
 
 /// Hands a guard the cage and the files of the process.

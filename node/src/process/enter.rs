@@ -2,15 +2,17 @@
 //!
 //! Nothing runs here but this one thread, and everything that is taken stays taken over the exec.
 
-use super::cage::{Bounds, CAGE_VARIABLE, Cage, CageKind};
+use super::cage::{Bounds, CAGE_VARIABLE, Cage, CageKind, GrantedFolder};
 use super::{denied, descriptors};
+use crate::grants::place;
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, LandlockStatus, Ruleset, RulesetAttr, RulesetCreatedAttr, Scope,
-    path_beneath_rules,
+    ABI, Access, AccessFs, AccessNet, LandlockStatus, PathBeneath, Ruleset, RulesetAttr, RulesetCreatedAttr,
+    RulesetError, Scope, path_beneath_rules,
 };
 use rustix::process::{Resource, Rlimit, Signal, setrlimit};
 use std::fs;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 
@@ -72,7 +74,8 @@ fn cage_of_environment() -> Result<Cage, String> {
 fn shut(cage: &Cage) -> Result<CageKind, String> {
     rustix::thread::set_no_new_privs(true).map_err(|error| failed("new privileges", &error.into()))?;
     bound(&cage.bounds).map_err(|error| failed("a resource limit", &error))?;
-    let landlock = deny_files(cage).map_err(|error| format!("the cage has no Landlock: {error}"))?;
+    let granted = granted(cage)?;
+    let landlock = deny_files(cage, granted).map_err(|error| format!("the cage has no Landlock: {error}"))?;
     let seccomp = denied::deny_calls(landlock < 6).map_err(|error| format!("the cage has no seccomp: {error}"))?;
     Ok(CageKind { landlock, seccomp })
 }
@@ -109,8 +112,22 @@ fn tasks_of(uid: u32) -> u64 {
     fs::read_dir("/proc").into_iter().flatten().flatten().filter_map(status_of).filter_map(tasks).sum()
 }
 
+/// What the image is granted of the node's folders: to read, and perhaps to write, never to execute.
+fn granted(cage: &Cage) -> Result<Vec<PathBeneath<OwnedFd>>, String> {
+    let rule = |folder: &GrantedFolder| {
+        let path = folder.real.display();
+        let (place, real) = place(&folder.real).map_err(|error| format!("{path}, which is granted: {error}"))?;
+        if real != folder.real {
+            return Err(format!("{path}, which is granted, is {} by now", real.display()));
+        }
+        let access = if folder.write { AccessFs::from_all(LANDLOCK) } else { AccessFs::from_read(LANDLOCK) };
+        Ok(PathBeneath::new(place, access & !AccessFs::Execute))
+    };
+    cage.granted.iter().map(rule).collect()
+}
+
 /// Denies all files but some, TCP, and signals to others. Gives the version of Landlock that does it; 0 for none.
-fn deny_files(cage: &Cage) -> Result<u8, landlock::RulesetError> {
+fn deny_files(cage: &Cage, granted: Vec<PathBeneath<OwnedFd>>) -> Result<u8, RulesetError> {
     let reads = AccessFs::from_read(LANDLOCK);
     let writes = AccessFs::from_all(LANDLOCK) & !AccessFs::Execute;
     let status = Ruleset::default()
@@ -120,6 +137,7 @@ fn deny_files(cage: &Cage) -> Result<u8, landlock::RulesetError> {
         .create()?
         .add_rules(path_beneath_rules(cage.readable.iter().chain([&cage.folder]), reads))?
         .add_rules(path_beneath_rules([&cage.scratch], writes))?
+        .add_rules(granted.into_iter().map(Ok::<_, RulesetError>))?
         .add_rules(path_beneath_rules(DEVICES, AccessFs::ReadFile | AccessFs::WriteFile))?
         .restrict_self()?;
     Ok(match status.landlock {

@@ -10,7 +10,7 @@ use super::work::{Check, Checking, Work};
 use super::{ProcessError, serving};
 use odeon::process::Described;
 use odeon::{Actor, CapabilityView, Definition, Failure, Requirements};
-use odeon_sourceauth::{Image, Manifest};
+use odeon_sourceauth::{Grants, Image, Manifest};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -25,6 +25,8 @@ pub(super) struct Process {
     /// Name and version, for people.
     pub(super) title: String,
     pub(super) program: Program,
+    /// What it asks for besides.
+    pub(super) grants: Grants,
     pub(super) folder: Folder,
     pub(super) limits: ProcessLimits,
     pub(super) engine: Arc<Engine>,
@@ -60,6 +62,7 @@ impl Process {
             hash: hash.into(),
             title: manifest.title(),
             program: Program::of(manifest, &engine.path)?,
+            grants: manifest.grants.clone(),
             folder: engine.folders.unpack(hash, image)?,
             limits: engine.limits,
             engine: engine.clone(),

@@ -65,4 +65,4 @@ pub(super) const LINE_BYTES_MAX: usize = 8 << 10;
 /// Lines that are logged of one process at once, and then in each second.
 pub(super) const LINES_PER_SECOND_MAX: u32 = 100;
 /// Bytes of what a guard is told, and of what it tells.
-pub(super) const CAGE_BYTES_MAX: usize = 64 << 10;
+pub(super) const CAGE_BYTES_MAX: usize = 120 << 10;

@@ -12,7 +12,7 @@ pub enum WasmError {
     TooLarge { bytes: usize, max: usize },
     #[error("the code is not a wasm component: {reason}")]
     Malformed { reason: String },
-    #[error("the component imports {name:?}, which no node offers")]
+    #[error("the component imports {name:?}, which no node offers{}", super::imports::hint(.name))]
     Import { name: String },
     #[error("the component does not fit the interface odeon:actor@0.1.0: {reason}")]
     Interface { reason: String },

@@ -1,7 +1,6 @@
 //! The host's side of one instance: what it is doing, what it has used, and why it failed.
 
 use super::accounts::Accounts;
-use super::image::Image;
 use super::limits::{LINE_BYTES_MAX, PARTS_MAX, REASON_BYTES_MAX, WasmLimits};
 use odeon::Level;
 use odeon::host::Host;
@@ -53,16 +52,15 @@ pub(super) enum Stream {
 }
 
 impl Guest {
-    pub(super) fn new(image: &Image, phase: Phase) -> Self {
-        let limits = image.limits;
+    pub(super) fn new(image: Arc<str>, limits: WasmLimits, accounts: Arc<Accounts>, phase: Phase) -> Self {
         Self {
-            image: image.hash.clone(),
+            image,
             limits,
             phase,
             failure: None,
             memory_refused: false,
             overspent: false,
-            accounts: image.accounts.clone(),
+            accounts,
             memory_bytes: 0,
             table_elements: 0,
             calls_left: limits.host_calls_max,

@@ -12,9 +12,15 @@ use wasmtime::Result;
 use wasmtime::component::{HasSelf, Linker};
 
 /// Adds the interface to a linker.
-pub(super) fn link(linker: &mut Linker<Guest>) -> Result<()> {
-    host::add_to_linker::<Guest, HasSelf<Guest>>(linker, |guest| guest)?;
-    types::add_to_linker::<Guest, HasSelf<Guest>>(linker, |guest| guest)
+pub(super) fn link<T: AsMut<Guest> + 'static>(linker: &mut Linker<T>) -> Result<()> {
+    host::add_to_linker::<T, HasSelf<Guest>>(linker, |data| data.as_mut())?;
+    types::add_to_linker::<T, HasSelf<Guest>>(linker, |data| data.as_mut())
+}
+
+impl AsMut<Guest> for Guest {
+    fn as_mut(&mut self) -> &mut Guest {
+        self
+    }
 }
 
 impl types::Host for Guest {}

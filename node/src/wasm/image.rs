@@ -13,6 +13,7 @@ use super::ticker::Ticker;
 use odeon::{Actor, CapabilityView, Definition, Failure, Requirements};
 use odeon_capabilities::limits::KEY_BYTES_MAX;
 use odeon_sourceauth::Isolation;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
@@ -36,25 +37,8 @@ impl Image {
         let described = Instance::new(self, Phase::Apart, self.limits.check_ms)
             .and_then(|mut instance| instance.describe())
             .map_err(|failure| WasmError::describe(failure.reason()))?;
-        if described.is_empty() || described.len() > ACTORS_MAX {
-            return Err(WasmError::describe(format!("found {} actors, expected 1 to {ACTORS_MAX}", described.len())));
-        }
-        let mut definitions: Vec<Definition> = Vec::with_capacity(described.len());
-        for actor in described {
-            check_name("an actor", &actor.name, ACTOR_NAME_BYTES_MAX)?;
-            if definitions.iter().any(|d| *d.name == *actor.name) {
-                return Err(WasmError::describe(format!("found two actors named {:?}", actor.name)));
-            }
-            if actor.required.len() > REQUIRED_MAX {
-                let found = actor.required.len();
-                return Err(WasmError::describe(format!(
-                    "found {found} required capabilities, at most {REQUIRED_MAX}"
-                )));
-            }
-            actor.required.iter().try_for_each(|key| check_name("a required capability", key, KEY_BYTES_MAX))?;
-            definitions.push(self.definition(actor.name.into(), actor.required.into()));
-        }
-        Ok(definitions)
+        check_described(described.iter().map(|actor| (&*actor.name, &*actor.required)))?;
+        Ok(described.into_iter().map(|actor| self.definition(actor.name.into(), actor.required.into())).collect())
     }
 
     fn definition(self: &Arc<Image>, name: Arc<str>, required: Arc<[String]>) -> Definition {
@@ -112,6 +96,28 @@ impl Image {
     ) -> Result<bool, Failure> {
         Instance::new(self, Phase::Check(keys, values), self.limits.check_ms)?.check(actor, requirements)
     }
+}
+
+/// Whether an image may have these actors: each a name, and the capabilities that it requires.
+pub(super) fn check_described<'a>(
+    described: impl ExactSizeIterator<Item = (&'a str, &'a [String])>,
+) -> Result<(), WasmError> {
+    if !(1..=ACTORS_MAX).contains(&described.len()) {
+        return Err(WasmError::describe(format!("found {} actors, expected 1 to {ACTORS_MAX}", described.len())));
+    }
+    let mut names = HashSet::with_capacity(described.len());
+    for (name, required) in described {
+        check_name("an actor", name, ACTOR_NAME_BYTES_MAX)?;
+        if !names.insert(name) {
+            return Err(WasmError::describe(format!("found two actors named {name:?}")));
+        }
+        if required.len() > REQUIRED_MAX {
+            let found = required.len();
+            return Err(WasmError::describe(format!("found {found} required capabilities, at most {REQUIRED_MAX}")));
+        }
+        required.iter().try_for_each(|key| check_name("a required capability", key, KEY_BYTES_MAX))?;
+    }
+    Ok(())
 }
 
 fn check_name(what: &str, name: &str, max: usize) -> Result<(), WasmError> {

@@ -24,7 +24,8 @@ pub(super) struct Instance {
 impl Instance {
     /// Makes an instance, whose own start counts as part of its first call's time.
     pub(super) fn new(image: &Arc<Image>, phase: Phase, call_ms: u64) -> Result<Instance, Failure> {
-        let mut store = Store::new(image.pre.engine(), Guest::new(image, phase));
+        let mut store =
+            Store::new(image.pre.engine(), Guest::new(image.hash.clone(), image.limits, image.accounts.clone(), phase));
         store.limiter(|guest| guest);
         store.set_hostcall_fuel(image.limits.outgoing_bytes_max);
         store.epoch_deadline_trap();
@@ -112,7 +113,7 @@ impl Instance {
 }
 
 /// Counts a trap, and says why it was.
-fn failed(guest: &mut Guest, call_ms: u64, error: &wasmtime::Error) -> Failure {
+pub(super) fn failed(guest: &mut Guest, call_ms: u64, error: &wasmtime::Error) -> Failure {
     let (cause, failure) = explained(guest, call_ms, error);
     guest.accounts.failed(cause);
     failure

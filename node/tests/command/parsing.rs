@@ -39,6 +39,7 @@ fn up_starts_with_what_the_contract_says_by_default() {
     assert_eq!((options.name, options.http, options.join, options.authority), (None, None, None, None));
     assert_eq!(options.allow_remote_images, AllowRemoteImages::Yes);
     assert_eq!((options.allow_process, options.process_user), (false, None));
+    assert!(options.allowed.is_empty(), "nothing is allowed");
     assert!(options.capabilities.is_empty() && !options.json);
 }
 
@@ -85,6 +86,14 @@ fn up_takes_every_flag_that_scripts_pass() {
         "yes",
         "--process-user",
         "odeon-run",
+        "--allow-outbound",
+        "db.example.org:5432",
+        "--allow-outbound",
+        "10.0.0.0/8:*",
+        "--allow-folder",
+        "/srv/data:rw",
+        "--allow-environment",
+        "ZONE",
         "--transport",
         "tcp",
     ]);
@@ -102,6 +111,12 @@ fn up_takes_every_flag_that_scripts_pass() {
     assert_eq!(limits, (NonZeroU64::new(10 * 1024 * 1024), NonZeroU64::new(500_000)));
     assert_eq!((options.allow_process, options.process_user.as_deref()), (true, Some("odeon-run")));
     assert_eq!(value("odeon.process"), Some(Value::Bool(true)), "others can see that it does");
+    let allowed = &options.allowed;
+    let outbound: Vec<String> = allowed.outbound.iter().map(ToString::to_string).collect();
+    assert_eq!(outbound, ["db.example.org:5432", "10.0.0.0/8:*"]);
+    assert_eq!(allowed.folders, ["/srv/data:rw".parse().unwrap()]);
+    assert_eq!(allowed.environment, ["ZONE".parse().unwrap()]);
+    assert_eq!(value("odeon.grants"), Some(Value::Bool(true)));
     let keys = "ops@example ssh-ed25519 AAAA\n".to_owned();
     assert_eq!(
         options.authority,
@@ -118,6 +133,10 @@ fn a_wrong_command_line_exits_2_and_says_what_is_expected() {
         (&["up", "--allow-process", "maybe"], "[possible values: no, yes]"),
         (&["up", "--process-user", "nobody"], "--process-user is for --allow-process yes"),
         (&["up", "--capability", "odeon.process=true"], "odeon.process is set by --allow-process yes"),
+        (&["up", "--allow-outbound", "db"], "expected HOST:PORT"),
+        (&["up", "--allow-folder", "srv"], "expected the whole path of a folder"),
+        (&["up", "--allow-environment", "ODEON_JOIN"], "are the node's own"),
+        (&["up", "--capability", "odeon.grants=true"], "odeon.grants is set by --allow-outbound"),
         (&["image", "new", "x", "--language", "java"], "[possible values: rust, python]"),
         (&["up", "--listen", "here"], "--listen"),
         (&["up", "--name", "a b"], "expected letters"),

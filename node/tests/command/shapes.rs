@@ -218,6 +218,11 @@ fn an_image_is_shown_with_the_keys_of_the_contract() {
         nodes: vec!["db".into(), "leader".into()],
         actors: 3,
         pushed: None,
+        grants: Some(ImageGrants {
+            outbound: vec!["db:5432".into(), "10.0.0.0/8:443".into()],
+            folders: vec!["/srv:rw".into()],
+            environment: Vec::new(),
+        }),
     };
     let expected = json!({
         "hash": "ab".repeat(32), "name": "hello", "version": "1.0.0", "size": 12, "state": "approved",
@@ -228,6 +233,7 @@ fn an_image_is_shown_with_the_keys_of_the_contract() {
             "not_after": "2027-05-01T12:00:00Z", "text": "armour",
         }],
         "nodes": ["db", "leader"], "actors": 3,
+        "grants": {"outbound": ["db:5432", "10.0.0.0/8:443"], "folders": ["/srv:rw"], "environment": []},
     });
     let reply = || Reply::Image(Box::new(detail.clone()));
     assert_eq!(json_of(reply(), &["image", "show", "hello"]), expected);

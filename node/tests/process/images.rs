@@ -1,8 +1,9 @@
 //! A node's runtime of processes, and images for it.
 
 use odeon::{Actor, Definition, Failure};
+use odeon_node::grants::Allowed;
 use odeon_node::process::{ProcessError, ProcessLimits, ProcessRuntime, ProcessSettings};
-use odeon_sourceauth::Image;
+use odeon_sourceauth::{Grants, Image};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -27,10 +28,13 @@ static RUST: LazyLock<Image> = LazyLock::new(|| {
     odeon_deploy::assemble(folder.path()).unwrap()
 });
 
-static PYTHON: LazyLock<Image> = LazyLock::new(|| {
+static PYTHON: LazyLock<Image> = LazyLock::new(|| python_that_asks(""));
+
+/// The actors in Python, in an image with these lines at the end of its manifest.
+pub(crate) fn python_that_asks(grants: &str) -> Image {
     let of = |file: &str| fs::read_to_string(repository().join("tests/guest_python").join(file)).unwrap();
-    with_library(&of("odeon.toml"), "guest.py", &of("guest.py"))
-});
+    with_library(&format!("{}{grants}", of("odeon.toml")), "guest.py", &of("guest.py"))
+}
 
 impl Guest {
     pub(crate) fn image(self) -> &'static Image {
@@ -87,6 +91,11 @@ pub(crate) struct Node {
 
 impl Node {
     pub(crate) fn new(limits: ProcessLimits) -> Self {
+        Self::that_allows(limits, |_| Grants::default())
+    }
+
+    /// One that allows what is said of the folder around its own.
+    pub(crate) fn that_allows(limits: ProcessLimits, grants: impl FnOnce(&Path) -> Grants) -> Self {
         let outer = tempfile::tempdir().unwrap();
         fs::set_permissions(outer.path(), Permissions::from_mode(0o711)).unwrap();
         let data = outer.path().join("data");
@@ -96,7 +105,8 @@ impl Node {
         // Not that of whoever runs the tests, which others may not enter.
         let path = "/usr/local/bin:/usr/bin:/bin".into();
         let launcher = PathBuf::from(env!("CARGO_BIN_EXE_odeon"));
-        let settings = ProcessSettings { data, node: "test".into(), user, launcher, path, limits };
+        let allowed = Allowed::new(grants(outer.path()), &data);
+        let settings = ProcessSettings { data, node: "test".into(), user, launcher, path, limits, allowed };
         Self { outer, runtime: ProcessRuntime::new(settings).unwrap() }
     }
 

@@ -1,11 +1,14 @@
 //! The manifest as TOML has it, and the checks that make a [`Manifest`] of it.
 
+mod grants;
+
 use super::{ARCHITECTURES, Code, Isolation, Manifest, ManifestActor, ManifestError, Runtime};
 use crate::limits::{
     ACTOR_NAME_BYTES_MAX, ACTORS_MAX, IMAGE_NAME_BYTES_MAX, INCLUDE_MAX, INTERPRETER_BYTES_MAX, MANIFEST_BYTES_MAX,
     REQUIRE_BYTES_MAX, REQUIRE_MAX, VERSION_BYTES_MAX, WHERE_BYTES_MAX,
 };
-use crate::{Version, check_name};
+use crate::{Grants, Version, check_name};
+use grants::RawGrants;
 use serde::Deserialize;
 use std::collections::BTreeSet;
 use toml::Spanned;
@@ -22,6 +25,7 @@ struct RawManifest {
     include: Option<Spanned<Vec<Spanned<String>>>>,
     #[serde(default)]
     actor: Vec<Spanned<RawActor>>,
+    grants: Option<RawGrants>,
 }
 
 #[derive(Deserialize)]
@@ -52,9 +56,10 @@ pub(super) fn parse(text: &str) -> Checked<Manifest> {
         runtime,
         code: lines.code(runtime, interpreter.is_some(), &raw.code)?,
         interpreter,
-        isolation: raw.isolation.as_ref().map_or(Ok(Isolation::default()), |i| lines.isolation(runtime, i))?,
+        isolation: raw.isolation.as_ref().map_or(Ok(Isolation::default()), |i| lines.isolation(&raw, runtime, i))?,
         include: lines.include(raw.include.as_ref())?,
         actors: lines.actors(&raw.actor)?,
+        grants: raw.grants.as_ref().map_or(Ok(Grants::default()), |grants| lines.grants(runtime, grants))?,
     })
 }
 
@@ -173,9 +178,12 @@ impl Lines<'_> {
         if good { Ok(text.to_owned()) } else { Err(self.value("interpreter", name, expected)) }
     }
 
-    fn isolation(&self, runtime: Runtime, name: &Spanned<String>) -> Checked<Isolation> {
+    fn isolation(&self, raw: &RawManifest, runtime: Runtime, name: &Spanned<String>) -> Checked<Isolation> {
         if runtime != Runtime::Wasm {
             return Err(self.value("isolation", name, "no such key: only the runtime wasm has one"));
+        }
+        if raw.grants.is_some() && name.get_ref() == "image" {
+            return Err(self.value("isolation", name, "actor: an image with [grants] has an instance for each actor"));
         }
         let found = Isolation::KNOWN.iter().find(|(known, _)| known == name.get_ref());
         found.map(|(_, known)| *known).ok_or_else(|| {
