@@ -3,6 +3,7 @@
 //! Bytes are checked against their hash on every arrival and every read. Who may fetch what from whom is the
 //! convention's decision; this file moves bytes. A node with signers of its own uses no image that these have not signed.
 
+mod carried;
 mod fetching;
 mod list;
 mod moving;
@@ -27,6 +28,7 @@ use crate::link::LinkError;
 use crate::process::ProcessRuntime;
 use crate::runtimes::{RuntimeError, Runtimes};
 use crate::store::{Store, StoreError};
+use carried::Small;
 use fetching::FETCHES_MAX;
 use hashbrown::HashSet;
 use odeon::{CapabilityMap, Definition, NodeRef, Requirements};
@@ -113,6 +115,9 @@ pub(crate) struct Images {
     /// and no more than so many at once.
     fetches: Semaphore,
     wholes: Wholes,
+    /// Those that this node may send along with a creation, and those that came so.
+    small: Small,
+    brought: Small,
     uploads: Semaphore,
     rates: Rates,
     /// One image is loaded at a time.
@@ -141,6 +146,8 @@ impl Images {
             running: Running::default(),
             fetches: Semaphore::new(FETCHES_MAX),
             wholes: Wholes::default(),
+            small: Small::default(),
+            brought: Small::default(),
             uploads: Semaphore::new(UPLOADS_MAX),
             rates,
             loading: parking_lot::Mutex::new(()),
@@ -174,7 +181,10 @@ impl Images {
 
     /// Puts an approved image into the store. Blocks on the disk.
     pub(crate) fn put(&self, image: &Verified) -> Result<(), TransferError> {
-        self.keep(SourceHash(image.hash().0), || self.store.put(image))
+        let hash = SourceHash(image.hash().0);
+        self.keep(hash, || self.store.put(image))?;
+        self.small.keep(hash, image.image().bytes());
+        Ok(())
     }
 
     /// Lets a file appear in the store, unless its image is revoked.
@@ -190,7 +200,9 @@ impl Images {
     /// Reads a stored image. Blocks on the disk.
     fn read(&self, hash: SourceHash) -> Result<Verified, TransferError> {
         self.unless_revoked(hash)?;
-        Ok(self.store.read(sourceauth::SourceHash(hash.0))?)
+        let image = self.store.read(sourceauth::SourceHash(hash.0))?;
+        self.small.keep(hash, image.image().bytes());
+        Ok(image)
     }
 
     /// Whether this node may use an image that its leader, itself perhaps, has just approved. Blocks on the disk.
@@ -288,6 +300,8 @@ impl Images {
         self.room.forget(hash);
         self.running.stop(hash);
         self.wholes.forget(hash);
+        self.small.take(hash);
+        self.brought.take(hash);
         if let Err(error) = self.store.remove(sourceauth::SourceHash(hash.0)) {
             tracing::warn!(image = %hash, %error, "an unloaded image stays on disk");
         }
@@ -303,6 +317,8 @@ impl Images {
         self.room.forget(hash);
         self.running.stop(hash);
         self.wholes.forget(hash);
+        self.small.take(hash);
+        self.brought.take(hash);
         // A load that has begun ends first; later ones find it revoked.
         let _one_at_a_time = self.loading.lock();
         let text = hash.to_string();
