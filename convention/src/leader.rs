@@ -148,6 +148,13 @@ pub enum Effect {
         /// Which.
         hash: SourceHash,
     },
+    /// Send a small image along with the creation that follows, if its bytes are at hand; they may as well be fetched.
+    Carry {
+        /// To whom.
+        to: NodeRef,
+        /// Which.
+        hash: SourceHash,
+    },
     /// The tokens that may be used from now on.
     TokensChanged,
     /// Say when everything is handled that has arrived by now, by [`Input::Heard`]: before it declares somebody dead, a

@@ -22,6 +22,14 @@ pub enum Word {
     ToLeader(ToLeader),
     /// To a member, from whoever leads.
     ToMember(ToMember),
+    /// A small image that is about to be asked for. It counts for nothing but bytes that need not be fetched.
+    Carried {
+        /// Which.
+        hash: SourceHash,
+        /// What is said to be it.
+        #[serde(with = "odeon::bytes")]
+        bytes: Vec<u8>,
+    },
 }
 
 /// Where a leader can be dialled, whether it leads now or not.

@@ -416,6 +416,7 @@ impl Driver {
                 self.lead(|l, now| l.handle(now, leader::Input::Received { from, message }));
             }
             Ok(Word::ToMember(message)) => self.take_part(member::Input::Received { from, message }),
+            Ok(Word::Carried { hash, bytes }) => self.means.images.was_brought(hash, bytes),
             Err(error) => tracing::warn!(node = %from, %error, "dropped a message"),
         }
     }

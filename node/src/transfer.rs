@@ -4,6 +4,7 @@
 //! convention's decision; this file moves bytes. A node with signers of its own uses no image that these have not signed.
 
 mod asked;
+mod carried;
 mod fetching;
 mod list;
 mod moving;
@@ -29,6 +30,7 @@ use crate::process::ProcessRuntime;
 use crate::runtimes::{RuntimeError, Runtimes, Usage};
 use crate::store::{Store, StoreError};
 use asked::Asked;
+use carried::Small;
 use fetching::FETCHES_MAX;
 use hashbrown::HashSet;
 use odeon::{CapabilityMap, Definition, NodeRef, Requirements};
@@ -115,6 +117,9 @@ pub(crate) struct Images {
     /// and no more than so many at once.
     fetches: Semaphore,
     wholes: Wholes,
+    /// Those that this node may send along with a creation, and those that came so.
+    small: Small,
+    brought: Small,
     uploads: Semaphore,
     rates: Rates,
     /// One image is loaded at a time.
@@ -144,6 +149,8 @@ impl Images {
             running: Running::default(),
             fetches: Semaphore::new(FETCHES_MAX),
             wholes: Wholes::default(),
+            small: Small::default(),
+            brought: Small::default(),
             uploads: Semaphore::new(UPLOADS_MAX),
             rates,
             loading: parking_lot::Mutex::new(()),
@@ -181,6 +188,7 @@ impl Images {
         let hash = SourceHash(image.hash().0);
         self.keep(hash, || self.store.put(image))?;
         self.asked.note(hash, &image.image().manifest().grants);
+        self.small.keep(hash, image.image().bytes());
         Ok(())
     }
 
@@ -202,7 +210,9 @@ impl Images {
     /// Reads a stored image. Blocks on the disk.
     fn read(&self, hash: SourceHash) -> Result<Verified, TransferError> {
         self.unless_revoked(hash)?;
-        Ok(self.store.read(sourceauth::SourceHash(hash.0))?)
+        let image = self.store.read(sourceauth::SourceHash(hash.0))?;
+        self.small.keep(hash, image.image().bytes());
+        Ok(image)
     }
 
     /// Whether this node may use an image that its leader, itself perhaps, has just approved. Blocks on the disk.
@@ -306,6 +316,8 @@ impl Images {
         self.asked.forget(hash);
         self.running.stop(hash);
         self.wholes.forget(hash);
+        self.small.take(hash);
+        self.brought.take(hash);
         if let Err(error) = self.store.remove(sourceauth::SourceHash(hash.0)) {
             tracing::warn!(image = %hash, %error, "an unloaded image stays on disk");
         }
@@ -322,6 +334,8 @@ impl Images {
         self.asked.forget(hash);
         self.running.stop(hash);
         self.wholes.forget(hash);
+        self.small.take(hash);
+        self.brought.take(hash);
         // A load that has begun ends first; later ones find it revoked.
         let _one_at_a_time = self.loading.lock();
         let text = hash.to_string();

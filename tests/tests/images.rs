@@ -52,6 +52,26 @@ fn an_image_pushed_at_the_leader_is_fetched_by_the_member_that_needs_it_and_answ
 }
 
 #[test]
+fn a_small_image_comes_with_the_creation_that_needs_it_and_is_not_fetched() {
+    const CAME: &str = "an image came with what needs it";
+    let before = ["env", "ODEON_LOG=info,odeon_node::transfer=debug"].map(str::to_owned).to_vec();
+    let mut cluster = Cluster::new().unwrap();
+    for name in ["one", "two"] {
+        cluster.member(name, Start { before: before.clone(), ..Start::default() }).unwrap();
+    }
+    cluster.leader().run(&["image", "push", &hello()]).ok();
+    let (address, _) = cluster.leader().create(&["hello", "Goodbye", "--on", "one"]);
+    assert_eq!(cluster.leader().ask(&address, "are you there?"), "Goodbye");
+    eventually(SOON, "it says so", || Ok(cluster.node("one").stderr().contains(CAME).then_some(()))).unwrap();
+    // The other one, which nobody asked for it, was sent nothing.
+    assert!(
+        stored(&cluster.node("two").data, cluster.leader().json(&["image", "list"])[0]["hash"].as_str().unwrap())
+            .is_none()
+    );
+    assert!(!cluster.node("two").stderr().contains(CAME));
+}
+
+#[test]
 fn a_warning_of_an_actor_on_a_member_is_in_the_leaders_log_with_its_origin() {
     let mut cluster = Cluster::new().unwrap();
     cluster.member("db", Start::with(&["Has DB access=true"])).unwrap();

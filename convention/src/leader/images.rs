@@ -113,6 +113,15 @@ impl Leader {
         sources
     }
 
+    /// Whether an image is to be sent along with what needs it: a small one that few fetch at this time.
+    pub(super) fn is_carried(&self, image: &ImageInfo, to: NodeRef) -> bool {
+        let lacks = |to| self.peers.of(to).is_some_and(|peer| !peer.images().contains(&image.hash));
+        image.size_bytes <= limits::CARRIED_BYTES_MAX
+            && to != self.me
+            && self.peers.fetchers(image.hash).len() < limits::CARRIED_TO_MAX
+            && lacks(to)
+    }
+
     /// A holder, or one that fetches, as another node can fetch from it.
     fn source(&self, holder: NodeId, fetcher: NodeRef) -> Option<NodeRef> {
         let peer = self.peers.live.get(&holder).filter(|peer| peer.current)?;

@@ -3,6 +3,7 @@
 //! A node is asked at most once per creation. A placement ends by its node's answer or by its node's end, never by
 //! a time of its own: so it can never be that two nodes create for one request.
 
+use super::Effect;
 use super::choosing::Choice;
 use super::creations::{Creation, Tried};
 use super::machine::Leader;
@@ -102,6 +103,11 @@ impl Leader {
             return;
         }
         let image = spec.image.and_then(|hash| self.facts.images.get(&hash)).map(|j| Box::new(j.image.clone()));
+        if let Some(image) = &image
+            && self.is_carried(image, node)
+        {
+            self.outbox.after_facts(Effect::Carry { to: node, hash: image.hash });
+        }
         let sources = spec.image.map(|hash| self.sources(hash, node)).unwrap_or_default();
         self.send(node, ToMember::Place { request, spec, image, sources });
     }

@@ -49,6 +49,11 @@ impl Driver {
         for said in said {
             match said {
                 Said::Word { to, message } => self.send(to, &Word::ToMember(message)),
+                Said::Image { to, hash } => {
+                    if let Some(bytes) = self.means.images.at_hand(hash) {
+                        self.send(to, &Word::Carried { hash, bytes });
+                    }
+                }
                 Said::Flush => self.lead(|l, now| l.handle(now, leader::Input::Flushed)),
                 Said::Close { node, reason } => {
                     tracing::info!(%node, reason, "closing the link");
@@ -93,6 +98,7 @@ impl Driver {
                 }
             }
             leader::Effect::DropImage { hash } => self.drop_image(hash),
+            leader::Effect::Carry { to, hash } => self.window.push(Said::Image { to, hash }),
             leader::Effect::TokensChanged => self.take_over_tokens(),
             leader::Effect::Echo { at } => self.means.links.echo(at),
             leader::Effect::Flush => self.window.push(Said::Flush),

@@ -5,6 +5,7 @@
 //! busy for seconds. With a window a word that has left is acknowledged as soon as if it were one of a few.
 
 use odeon::NodeRef;
+use odeon_convention::types::SourceHash;
 use odeon_convention::wire::ToMember;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -24,6 +25,11 @@ pub(super) enum Said {
     Word {
         to: NodeRef,
         message: ToMember,
+    },
+    /// A small image, before the word that needs it.
+    Image {
+        to: NodeRef,
+        hash: SourceHash,
     },
     Close {
         node: NodeRef,

@@ -102,8 +102,8 @@ impl Seat {
                 self.handle(now, Input::Received { from, message });
             }
             Ok(Word::ToMember(message)) => self.handle(now, Input::Received { from, message }),
-            // It leads nobody.
-            Ok(Word::ToLeader(_)) => {}
+            // It leads nobody, and runs no image.
+            Ok(Word::ToLeader(_) | Word::Carried { .. }) => {}
             Err(error) => tracing::warn!(node = %from, %error, "dropped a message"),
         }
     }

@@ -91,6 +91,9 @@ impl Images {
         let (images, hash, bytes) = (self.clone(), image.hash, image.size_bytes);
         let kept = tokio::task::spawn_blocking(move || images.make_room(hash, bytes)).await;
         let _kept = kept.map_err(std::io::Error::other)??;
+        if self.take_brought(image).await? {
+            return Ok(());
+        }
         // This node is asked for what it is known to hold, which it just found that it has not.
         let others = self.others(sources);
         if others.is_empty() {

@@ -114,7 +114,10 @@ impl World {
                 let delay = self.random.within(0, FLUSH_MS_MAX);
                 self.after(delay, Event::LeaderFlushed { start: self.leader_starts });
             }
-            leader::Effect::DropImage { .. } | leader::Effect::TokensChanged | leader::Effect::Notice(_) => {}
+            leader::Effect::DropImage { .. }
+            | leader::Effect::Carry { .. }
+            | leader::Effect::TokensChanged
+            | leader::Effect::Notice(_) => {}
         }
     }
 
