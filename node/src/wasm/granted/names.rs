@@ -9,8 +9,8 @@ use wasmtime::component::{HasSelf, Linker, Resource};
 use wasmtime_wasi::p2::bindings::sockets::ip_name_lookup::{
     self, Host, HostResolveAddressStream, IpAddress, Network, ResolveAddressStream,
 };
-use wasmtime_wasi::p2::bindings::sockets::network::ErrorCode;
-use wasmtime_wasi::p2::{DynPollable, SocketResult};
+use wasmtime_wasi::p2::bindings::sockets::network::{self, ErrorCode, HostNetwork};
+use wasmtime_wasi::p2::{DynPollable, IoError, SocketError, SocketResult};
 use wasmtime_wasi::sockets::WasiSocketsView;
 
 /// The lookups of one instance that are under way, by the number of what gives the addresses: under which grants.
@@ -59,6 +59,24 @@ impl HostResolveAddressStream for Inside {
     fn drop(&mut self, found: Resource<ResolveAddressStream>) -> Result<()> {
         self.lookups.remove(&found.rep());
         HostResolveAddressStream::drop(&mut self.sockets(), found)
+    }
+}
+
+// What the interface above is made of: as the engine has it.
+
+impl network::Host for Inside {
+    fn convert_error_code(&mut self, error: SocketError) -> Result<ErrorCode> {
+        self.sockets().convert_error_code(error)
+    }
+
+    fn network_error_code(&mut self, error: Resource<IoError>) -> Result<Option<ErrorCode>> {
+        self.sockets().network_error_code(error)
+    }
+}
+
+impl HostNetwork for Inside {
+    fn drop(&mut self, network: Resource<Network>) -> Result<()> {
+        HostNetwork::drop(&mut self.sockets(), network)
     }
 }
 
