@@ -9,8 +9,6 @@ pub enum Unit {
     Nanoseconds,
     /// Bytes: less is better.
     Bytes,
-    /// A number of things: less is better.
-    Count,
 }
 
 impl Unit {
@@ -18,7 +16,7 @@ impl Unit {
     pub fn advantage(self, ours: f64, theirs: f64) -> f64 {
         match self {
             Unit::PerSecond => ours / theirs,
-            Unit::Nanoseconds | Unit::Bytes | Unit::Count => theirs / ours,
+            Unit::Nanoseconds | Unit::Bytes => theirs / ours,
         }
     }
 

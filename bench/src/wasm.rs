@@ -1,12 +1,9 @@
 //! An actor of an image against the same source linked in, both in the real system of actors and wasm runtime.
 //!
 //! The actor is `Goodbye` of `examples/hello`: it answers whatever it is sent with a short text. The image is the
-//! one that is kept in the repository. `shared` is the same with all actors in one instance.
+//! one that is kept in the repository.
 
 mod asker;
-mod parked;
-
-pub use parked::{PARKED, load, parked, rebuild};
 
 use crate::memory::resident_bytes;
 use crate::options::Options;
@@ -18,15 +15,14 @@ use asker::{Ask, Asker, Took};
 use odeon::system::{Alone, Endpoint, Envelope, Spawn, System};
 use odeon::{Address, AnyMessage, CapabilityMap, Definition, Incarnation, Level, Message, NodeId, NodeRef, Registry};
 use odeon_example_hello::Goodbye;
-use odeon_node::wasm::{WasmCode, WasmLimits, WasmRuntime};
-use odeon_sourceauth::{Image, Isolation};
+use odeon_node::wasm::{WasmLimits, WasmRuntime};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// The contestants; the first is ours.
-pub const CONTESTANTS: [&str; 3] = ["wasm", "shared", "native"];
+pub const CONTESTANTS: [&str; 2] = ["wasm", "native"];
 
 const IMAGE: &[u8] = include_bytes!("../../examples/hello/hello.zip");
 /// Names the compiled code in the folder that is thrown away afterwards.
@@ -67,21 +63,27 @@ impl Measure {
     }
 }
 
-/// An actor of a kept image. `folder` has compiled code.
-fn definition(image: &[u8], actor: &str, isolation: Isolation, folder: &Path) -> Result<Definition> {
-    let component = &Image::open(image.to_vec()).context("open the kept image")?.code()?;
-    // Each image has its own name in the folder.
-    let hash = &HASH.replace("00", if image == IMAGE { "00" } else { "ee" });
-    let code = WasmCode { hash, title: "bench", component, isolation };
-    let definitions = WasmRuntime::new(folder, WasmLimits::default())?.load_code(&code)?;
-    definitions.into_iter().find(|d| &*d.name == actor).with_context(|| format!("the image has no {actor}"))
+/// Compiles the image's code and gives nanoseconds of that, and of loading what was compiled.
+pub fn load(folder: &Path) -> Result<[f64; 2]> {
+    let code = odeon_sourceauth::Image::open(IMAGE.to_vec()).context("open the kept image")?.code()?;
+    let mut took = [0.0; 2];
+    for took in &mut took {
+        let runtime = WasmRuntime::new(folder, WasmLimits::default())?;
+        let start = Instant::now();
+        runtime.load(HASH, &code)?;
+        *took = start.elapsed().as_nanos() as f64;
+    }
+    Ok(took)
 }
 
 /// One sample in this process. `folder` has the compiled code already.
 pub fn sample(name: &str, measure: Measure, options: &Options, folder: &Path) -> Result<Vec<f64>> {
     let goodbye = match name {
-        "wasm" => definition(IMAGE, "Goodbye", Isolation::Actor, folder)?,
-        "shared" => definition(IMAGE, "Goodbye", Isolation::Image, folder)?,
+        "wasm" => {
+            let code = odeon_sourceauth::Image::open(IMAGE.to_vec()).context("open the kept image")?.code()?;
+            let definitions = WasmRuntime::new(folder, WasmLimits::default())?.load(HASH, &code)?;
+            definitions.into_iter().find(|d| &*d.name == "Goodbye").context("the image has no Goodbye")?
+        }
         "native" => Definition::of::<Goodbye>(),
         _ => bail!("no contestant {name:?}, expected one of {CONTESTANTS:?}"),
     };
@@ -89,7 +91,7 @@ pub fn sample(name: &str, measure: Measure, options: &Options, folder: &Path) ->
     let size = options.size(measure.size());
     match measure {
         Measure::Receive => rig.receive(goodbye, size),
-        Measure::Create => rig.fill(&goodbye, size).map(Into::into),
+        Measure::Create => rig.create(&goodbye, size),
     }
     .with_context(|| format!("{name}: {measure:?} of {size}"))
 }
@@ -142,8 +144,7 @@ impl Rig {
         Ok(vec![median])
     }
 
-    /// Makes many actors, then has each of them answer: nanoseconds of making one, bytes of one before and after.
-    fn fill(&self, goodbye: &Definition, count: u64) -> Result<[f64; 3]> {
+    fn create(&self, goodbye: &Definition, count: u64) -> Result<Vec<f64>> {
         // The first one has costs that no other has.
         self.spawn(goodbye.clone())?;
         let mut actors = Vec::with_capacity(count as usize);
@@ -163,6 +164,6 @@ impl Rig {
         }
         let used_bytes = resident_bytes()? - before;
         let count = count as f64;
-        Ok([took / count, idle_bytes / count, used_bytes / count])
+        Ok(vec![took / count, idle_bytes / count, used_bytes / count])
     }
 }
