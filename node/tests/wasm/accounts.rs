@@ -25,7 +25,13 @@ fn many(count: i64) -> AnyMessage {
 #[test]
 fn each_breach_trap_and_message_is_counted_once_and_nothing_else_is() {
     let (runtime, recorder) = (runtime(), Recorder::new());
-    let code = WasmCode { hash: HASH, title: "test-guest@1.0.0", component: &ROGUES, isolation: Isolation::Actor };
+    let code = WasmCode {
+        hash: HASH,
+        title: "test-guest@1.0.0",
+        component: &ROGUES,
+        isolation: Isolation::Actor,
+        access: None,
+    };
     let definition = find(&runtime.load_code(&code).unwrap(), "Rogue");
     let idle = usage(&runtime);
     assert_eq!((&*idle.hash, &*idle.title, idle.actors, idle.messages), (HASH, "test-guest@1.0.0", 0, 0));

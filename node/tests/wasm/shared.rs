@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 fn load(limits: WasmLimits, component: &[u8]) -> (Arc<WasmRuntime>, Vec<Definition>) {
     let runtime = WasmRuntime::new(&kept_code(), limits).unwrap();
-    let code = WasmCode { hash: HASH, title: "shared", component, isolation: Isolation::Image };
+    let code = WasmCode { hash: HASH, title: "shared", component, isolation: Isolation::Image, access: None };
     let definitions = runtime.load_code(&code).unwrap();
     (runtime, definitions)
 }
