@@ -97,7 +97,7 @@ pub const SOURCES_MAX: usize = 6;
 /// Images that one node is taken to be fetching at once.
 pub const FETCHING_MAX: usize = 64;
 /// Bytes of an image that is small enough to be sent along with a creation,
-pub const CARRIED_BYTES_MAX: u64 = 64 * 1024;
+pub const CARRIED_BYTES_MAX: u64 = 128 * 1024;
 /// unless so many fetch it already: then these have it for each other.
 pub const CARRIED_TO_MAX: usize = 8;
 /// Bytes of a chunk of an image.

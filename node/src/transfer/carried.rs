@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// Images that are kept in memory, 2 MiB of them at most; the oldest goes.
+/// Images that are kept in memory, 4 MiB of them at most; the oldest goes.
 const KEPT_MAX: usize = 32;
 
 /// A few small images.
