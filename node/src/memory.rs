@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn after_a_rush_memory_is_given_back_a_few_times() {
         let mut rush = Rush::default();
-        assert_eq!(looks(&mut rush, [600, 1200].into_iter()), []);
+        assert_eq!(looks(&mut rush, [600, 1200].into_iter()), Vec::<usize>::new());
         assert_eq!(looks(&mut rush, std::iter::repeat_n(1205, 100)), [0, 2, 5, 11, 23]);
         // Those that leave count as those that come, and the next rush begins anew.
         assert_eq!(looks(&mut rush, [100, 100, 1200, 1200, 1200, 1200].into_iter()), [1, 3, 5]);
@@ -85,6 +85,6 @@ mod tests {
     #[test]
     fn few_that_come_and_go_are_no_rush() {
         let mut rush = Rush::default();
-        assert_eq!(looks(&mut rush, (0..900).map(|look| look % 2)), []);
+        assert_eq!(looks(&mut rush, (0..900).map(|look| look % 2)), Vec::<usize>::new());
     }
 }
