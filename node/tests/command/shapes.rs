@@ -246,6 +246,8 @@ fn an_image_is_shown_with_the_keys_of_the_contract() {
             first.as_str(),
             "approved 2026-05-01T12:00:00Z by alice: signed",
             "  actor Hello requires db",
+            "  asks for outbound db:5432, 10.0.0.0/8:443",
+            "  asks for folders /srv:rw",
             "  approved by alice SHA256:x (statement, until 2027-05-01T12:00:00Z)",
             "  held by db, leader; 3 actors run from it",
         ]
