@@ -1,4 +1,4 @@
-//! See `odeon_fuzz::chunks`. Run it with `cargo +nightly fuzz run chunks`.
+//! See `odeon_fuzz::parsers::chunks`. Run it with `scripts/fuzz 60 chunks`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| odeon_fuzz::chunks(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| odeon_fuzz::parsers::chunks(bytes));

@@ -1,4 +1,4 @@
-//! See `odeon_fuzz::image`. Run it with `cargo +nightly fuzz run image`.
+//! See `odeon_fuzz::parsers::image`. Run it with `scripts/fuzz 60 image`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| odeon_fuzz::image(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| odeon_fuzz::parsers::image(bytes));

@@ -1,4 +1,4 @@
-//! See `odeon_fuzz::manifest`. Run it with `cargo +nightly fuzz run manifest`.
+//! See `odeon_fuzz::parsers::manifest`. Run it with `scripts/fuzz 60 manifest`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| odeon_fuzz::manifest(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| odeon_fuzz::parsers::manifest(bytes));

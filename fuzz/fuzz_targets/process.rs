@@ -1,4 +1,4 @@
-//! See `odeon_fuzz::process`. Run it with `cargo +nightly fuzz run process`.
+//! See `odeon_fuzz::parsers::process`. Run it with `scripts/fuzz 60 process`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| odeon_fuzz::process(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| odeon_fuzz::parsers::process(bytes));

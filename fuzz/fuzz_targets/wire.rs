@@ -1,4 +1,4 @@
-//! See `odeon_fuzz::wire`. Run it with `cargo +nightly fuzz run wire`.
+//! See `odeon_fuzz::parsers::wire`. Run it with `scripts/fuzz 60 wire`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| odeon_fuzz::wire(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| odeon_fuzz::parsers::wire(bytes));

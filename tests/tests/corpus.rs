@@ -1,9 +1,12 @@
 //! The seeds of the fuzz targets, and whatever a fuzzer has found, replayed by the ordinary compiler.
 #![allow(clippy::unwrap_used)]
 
-#[allow(unreachable_pub, reason = "it is a crate of its own in fuzz/")]
-#[path = "../../fuzz/src/lib.rs"]
-mod targets;
+#[allow(unreachable_pub, reason = "it is in a crate of its own in fuzz/")]
+#[path = "../../fuzz/src/links.rs"]
+mod links;
+#[allow(unreachable_pub, reason = "it is in a crate of its own in fuzz/")]
+#[path = "../../fuzz/src/parsers.rs"]
+mod parsers;
 
 use odeon::process::{FromChild, ToChild};
 use odeon_capabilities::Expression;
@@ -19,7 +22,7 @@ fn corpus(target: &str) -> PathBuf {
 
 #[test]
 fn no_seed_of_any_target_is_a_finding() {
-    for (target, check) in targets::TARGETS {
+    for (target, check) in parsers::TARGETS.into_iter().chain(links::TARGETS) {
         let seeds: Vec<_> = std::fs::read_dir(corpus(target)).unwrap().map(|entry| entry.unwrap().path()).collect();
         assert!(seeds.len() >= 2, "{target} has {} seeds", seeds.len());
         for seed in seeds {
@@ -79,11 +82,11 @@ fn the_seeds_get_past_the_first_look_of_what_they_are_for() {
     }
     for (seed, count) in [("to-the-peer", 2), ("to-anybody", 4), ("too-long", 1), ("cut", 1), ("cut-in-the-id", 1)] {
         let packets = bytes("relay", seed);
-        let packets = targets::packets::<16>(&packets, RELAYED_PACKET_BYTES_MAX);
-        assert_eq!((packets.len(), packets.last().unwrap().0), (count, targets::PEER.0), "{seed}");
+        let packets = links::packets::<16>(&packets, RELAYED_PACKET_BYTES_MAX);
+        assert_eq!((packets.len(), packets.last().unwrap().0), (count, links::PEER.0), "{seed}");
     }
     for (seed, count) in [("two", 2), ("empty-between", 3), ("longest", 2), ("too-long", 1), ("cut", 1)] {
-        assert_eq!(targets::packets::<0>(&bytes("tcp", seed), TCP_PACKET_BYTES_MAX).len(), count, "{seed}");
+        assert_eq!(links::packets::<0>(&bytes("tcp", seed), TCP_PACKET_BYTES_MAX).len(), count, "{seed}");
     }
     for seed in ["any-key", "comparisons", "lists-and-maps"] {
         Expression::parse(&text("expression", seed)).unwrap();

@@ -6,8 +6,8 @@ use crate::causes::{chain, rejection_code};
 use clap::{Subcommand, ValueEnum};
 use odeon_convention::codes;
 use odeon_deploy::{FileError, PackError, SignError, SignFileError, StarterError, Times, VerifyFileError};
-use odeon_sourceauth::STATEMENT_NAMESPACE;
 use odeon_sourceauth::limits::{IMAGE_BYTES_MAX, REQUIRED_MAX, SIGNATURES_MAX};
+use odeon_sourceauth::{ImageError, STATEMENT_NAMESPACE};
 use serde::Serialize;
 use std::fs;
 use std::io::{self, Read};
@@ -198,7 +198,7 @@ fn sign(
         (None, Some(key)) => odeon_deploy::sign_file(image, key, output, &mut passphrase),
         (None, None) => return Err(CommandError::Usage("only a statement is written without --key".into())),
     };
-    let signed = signed.map_err(sign_failed)?;
+    let signed = signed.map_err(|e| sign_failed(image, e))?;
     #[derive(Serialize)]
     struct Printed {
         signature: PathBuf,
@@ -214,11 +214,11 @@ fn sign(
     })
 }
 
-fn sign_failed(error: SignFileError) -> CommandError {
+fn sign_failed(image: &Path, error: SignFileError) -> CommandError {
     let message = chain(&error);
     match &error {
-        SignFileError::File(file) => file_failed(file, message),
-        SignFileError::Image { .. } => CommandError::coded(codes::IMAGE_MALFORMED, message),
+        SignFileError::File(file) => image_file_failed(image, file, message),
+        SignFileError::Image { source, .. } => CommandError::coded(image_code(source), message),
         SignFileError::Sign { source: SignError::PassphraseNeeded, .. } => {
             CommandError::Usage(format!("{message}: set {PASSPHRASE_VARIABLE}"))
         }
@@ -246,8 +246,8 @@ fn verify(
         .map_err(|_| CommandError::internal("the clock of this machine is before 1970"))?;
     let verified = odeon_deploy::verify_file(image, signatures, signers, usize::from(required), now.as_secs());
     let approval = verified.map_err(|e| match &e {
-        VerifyFileError::File(file) => file_failed(file, chain(&e)),
-        VerifyFileError::Image { .. } => CommandError::coded(codes::IMAGE_MALFORMED, chain(&e)),
+        VerifyFileError::File(file) => image_file_failed(image, file, chain(&e)),
+        VerifyFileError::Image { source, .. } => CommandError::coded(image_code(source), chain(&e)),
         VerifyFileError::AllowedSigners { .. } => CommandError::Usage(chain(&e)),
         VerifyFileError::Rejected(rejection) => CommandError::coded(rejection_code(rejection), chain(&e)),
     })?;
@@ -262,12 +262,27 @@ fn verify(
 fn pack_failed(error: PackError) -> CommandError {
     let message = chain(&error);
     match &error {
-        PackError::TooManyFiles { .. } | PackError::FilesTooLarge { .. } => {
-            CommandError::coded(codes::IMAGE_TOO_LARGE, message)
-        }
+        PackError::TooManyFiles { .. }
+        | PackError::FilesTooLarge { .. }
+        | PackError::File(FileError::TooLarge { .. }) => CommandError::coded(codes::IMAGE_TOO_LARGE, message),
+        PackError::Refused(error) => CommandError::coded(image_code(error), message),
+        PackError::Manifest(error) => CommandError::coded(image_code(&error.clone().into()), message),
         PackError::File(file) => file_failed(file, message),
         PackError::Zip(_) => CommandError::internal(message),
         _ => CommandError::coded(codes::IMAGE_MALFORMED, message),
+    }
+}
+
+/// Whether an image is malformed or too large.
+fn image_code(error: &ImageError) -> u16 {
+    if error.is_too_large() { codes::IMAGE_TOO_LARGE } else { codes::IMAGE_MALFORMED }
+}
+
+/// The same as [`file_failed`] where an image, and not what comes along with it, may be what is too large.
+fn image_file_failed(image: &Path, error: &FileError, message: String) -> CommandError {
+    match error {
+        FileError::TooLarge { path, .. } if path == image => CommandError::coded(codes::IMAGE_TOO_LARGE, message),
+        _ => file_failed(error, message),
     }
 }
 

@@ -1,10 +1,10 @@
 //! What is measured, in which sizes.
 
 use super::{Contestant, Crowd, contestant};
-use crate::options::Options;
-use crate::rounds::Figure;
-use crate::spread::quantile;
-use crate::unit::Unit;
+use odeon_bench::options::Options;
+use odeon_bench::rounds::Figure;
+use odeon_bench::spread::quantile;
+use odeon_bench::unit::Unit;
 use anyhow::{Context, Result};
 use std::time::Duration;
 

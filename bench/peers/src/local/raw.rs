@@ -2,7 +2,7 @@
 
 use super::goal::{Goal, Payload, all, expect_crowd, one_more_is_used, one_more_runs};
 use super::{Contestant, Crowd, shares, tokio_runtime};
-use crate::memory::resident_bytes;
+use odeon_bench::memory::resident_bytes;
 use anyhow::{Context, Result};
 use std::sync::mpsc::sync_channel;
 use std::time::{Duration, Instant};

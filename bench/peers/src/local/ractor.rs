@@ -2,7 +2,7 @@
 
 use super::goal::{Goal, Payload, all, expect_crowd, one_more_is_used, one_more_runs};
 use super::{Contestant, Crowd, shares, tokio_runtime};
-use crate::memory::resident_bytes;
+use odeon_bench::memory::resident_bytes;
 use anyhow::{Context, Result, ensure};
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, call};
 use std::sync::mpsc::{SyncSender, sync_channel};

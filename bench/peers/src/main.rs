@@ -1,10 +1,10 @@
 //! Odeon against ractor, kameo, actix and plain tokio channels inside one process.
 
 use anyhow::{Context, Result};
-use odeon_bench::local::{CONTESTANTS, MEASURES, aims, sample};
 use odeon_bench::options::Options;
 use odeon_bench::rounds::Results;
 use odeon_bench::{apart, page, table};
+use odeon_bench_peers::local::{CONTESTANTS, MEASURES, aims, sample};
 
 fn main() -> Result<()> {
     if let Some(words) = apart::asked_for() {

@@ -1,7 +1,7 @@
 //! What we want to reach inside one process, as factors of the peers in the same run, and as bytes.
 
-use crate::rounds::Results;
-use crate::table::{Aim, Wanted};
+use odeon_bench::rounds::Results;
+use odeon_bench::table::{Aim, Wanted};
 
 /// Peers that share their work between two threads, as we do.
 const ACTORS: [&str; 3] = ["ractor", "kameo", "actix, 2 arbiters"];
