@@ -63,14 +63,7 @@ impl GrantedRuntime {
         access: Access,
     ) -> Result<Vec<Definition>, WasmError> {
         imports::check(self.linker.engine(), component, &access.asks)?;
-<<<<<<< HEAD
-        let mut linker = self.linker.clone();
-        linker.define_unknown_imports_as_traps(component).map_err(WasmError::link)?;
-        let pre = linker.instantiate_pre(component).and_then(ImagePre::new).map_err(WasmError::link)?;
-        Image::new(hash, pre, limits, accounts, ticker, access, self.tasks.clone()).definitions()
-=======
         let pre = self.linker.instantiate_pre(component).and_then(ImagePre::new).map_err(WasmError::link)?;
-        Image::new(hash, pre, limits, ticker, access, self.tasks.clone()).definitions()
->>>>>>> grants
+        Image::new(hash, pre, limits, accounts, ticker, access, self.tasks.clone()).definitions()
     }
 }
