@@ -70,7 +70,10 @@ impl Instance {
         store.epoch_deadline_async_yield_and_update(TURN_TICKS);
         store.set_epoch_deadline(TURN_TICKS);
         let made = timeout_at(deadline, image.pre.instantiate_async(&mut store)).await;
-        let exports = outcome(&mut store, call_ms, made)?;
+        let exports = match made {
+            Ok(Ok(exports)) => exports,
+            failed => outcome(&mut store, call_ms, failed)?,
+        };
         Ok(Self { store, exports, deadline, call_ms, is_broken: false })
     }
 
