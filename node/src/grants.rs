@@ -157,7 +157,9 @@ mod tests {
         let top = tempfile::tempdir().unwrap();
         let top = fs::canonicalize(top.path()).unwrap();
         let [data, srv, secret] = ["data", "srv", "secret"].map(|name| top.join(name));
-        [&data, &srv, &secret, &srv.join("a")].map(|path| fs::create_dir(path).unwrap());
+        for path in [&data, &srv, &secret, &srv.join("a")] {
+            fs::create_dir(path).unwrap();
+        }
         symlink(&secret, srv.join("out")).unwrap();
         symlink(srv.join("a"), srv.join("in")).unwrap();
         let allowed = Allowed::new(folders(&[folder(&srv, true)]), &data);
@@ -178,7 +180,9 @@ mod tests {
         let top = tempfile::tempdir().unwrap();
         let top = fs::canonicalize(top.path()).unwrap();
         let [data, real] = ["data", "real"].map(|name| top.join(name));
-        [&data, &real].map(|path| fs::create_dir(path).unwrap());
+        for path in [&data, &real] {
+            fs::create_dir(path).unwrap();
+        }
         symlink(&real, top.join("link")).unwrap();
         let ask = folders(&[folder(&top.join("link"), true)]);
         assert!(Allowed::new(ask.clone(), &data).check(&ask).is_ok());

@@ -5,6 +5,7 @@
 mod engine;
 #[path = "granted/peer.rs"]
 mod peer;
+#[allow(dead_code)] // Shared with tests that need all of it.
 #[path = "wasm/recorder.rs"]
 mod recorder;
 
@@ -40,7 +41,9 @@ struct Node {
 impl Node {
     fn new() -> Self {
         let top = tempfile::tempdir().unwrap();
-        ["data", "srv", "out", "other"].map(|name| fs::create_dir(top.path().join(name)).unwrap());
+        for name in ["data", "srv", "out", "other"] {
+            fs::create_dir(top.path().join(name)).unwrap();
+        }
         fs::write(top.path().join("srv/file"), "what is in it").unwrap();
         fs::write(top.path().join("other/secret"), "a secret").unwrap();
         // The component imports sockets, which only images may that ask for a connection.

@@ -24,6 +24,28 @@ pub fn hello() -> String {
     format!("{}/../examples/hello/hello.zip", env!("CARGO_MANIFEST_DIR"))
 }
 
+/// The example with so much noise in it that its image has about this size; needs `unzip`.
+pub fn padded_hello(folder: &Path, noise_bytes: usize) -> PathBuf {
+    let (from, zip) = (folder.join("large"), folder.join("large.zip"));
+    let unpacked = Command::new("unzip").args(["-q", &hello(), "-d"]).arg(&from).status().expect("`unzip` runs");
+    assert!(unpacked.success(), "the kept image is a zip file");
+    let mut state = 1u64;
+    let noise: Vec<u8> = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 56) as u8
+    })
+    .take(noise_bytes)
+    .collect();
+    std::fs::write(from.join("noise.bin"), noise).expect("a folder of the test");
+    let text = std::fs::read_to_string(from.join("odeon.toml")).expect("it was unpacked");
+    // Top-level keys come before the first table.
+    let manifest = format!("include = [\"noise.bin\"]\n{text}");
+    std::fs::write(from.join("odeon.toml"), manifest).expect("a folder of the test");
+    let paths = [from.display().to_string(), zip.display().to_string()];
+    run_at(folder, &["image", "pack", &paths[0], "-o", &paths[1]]).ok();
+    zip
+}
+
 /// A program of this workspace that was built beside these tests.
 pub fn beside(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("the test has a path");

@@ -1,7 +1,8 @@
 //! Images: pushed at the leader, approved, fetched where they are needed, checked everywhere.
 #![allow(clippy::unwrap_used)]
 
-use odeon_tests::cluster::{Cluster, Start, eventually, files_of};
+use odeon_convention::limits::CARRIED_BYTES_MAX;
+use odeon_tests::cluster::{Cluster, Start, eventually, files_of, padded_hello};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -14,6 +15,11 @@ fn repository() -> PathBuf {
 
 fn hello() -> String {
     repository().join("examples/hello/hello.zip").display().to_string()
+}
+
+/// The example, too large to be sent along with a creation.
+fn large(cluster: &Cluster) -> String {
+    padded_hello(cluster.dir(), 2 * CARRIED_BYTES_MAX as usize).display().to_string()
 }
 
 /// The stored zip of an image on a node.
@@ -111,7 +117,8 @@ fn warnings_that_were_made_while_the_leader_was_away_arrive_when_it_is_back() {
 fn a_flipped_byte_in_the_leaders_store_is_noticed_and_nothing_is_fetched_from_it() {
     let mut cluster = Cluster::new().unwrap();
     cluster.member("gpu", Start::with(&["gpu=true"])).unwrap();
-    let pushed = cluster.leader().json(&["image", "push", &hello()]);
+    let large = large(&cluster);
+    let pushed = cluster.leader().json(&["image", "push", &large]);
     let hash = pushed["hash"].as_str().unwrap().to_owned();
     flip(&stored(&cluster.leader().data, &hash).unwrap());
     let refused = cluster.leader().run(&["create", "hello", "Hello", "--require", "gpu"]);
@@ -121,7 +128,7 @@ fn a_flipped_byte_in_the_leaders_store_is_noticed_and_nothing_is_fetched_from_it
     let said = logged_until(&cluster, "leader", "moved to");
     assert!(said.contains(&hash), "the leader says which file was damaged: {said}");
     // Pushed again it is whole again.
-    cluster.leader().run(&["image", "push", &hello()]).ok();
+    cluster.leader().run(&["image", "push", &large]).ok();
     runs_on_gpu(&cluster);
 }
 
@@ -482,8 +489,9 @@ fn a_node_takes_images_only_from_those_that_it_is_told_to() {
     cluster.member("any", allow("any=true", "yes")).unwrap();
     cluster.member("careful", allow("careful=true", "leader-only")).unwrap();
     cluster.member("none", allow("none=true", "no")).unwrap();
+    let large = large(&cluster);
     let leader = cluster.leader();
-    let hash = leader.json(&["image", "push", &hello()])["hash"].as_str().unwrap().to_owned();
+    let hash = leader.json(&["image", "push", &large])["hash"].as_str().unwrap().to_owned();
     let create_on = |has: &str| leader.run(&["create", "hello", "Hello", "--require", has]);
     let (actor, _) = leader.create(&["hello", "Hello", "--require", "holder"]);
     // All of them could have it from there.
@@ -499,7 +507,7 @@ fn a_node_takes_images_only_from_those_that_it_is_told_to() {
     let refused = create_on("careful");
     assert!(refused.code == 4 && stored(&cluster.node("careful").data, &hash).is_none(), "{refused:?}");
     create_on("any").ok();
-    leader.run(&["image", "push", &hello()]).ok();
+    leader.run(&["image", "push", &large]).ok();
     create_on("careful").ok();
     let refused = create_on("none");
     assert!(refused.code == 4 && refused.err.contains("--allow-remote-images no"), "{refused:?}");

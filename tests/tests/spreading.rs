@@ -2,38 +2,13 @@
 //! with nodes that are killed in the middle, a node whose disk has rotted, and a leader that restarts.
 #![allow(clippy::unwrap_used)]
 
-use odeon_tests::cluster::{Cluster, Start, eventually, files_of, run_at};
+use odeon_tests::cluster::{Cluster, Start, eventually, files_of, padded_hello, run_at};
 use odeon_tests::hosts::Hosts;
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
-const HELLO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/hello/hello.zip");
 const MIB: usize = 1024 * 1024;
 const SOON: Duration = Duration::from_secs(30);
-
-/// An image with so much noise in it that it has about this size.
-fn image(folder: &Path, noise_bytes: usize) -> PathBuf {
-    let (from, zip) = (folder.join("large"), folder.join("large.zip"));
-    let unpacked = Command::new("unzip").args(["-q", HELLO, "-d"]).arg(&from).status().expect("unzip");
-    assert!(unpacked.success(), "this test needs unzip");
-    let mut state = 1u64;
-    let noise: Vec<u8> = std::iter::repeat_with(|| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 56) as u8
-    })
-    .take(noise_bytes)
-    .collect();
-    std::fs::write(from.join("noise.bin"), noise).unwrap();
-    let text = std::fs::read_to_string(from.join("odeon.toml")).unwrap();
-    // Top-level keys come before the first table.
-    let mut manifest = std::fs::File::create(from.join("odeon.toml")).unwrap();
-    manifest.write_all(format!("include = [\"noise.bin\"]\n{text}").as_bytes()).unwrap();
-    let paths = [from.display().to_string(), zip.display().to_string()];
-    run_at(folder, &["image", "pack", &paths[0], "-o", &paths[1]]).ok();
-    zip
-}
 
 fn whole(data: &Path, hash: &str) -> Option<PathBuf> {
     files_of(data, hash).into_iter().find(|path| path.extension().is_some_and(|e| e == "zip"))
@@ -66,7 +41,7 @@ impl Fleet {
         for number in 1..=nodes {
             cluster.member(&name(number), on(number, &[])).unwrap();
         }
-        let zip = image(cluster.dir(), noise_bytes);
+        let zip = padded_hello(cluster.dir(), noise_bytes);
         let pushed = cluster.leader().json(&["image", "push", &zip.display().to_string()]);
         let hash = pushed["hash"].as_str().unwrap().to_owned();
         (0..=nodes).for_each(|number| hosts.limit(number, mbit).unwrap());
@@ -197,7 +172,7 @@ fn an_image_arrives_whole_beside_a_rotten_peer_a_killed_one_and_a_leader_that_re
 fn a_fetch_goes_on_after_a_restart_with_what_had_come_and_the_limit_is_kept() {
     let mut cluster = Cluster::new().unwrap();
     cluster.member("slow", Start::default().and(&["--image-download-limit", "1MiB"])).unwrap();
-    let zip = image(cluster.dir(), 6 * MIB);
+    let zip = padded_hello(cluster.dir(), 6 * MIB);
     let hash =
         cluster.leader().json(&["image", "push", &zip.display().to_string()])["hash"].as_str().unwrap().to_owned();
     let data = cluster.node("slow").data.clone();
@@ -226,7 +201,7 @@ fn a_word_to_an_actor_does_not_wait_behind_an_image() {
     let mut cluster = Cluster::new().unwrap();
     cluster.member("busy", Start::default().and(&["--image-download-limit", "2MiB"])).unwrap();
     let (address, _) = cluster.leader().create(&["odeon.TestActor", "--on", "busy"]);
-    let zip = image(cluster.dir(), 16 * MIB);
+    let zip = padded_hello(cluster.dir(), 16 * MIB);
     let hash =
         cluster.leader().json(&["image", "push", &zip.display().to_string()])["hash"].as_str().unwrap().to_owned();
     let data = cluster.node("busy").data.clone();

@@ -65,7 +65,10 @@ impl Images {
             images.keep(hash, || incoming.finish())
         };
         match tokio::task::spawn_blocking(store).await.map_err(std::io::Error::other)? {
-            Ok(()) => Ok(true),
+            Ok(()) => {
+                tracing::debug!(image = %hash, "an image came with what needs it");
+                Ok(true)
+            }
             Err(TransferError::Store(error @ (StoreError::HashMismatch { .. } | StoreError::Size { .. }))) => {
                 tracing::warn!(image = %hash, %error, "what was brought is something else, and the image is fetched");
                 Ok(false)

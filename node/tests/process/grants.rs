@@ -74,7 +74,8 @@ fn names(names: &[&str]) -> Value {
 fn a_process_has_the_folders_and_variables_that_its_image_is_granted_and_no_others() {
     let machine = Machine::new();
     let asks: Grants = machine.image.manifest().grants.clone();
-    let mut actor = machine.actor(&Node::that_allows(limits(), |_| asks));
+    let node = Node::that_allows(limits(), |_| asks);
+    let mut actor = machine.actor(&node);
     assert_eq!(actor.tries("read", &machine.path("reads/file")), "5");
     assert_eq!(actor.tries("write", &machine.path("reads/new")), "PermissionError");
     assert_eq!(actor.tries("write", &machine.path("reads/file")), "PermissionError");
@@ -88,7 +89,8 @@ fn a_process_has_the_folders_and_variables_that_its_image_is_granted_and_no_othe
 #[test]
 fn a_process_has_nothing_that_its_node_does_not_allow() {
     let machine = Machine::new();
-    let mut actor = machine.actor(&Node::new(limits()));
+    let node = Node::new(limits());
+    let mut actor = machine.actor(&node);
     assert_eq!(actor.tries("read", &machine.path("reads/file")), "PermissionError");
     assert_eq!(actor.tries("write", &machine.path("writes/new")), "PermissionError");
     assert_eq!(actor.variables(), names(&["HOME", "LANG", "ODEON_SOCKET", "PATH", "TMPDIR"]));

@@ -149,8 +149,9 @@ fn network_of<A: FromStr + Into<IpAddr>>(text: &str, most: u8) -> Option<Host> {
     is_lowest.then_some(Host::Network { address, bits })
 }
 
-/// Whether a text may be the name of a host, as the DNS has it.
+/// Whether a text may be the name of a host, as the DNS has it: perhaps with the dot at its end.
 fn is_name(text: &str) -> bool {
+    let text = text.strip_suffix('.').unwrap_or(text);
     let is_label = |label: &str| {
         let is_plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
         matches!(label.len(), 1..=63) && label.bytes().all(is_plain) && !label.starts_with('-') && !label.ends_with('-')

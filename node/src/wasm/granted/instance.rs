@@ -74,7 +74,11 @@ impl Instance {
         store.set_epoch_deadline(TURN_TICKS);
         let began = Instant::now();
         let made = timeout_at(deadline, image.pre.instantiate_async(&mut store)).await;
-        let exports = outcome(&mut store, call_ms, began, made)?;
+        let exports = match made {
+            Ok(Ok(exports)) => exports,
+            failed => outcome(&mut store, call_ms, began, failed)?,
+        };
+        store.data().guest.accounts.worked(began.elapsed());
         Ok(Self { store, exports, deadline, call_ms, handle: 0, is_broken: false })
     }
 
