@@ -41,7 +41,7 @@ fn each_breach_trap_and_message_is_counted_once_and_nothing_else_is() {
     let mut actors: Vec<Box<dyn Actor>> = (0..6).map(|_| build()).collect();
     let built = usage(&runtime);
     assert_eq!(built.actors, 6);
-    assert!(built.memory_bytes >= 6 * (64 << 10) && built.memory_bytes % (64 << 10) == 0, "{built:?}");
+    assert!(built.memory_bytes >= 6 * (64 << 10) && built.memory_bytes.is_multiple_of(64 << 10), "{built:?}");
 
     let started = Instant::now();
     recorder.give(&mut *actors[0], &told("loop")).unwrap_err();

@@ -3,6 +3,7 @@
 use odeon::{Address, Context, Message, WakeupMessage, actor};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::time::{Duration, Instant};
 
 /// Makes a [`Prober`] create actors, and answer with their number once all of them have answered.
@@ -76,8 +77,8 @@ impl Prober {
             let whom = self.neighbours[self.sent % self.neighbours.len()];
             self.sent += 1;
             // Who has not answered the last question yet is waited for, and not asked again.
-            if !self.asked.contains_key(&whom) {
-                self.asked.insert(whom, Instant::now());
+            if let Entry::Vacant(free) = self.asked.entry(whom) {
+                free.insert(Instant::now());
                 cx.send(whom, "are you there?".to_owned());
             }
         }
