@@ -15,8 +15,11 @@ use tokio::io::{AsyncRead, AsyncReadExt, duplex, join, sink};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::unconstrained;
 
+/// A target by the name of its folder of seeds.
+pub type Target = (&'static str, fn(&[u8]));
+
 /// All of them.
-pub const TARGETS: [(&str, fn(&[u8])); 2] = [("relay", relay), ("tcp", tcp)];
+pub const TARGETS: [Target; 2] = [("relay", relay), ("tcp", tcp)];
 
 /// One node of the relay's; the other sends what the fuzzer made.
 pub const PEER: NodeId = NodeId([2; 16]);

@@ -9,8 +9,11 @@ use odeon_sourceauth::limits::{ACTORS_MAX, INCLUDE_MAX, REQUIRE_MAX, STATEMENT_B
 use odeon_sourceauth::{Image, Keyring, Manifest, Signature, Statement, Version, check_name};
 use std::sync::LazyLock;
 
+/// A target by the name of its folder of seeds.
+pub type Target = (&'static str, fn(&[u8]));
+
 /// All of them.
-pub const TARGETS: [(&str, fn(&[u8])); 8] = [
+pub const TARGETS: [Target; 8] = [
     ("chunks", chunks),
     ("expression", expression),
     ("image", image),

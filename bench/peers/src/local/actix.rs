@@ -2,9 +2,9 @@
 
 use super::goal::{ARRIVAL_MAX, Goal, Payload, all, expect_crowd, one_more_is_used, one_more_runs};
 use super::{Contestant, Crowd};
-use odeon_bench::memory::resident_bytes;
 use actix::prelude::*;
 use anyhow::{Context as _, Result, ensure};
+use odeon_bench::memory::resident_bytes;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 

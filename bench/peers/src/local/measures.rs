@@ -1,11 +1,11 @@
 //! What is measured, in which sizes.
 
 use super::{Contestant, Crowd, contestant};
+use anyhow::{Context, Result};
 use odeon_bench::options::Options;
 use odeon_bench::rounds::Figure;
 use odeon_bench::spread::quantile;
 use odeon_bench::unit::Unit;
-use anyhow::{Context, Result};
 use std::time::Duration;
 
 /// Producers of a fan-in.

@@ -2,10 +2,10 @@
 
 use super::goal::{ARRIVAL_MAX, Payload, Tally, all, expect_crowd, one_more_is_used, one_more_runs};
 use super::{Contestant, Crowd, WORKERS, shares};
-use odeon_bench::memory::resident_bytes;
 use anyhow::{Context as _, Result, ensure};
 use odeon::system::{ActorSystem, Base};
 use odeon::{Address, Context, Message, actor};
+use odeon_bench::memory::resident_bytes;
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 

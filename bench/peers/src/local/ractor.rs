@@ -2,8 +2,8 @@
 
 use super::goal::{Goal, Payload, all, expect_crowd, one_more_is_used, one_more_runs};
 use super::{Contestant, Crowd, shares, tokio_runtime};
-use odeon_bench::memory::resident_bytes;
 use anyhow::{Context, Result, ensure};
+use odeon_bench::memory::resident_bytes;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, call};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::{Duration, Instant};

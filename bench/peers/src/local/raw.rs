@@ -2,8 +2,8 @@
 
 use super::goal::{Goal, Payload, all, expect_crowd, one_more_is_used, one_more_runs};
 use super::{Contestant, Crowd, shares, tokio_runtime};
-use odeon_bench::memory::resident_bytes;
 use anyhow::{Context, Result};
+use odeon_bench::memory::resident_bytes;
 use std::sync::mpsc::sync_channel;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
