@@ -79,7 +79,9 @@ fn an_image_is_placed_with_its_sources_and_unloaded_everywhere() {
         image: Some(Box::new(image(1, "1.0.0"))),
         sources: vec![node(3), LEADER],
     };
-    assert_eq!(scene.create(request(1, 1), hello.clone()), [send(node(2), place)]);
+    // It is small, and not there.
+    let carried = Effect::Carry { to: node(2), hash };
+    assert_eq!(scene.create(request(1, 1), hello.clone()), [carried, send(node(2), place)]);
     scene.placed(node(2), request(1, 1), address(node(2), 1));
     let mut expected: Vec<Effect> = (1..=3).map(|n| send(node(n), ToMember::ImageUnloaded { hash })).collect();
     expected.extend([Effect::DropImage { hash }, answer(Answer::Done)]);
