@@ -210,6 +210,8 @@ impl Node {
         command.args(&words[1..]).args(["up", "--json", "--http", "off", "--name", name]);
         command.args(["--listen", start.listen.as_deref().unwrap_or("127.0.0.1:0")]);
         command.arg("--data").arg(&data).args(&start.arguments);
+        // In a build with debug information a backtrace takes longer than a check may.
+        command.env_remove("RUST_BACKTRACE");
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -95,11 +95,17 @@ impl Fleet {
     }
 
     /// All fetch at once. Gives the last one's time in times of one link alone, and what the leader sent in images.
-    fn spread(&self) -> (f64, f64) {
-        let numbers: Vec<u8> = (1..=self.nodes).collect();
+    fn spread(&mut self) -> (f64, f64) {
+        self.spread_with(&[], |_| ())
+    }
+
+    /// The same, with something that happens in the middle; of the `lost` nothing is expected.
+    fn spread_with(&mut self, lost: &[u8], happens: impl FnOnce(&mut Self)) -> (f64, f64) {
         let sent = self.hosts.sent_bytes(0).unwrap();
         let since = Instant::now();
-        let asking: Vec<_> = numbers.iter().map(|number| self.fetch(*number)).collect();
+        let asking: Vec<_> = (1..=self.nodes).map(|number| self.fetch(number)).collect();
+        happens(self);
+        let numbers: Vec<u8> = (1..=self.nodes).filter(|number| !lost.contains(number)).collect();
         let times = self.until_whole(&numbers, since, 20 * self.alone() + SOON);
         let copies = (self.hosts.sent_bytes(0).unwrap() - sent) as f64 / self.size() as f64;
         self.assert_exact(&numbers);
@@ -125,20 +131,38 @@ fn name(number: u8) -> String {
 
 #[test]
 fn six_nodes_have_an_image_in_a_few_times_what_one_link_needs_and_feed_each_other() {
-    let fleet = Fleet::new(6, 8, 4 * MIB);
+    let mut fleet = Fleet::new(6, 8, 4 * MIB);
     let (times, copies) = fleet.spread();
     assert!(times <= 4.0, "{times:.2} times what one link needs alone");
     assert!(copies <= 4.0, "the leader sent {copies:.2} copies to six");
 }
 
+/// Mbit/s of the links of sixty-four nodes. What the cores of one machine can do for all of them is the limit.
+fn mbit_of_many() -> u32 {
+    std::env::var("ODEON_SPREAD_MBIT").map_or(10, |mbit| mbit.parse().expect("a number"))
+}
+
 #[test]
 #[ignore = "minutes, and both cores: for docs/scale.md"]
 fn sixty_four_nodes_have_an_image_of_sixty_three_mebibytes() {
-    let mbit = std::env::var("ODEON_SPREAD_MBIT").map_or(10, |mbit| mbit.parse().expect("a number"));
-    let fleet = Fleet::new(64, mbit, 63 * MIB);
-    let (times, copies) = fleet.spread();
+    let (times, copies) = Fleet::new(64, mbit_of_many(), 63 * MIB).spread();
     assert!(times <= 2.5, "{times:.2} times what one link needs alone");
     assert!(copies <= 8.0, "the leader sent {copies:.2} copies");
+}
+
+#[test]
+#[ignore = "minutes, and both cores: for docs/scale.md"]
+fn sixty_four_nodes_have_it_although_some_are_killed_and_the_leader_restarts() {
+    let mut fleet = Fleet::new(64, mbit_of_many(), 63 * MIB);
+    let killed = [3, 17, 31, 45];
+    let (times, _) = fleet.spread_with(&killed, |fleet| {
+        std::thread::sleep(fleet.alone() / 2);
+        killed.iter().for_each(|number| fleet.cluster.node_mut(&name(*number)).kill());
+        std::thread::sleep(fleet.alone() / 4);
+        fleet.cluster.node_mut("leader").kill();
+        fleet.cluster.node_mut("leader").restart().unwrap();
+    });
+    assert!(times <= 5.0, "{times:.2} times what one link needs alone");
 }
 
 #[test]
