@@ -1,7 +1,7 @@
 //! An actor of an image against the same source linked in, both in the real system of actors and wasm runtime.
 //!
-//! The actor is `Goodbye` of `examples/hello`: it answers whatever it is sent with a short text. The image is the
-//! one that is kept in the repository.
+//! The actor is `Goodbye` of `examples/hello`: it answers whatever it is sent with a short text. The one that panics is
+//! `Rogue` of `tests/guest`. The images are those that are kept in the repository.
 
 mod asker;
 
@@ -13,9 +13,13 @@ use crate::unit::Unit;
 use anyhow::{Context, Result, bail, ensure};
 use asker::{Ask, Asker, Took};
 use odeon::system::{Alone, Endpoint, Envelope, Spawn, System};
-use odeon::{Address, AnyMessage, CapabilityMap, Definition, Incarnation, Level, Message, NodeId, NodeRef, Registry};
+use odeon::{
+    Address, AnyMessage, CapabilityMap, Definition, Incarnation, Level, Message, NodeId, NodeRef, PoisonMessage,
+    Registry,
+};
 use odeon_example_hello::Goodbye;
 use odeon_node::wasm::{WasmLimits, WasmRuntime};
+use odeon_test_guest::Rogue;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex};
@@ -24,9 +28,14 @@ use std::time::{Duration, Instant};
 /// The contestants; the first is ours.
 pub const CONTESTANTS: [&str; 2] = ["wasm", "native"];
 
-const IMAGE: &[u8] = include_bytes!("../../examples/hello/hello.zip");
-/// Names the compiled code in the folder that is thrown away afterwards.
-const HASH: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+/// The image of `examples/hello`, and a name for its compiled code in the folder that is thrown away afterwards.
+const HELLO: (&[u8], &str) = (
+    include_bytes!("../../examples/hello/hello.zip"),
+    "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
+);
+/// The image of `tests/guest`, whose `Rogue` panics when it is told to.
+const GUEST: (&[u8], &str) =
+    (include_bytes!("../../tests/guest/guest.zip"), "ffeeddccbbaa99887766554433221100ffeeddccbbaa99887766554433221100");
 const WORKERS: usize = 2;
 const ANSWER_MAX: Duration = Duration::from_secs(120);
 
@@ -37,10 +46,13 @@ pub enum Measure {
     Receive,
     /// Making an actor.
     Create,
+    /// A panic in a message, and making the actor again.
+    Rebuild,
 }
 
 /// All of them, with the word that names each to a sample.
-pub const MEASURES: [(&str, Measure); 2] = [("receive", Measure::Receive), ("create", Measure::Create)];
+pub const MEASURES: [(&str, Measure); 3] =
+    [("receive", Measure::Receive), ("create", Measure::Create), ("rebuild", Measure::Rebuild)];
 
 impl Measure {
     /// What a sample of it says.
@@ -52,6 +64,7 @@ impl Measure {
                 Figure::new("an idle actor, bytes", Unit::Bytes),
                 Figure::new("after its first message, bytes", Unit::Bytes),
             ],
+            Measure::Rebuild => vec![Figure::new("panic and rebuild, mean", Unit::Nanoseconds)],
         }
     }
 
@@ -59,39 +72,48 @@ impl Measure {
         match self {
             Measure::Receive => 300_000,
             Measure::Create => 20_000,
+            Measure::Rebuild => 10_000,
         }
     }
 }
 
-/// Compiles the image's code and gives nanoseconds of that, and of loading what was compiled.
+/// Compiles the images' code; gives nanoseconds of that for `examples/hello`, and of loading what was compiled.
 pub fn load(folder: &Path) -> Result<[f64; 2]> {
-    let code = odeon_sourceauth::Image::open(IMAGE.to_vec()).context("open the kept image")?.code()?;
     let mut took = [0.0; 2];
     for took in &mut took {
-        let runtime = WasmRuntime::new(folder, WasmLimits::default())?;
         let start = Instant::now();
-        runtime.load(HASH, &code)?;
+        definitions(HELLO, folder)?;
         *took = start.elapsed().as_nanos() as f64;
     }
+    definitions(GUEST, folder)?;
     Ok(took)
+}
+
+fn definitions((image, hash): (&[u8], &str), folder: &Path) -> Result<Vec<Definition>> {
+    let code = odeon_sourceauth::Image::open(image.to_vec()).context("open a kept image")?.code()?;
+    Ok(WasmRuntime::new(folder, WasmLimits::default())?.load(hash, &code)?)
 }
 
 /// One sample in this process. `folder` has the compiled code already.
 pub fn sample(name: &str, measure: Measure, options: &Options, folder: &Path) -> Result<Vec<f64>> {
-    let goodbye = match name {
+    let (image, actor, native) = match measure {
+        Measure::Receive | Measure::Create => (HELLO, "Goodbye", Definition::of::<Goodbye>()),
+        Measure::Rebuild => (GUEST, "Rogue", Definition::of::<Rogue>()),
+    };
+    let definition = match name {
         "wasm" => {
-            let code = odeon_sourceauth::Image::open(IMAGE.to_vec()).context("open the kept image")?.code()?;
-            let definitions = WasmRuntime::new(folder, WasmLimits::default())?.load(HASH, &code)?;
-            definitions.into_iter().find(|d| &*d.name == "Goodbye").context("the image has no Goodbye")?
+            let found = definitions(image, folder)?.into_iter().find(|d| &*d.name == actor);
+            found.with_context(|| format!("the image has no {actor}"))?
         }
-        "native" => Definition::of::<Goodbye>(),
+        "native" => native,
         _ => bail!("no contestant {name:?}, expected one of {CONTESTANTS:?}"),
     };
     let rig = Rig::start()?;
     let size = options.size(measure.size());
     match measure {
-        Measure::Receive => rig.receive(goodbye, size),
-        Measure::Create => rig.create(&goodbye, size),
+        Measure::Receive => rig.receive(definition, size),
+        Measure::Create => rig.create(&definition, size),
+        Measure::Rebuild => rig.rebuild(definition, size),
     }
     .with_context(|| format!("{name}: {measure:?} of {size}"))
 }
@@ -165,5 +187,20 @@ impl Rig {
         let used_bytes = resident_bytes()? - before;
         let count = count as f64;
         Ok(vec![took / count, idle_bytes / count, used_bytes / count])
+    }
+
+    /// A message that panics is given twice, so two rebuilds follow from each.
+    fn rebuild(&self, rogue: Definition, count: u64) -> Result<Vec<f64>> {
+        std::panic::set_hook(Box::new(|_| ()));
+        let whom = self.spawn(rogue)?;
+        let start = Instant::now();
+        for _ in 0..count {
+            self.tell(whom, "panic".to_owned());
+        }
+        for _ in 0..count {
+            let poison = self.answer::<PoisonMessage>()?;
+            ensure!(poison.details.contains("told to panic"), "it failed with {:?}", poison.details);
+        }
+        Ok(vec![start.elapsed().as_nanos() as f64 / (2 * count) as f64])
     }
 }

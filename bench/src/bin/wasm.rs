@@ -58,5 +58,16 @@ fn aims(results: &Results) -> Vec<Aim> {
     let figure = "receive and reply, median";
     let found = results.median(figure, "wasm").zip(results.median(figure, "native"));
     let found = found.map(|(wasm, native)| wasm - native);
-    vec![Aim { what: format!("{figure}: ns more than native"), found, wanted: Wanted::AtMost(1000.0) }]
+    let more = Aim { what: format!("{figure}: ns more than native"), found, wanted: Wanted::AtMost(1000.0) };
+    let at_most = |figure: &str, unit: &str, in_unit: f64, most: f64| Aim {
+        what: format!("{figure}: {unit}"),
+        found: results.median(figure, "wasm").map(|found| found / in_unit),
+        wanted: Wanted::AtMost(most),
+    };
+    vec![
+        more,
+        at_most("create, mean", "us", 1000.0, 50.0),
+        at_most("panic and rebuild, mean", "us", 1000.0, 100.0),
+        at_most("an idle actor, bytes", "KiB", 1024.0, 24.0),
+    ]
 }

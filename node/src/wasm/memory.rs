@@ -1,8 +1,9 @@
-//! The linear memory of an instance: a slot, and beyond that pages of the kernel's that move when it grows, so that next
-//! to nothing is copied.
+//! The linear memory of an instance: a slot, and beyond that a mapping of its own, twice as large whenever it is full.
+//! The kernel moves its pages then, so that next to nothing is copied.
 //!
 //! Without reserved address space the engine's own memories are copied whole at every growth: an actor that comes to
-//! 64 MiB in small steps would copy gigabytes, and run into its time limit instead of its memory limit.
+//! 64 MiB in small steps would copy gigabytes, and run into its time limit instead of its memory limit. And each time that
+//! the kernel moves pages, all threads of the process wait.
 #![allow(unsafe_code)]
 
 use super::slab::{SLOT_BYTES, Slab, Slot};
@@ -10,6 +11,7 @@ use rustix::mm::{MapFlags, MremapFlags, ProtFlags, mmap_anonymous, mremap, munma
 use std::ffi::c_void;
 use std::ptr::{copy_nonoverlapping, null_mut};
 use std::sync::Arc;
+use wasmtime::error::Context as _;
 use wasmtime::{LinearMemory, MemoryCreator, MemoryType, Result, bail};
 
 /// Makes memories for an engine that reserves no address space and relies on no guard pages.
@@ -49,7 +51,7 @@ enum Place {
     Own(Mapping),
 }
 
-/// One mapping of `bytes` bytes at `base`.
+/// One mapping of `bytes` bytes at `base`; only what is written to takes memory.
 struct Mapping {
     base: *mut c_void,
     bytes: usize,
@@ -63,19 +65,26 @@ unsafe impl Sync for Mapping {}
 
 impl Mapping {
     fn new(bytes: usize) -> Result<Mapping> {
-        let access = ProtFlags::READ | ProtFlags::WRITE;
+        let bytes = capacity(bytes)?;
+        let (access, flags) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE | MapFlags::NORESERVE);
         // SAFETY: the kernel chooses the place of a new mapping, so that none of another is touched.
-        let base = unsafe { mmap_anonymous(null_mut(), bytes, access, MapFlags::PRIVATE) }?;
+        let base = unsafe { mmap_anonymous(null_mut(), bytes, access, flags) }?;
         Ok(Mapping { base, bytes })
     }
 
     fn grow_to(&mut self, bytes: usize) -> Result<()> {
+        let bytes = capacity(bytes)?;
         // SAFETY: the old mapping is exactly this one, and nobody holds a pointer into it: the engine asks for the
         // new one after every growth.
         self.base = unsafe { mremap(self.base, self.bytes, bytes, MremapFlags::MAYMOVE) }?;
         self.bytes = bytes;
         Ok(())
     }
+}
+
+/// How large a mapping is for so many bytes.
+fn capacity(bytes: usize) -> Result<usize> {
+    bytes.checked_next_power_of_two().context("more memory than there are addresses")
 }
 
 impl Drop for Mapping {
