@@ -1,7 +1,9 @@
 //! What an actor can do while it handles a message.
 
 use crate::definition::Definition;
-use crate::host::{CreateRequest, Host, Level};
+use crate::host::{CreateRequest, Level, Surroundings};
+#[allow(unused_imports)]
+use crate::host::Host;
 use crate::message::AnyMessage;
 use crate::{ActorType, Address, Message, Topic};
 use odeon_capabilities::{CapabilityMap, Requirements, Value};
@@ -12,13 +14,13 @@ use std::time::Duration;
 ///
 /// No call waits: a message is queued, a creation is started.
 pub struct Context {
-    host: Arc<dyn Host>,
+    host: Surroundings,
     sender: Address,
 }
 
 impl Context {
     /// A context for a message of `sender`. Only what runs actors makes one.
-    pub fn new(host: Arc<dyn Host>, sender: Address) -> Self {
+    pub fn new(host: Surroundings, sender: Address) -> Self {
         Self { host, sender }
     }
 
@@ -28,7 +30,7 @@ impl Context {
     }
 
     /// What runs this actor; for runtimes that hand the call on.
-    pub fn host(&self) -> &Arc<dyn Host> {
+    pub fn host(&self) -> &Surroundings {
         &self.host
     }
 
@@ -64,7 +66,7 @@ impl Context {
 
     /// Creates a child by the name of its type, in this actor's image unless another is chosen.
     pub fn create_named(&self, actor: impl Into<String>) -> Create<'_> {
-        Create { host: &*self.host, request: CreateRequest::named(actor), linked: None }
+        Create { host: &self.host, request: CreateRequest::named(actor), linked: None }
     }
 
     /// Sends this actor a `WakeupMessage` after `delay`.
@@ -191,7 +193,7 @@ impl Context {
 /// A creation being described; [`Create::start`] starts it.
 #[must_use = "nothing is created before start()"]
 pub struct Create<'a> {
-    host: &'a dyn Host,
+    host: &'a Surroundings,
     request: CreateRequest,
     /// The definition of a type that is known when this is compiled; it never leaves the program.
     linked: Option<fn() -> Definition>,

@@ -17,6 +17,7 @@ mod context;
 mod definition;
 #[doc(hidden)]
 pub mod dispatch;
+mod encoding;
 mod export;
 mod failure;
 #[cfg(target_family = "wasm")]

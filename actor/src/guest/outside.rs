@@ -2,12 +2,13 @@
 
 use super::bindings::odeon::actor::{host, types};
 use crate::host::{CreateRequest, Host, Level};
-use crate::{Address, AnyMessage, CapabilityMap, Encoded, Topic, Value};
+use crate::{Address, AnyMessage, CapabilityMap, Encoded, Topic, Value, encoding};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// The node around this instance.
-pub(super) struct Outside;
+#[derive(Clone, Copy)]
+pub struct Outside;
 
 impl Host for Outside {
     fn address(&self) -> Address {
@@ -21,9 +22,9 @@ impl Host for Outside {
     }
 
     fn create(&self, request: CreateRequest) -> Address {
-        match rmp_serde::to_vec_named(&request) {
+        match encoding::encode(&request) {
             Ok(request) => address_of(host::create(&request)),
-            Err(error) => super::fail(format!("a creation that cannot be encoded: {error}")),
+            Err(error) => super::fail(&format!("a creation that cannot be encoded: {error}")),
         }
     }
 
@@ -38,16 +39,16 @@ impl Host for Outside {
     }
 
     fn capabilities(&self) -> Arc<CapabilityMap> {
-        match rmp_serde::from_slice(&host::capabilities()) {
+        match encoding::decode(&host::capabilities()) {
             Ok(map) => Arc::new(map),
-            Err(error) => super::fail(format!("capabilities that do not decode: {error}")),
+            Err(error) => super::fail(&format!("capabilities that do not decode: {error}")),
         }
     }
 
     fn update_capability(&self, key: String, value: Option<Value>) {
-        match value.as_ref().map(rmp_serde::to_vec_named).transpose() {
+        match value.as_ref().map(encoding::encode).transpose() {
             Ok(value) => host::update_capability(&key, value.as_deref()),
-            Err(error) => super::fail(format!("a capability that cannot be encoded: {error}")),
+            Err(error) => super::fail(&format!("a capability that cannot be encoded: {error}")),
         }
     }
 
