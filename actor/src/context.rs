@@ -1,5 +1,6 @@
 //! What an actor can do while it handles a message.
 
+#[cfg(not(target_family = "wasm"))]
 use crate::definition::Definition;
 use crate::host::{CreateRequest, Level, Surroundings};
 #[allow(unused_imports)]
@@ -61,12 +62,16 @@ impl Context {
 
     /// Creates a child of a type that this program or image has.
     pub fn create_actor<A: ActorType>(&self) -> Create<'_> {
-        Create { linked: Some(Definition::of::<A>), ..self.create_named(A::NAME) }
+        Create {
+            #[cfg(not(target_family = "wasm"))]
+            linked: Some(Definition::of::<A>),
+            ..self.create_named(A::NAME)
+        }
     }
 
     /// Creates a child by the name of its type, in this actor's image unless another is chosen.
     pub fn create_named(&self, actor: impl Into<String>) -> Create<'_> {
-        Create { host: &self.host, request: CreateRequest::named(actor), linked: None }
+        Create { host: &self.host, request: CreateRequest::named(actor), #[cfg(not(target_family = "wasm"))] linked: None }
     }
 
     /// Sends this actor a `WakeupMessage` after `delay`.
@@ -196,6 +201,7 @@ pub struct Create<'a> {
     host: &'a Surroundings,
     request: CreateRequest,
     /// The definition of a type that is known when this is compiled; it never leaves the program.
+    #[cfg(not(target_family = "wasm"))]
     linked: Option<fn() -> Definition>,
 }
 
@@ -220,10 +226,13 @@ impl Create<'_> {
 
     /// Starts the creation. The address can be used at once: what is sent to it waits for the actor.
     pub fn start(self) -> Address {
-        match self.linked {
+        #[cfg(not(target_family = "wasm"))]
+        if let Some(linked) = self.linked
             // Another image has its own type of that name.
-            Some(linked) if self.request.image.is_none() => self.host.create_linked(self.request, linked),
-            _ => self.host.create(self.request),
+            && self.request.image.is_none()
+        {
+            return self.host.create_linked(self.request, linked);
         }
+        self.host.create(self.request)
     }
 }

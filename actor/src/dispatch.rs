@@ -23,17 +23,22 @@ impl<E: Into<Failure>> Outcome for Result<(), E> {
     }
 }
 
-/// Whether a message is a value without a Rust type, as a shell or another language sends it.
+/// Has a message handled by `handler`, which takes what it has a type for: the message as it is, or, when it is a value
+/// without a Rust type, as a shell or another language sends it, the first of those it may stand for that is taken.
 #[inline]
-pub fn is_untyped(message: &AnyMessage) -> bool {
-    message.name() == UNTYPED
+pub fn dispatch(
+    message: &AnyMessage,
+    handled: &[&'static str],
+    handler: &mut dyn FnMut(&AnyMessage) -> Option<Result<(), Failure>>,
+) -> Option<Result<(), Failure>> {
+    if message.name() == UNTYPED { candidates(message, handled).iter().find_map(handler) } else { handler(message) }
 }
 
 /// The messages that an untyped value may stand for, the likeliest first: the content of a map whose one key is the
 /// name of a handled message, then the value as it is.
 ///
 /// Each is a message of its own: which type one decodes as is remembered in it, and must not bind other actors.
-pub fn candidates(message: &AnyMessage, handled: &[&'static str]) -> Vec<AnyMessage> {
+fn candidates(message: &AnyMessage, handled: &[&'static str]) -> Vec<AnyMessage> {
     let Ok(whole) = message.encode() else { return Vec::new() };
     let named = encoding::only_entry(&whole.bytes).filter(|(key, _)| handled.contains(key));
     let named = named.map(|(name, content)| Encoded { name: name.to_owned(), bytes: content.to_owned() });

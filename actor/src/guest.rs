@@ -4,6 +4,8 @@
 //! of their node is in `outside`. An instance has one actor or many, as the node wants, and handles one message at a time.
 
 mod outside;
+#[cfg(not(feature = "grants"))]
+mod print;
 
 /// What is generated from `wit/actor.wit`.
 #[allow(missing_docs, unsafe_code, unreachable_pub, clippy::all)]
@@ -157,3 +159,6 @@ impl CapabilityView for Asked {
         }
     }
 }
+
+#[global_allocator]
+static TALC: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();

@@ -12,6 +12,7 @@ extern crate self as odeon;
 
 mod actor;
 mod address;
+mod base32;
 pub mod bytes;
 mod context;
 mod definition;

@@ -223,13 +223,8 @@ fn receive(parts: &Parts, actor: &Type) -> TokenStream {
                 #(#arms)*
                 None
             }
-            if ::odeon::dispatch::is_untyped(message) {
-                for candidate in ::odeon::dispatch::candidates(message, &[#(#names),*]) {
-                    if let Some(result) = handled(self, &candidate, cx) {
-                        return result;
-                    }
-                }
-            } else if let Some(result) = handled(self, message, cx) {
+            let handler = &mut |message: &::odeon::AnyMessage| handled(self, message, cx);
+            if let Some(result) = ::odeon::dispatch::dispatch(message, &[#(#names),*], handler) {
                 return result;
             }
             #fallback

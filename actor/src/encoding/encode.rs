@@ -243,7 +243,8 @@ impl Inside<'_> {
 
     fn finish(self) -> Written {
         if let Some((kind, at)) = self.unknown {
-            let content = self.writer.out.split_off(at);
+            let content = self.writer.out[at..].to_vec();
+            self.writer.out.truncate(at);
             self.writer.head(kind, self.count);
             self.writer.out.extend_from_slice(&content);
         }

@@ -86,13 +86,11 @@ impl Outside {
 
 /// An address as the interface carries it.
 fn words_of(address: Address) -> types::Address {
-    let bytes = address.to_bytes();
-    let word = |at: usize| u64::from_be_bytes(std::array::from_fn(|i| bytes[at + i]));
-    types::Address { a: word(0), b: word(8), c: word(16), d: word(24) }
+    let [a, b, c, d] = address.to_words();
+    types::Address { a, b, c, d }
 }
 
 /// An address from the form in which the interface carries it.
-pub(super) fn address_of(words: types::Address) -> Address {
-    let words = [words.a, words.b, words.c, words.d].map(u64::to_be_bytes);
-    Address::from_bytes(std::array::from_fn(|i| words[i / 8][i % 8]))
+pub(super) fn address_of(types::Address { a, b, c, d }: types::Address) -> Address {
+    Address::from_words([a, b, c, d])
 }
