@@ -3,9 +3,9 @@
 //! Owns the translation between the exported interface of `wit/actor.wit` and the SDK's own types; what actors ask
 //! of their node is in `outside`. An instance has one actor or many, as the node wants, and handles one message at a time.
 
-mod outside;
 #[cfg(not(feature = "grants"))]
-mod print;
+mod library;
+mod outside;
 
 /// What is generated from `wit/actor.wit`.
 #[allow(missing_docs, unsafe_code, unreachable_pub, clippy::all)]
@@ -27,7 +27,7 @@ use std::sync::{Mutex, Once};
 
 /// What `export!` implements: the actor types of an image.
 pub trait Image: 'static {
-    /// The actor types. Of two that have one name the later one counts.
+    /// The actor types. No two have one name: a node refuses an image of which that is not so.
     const OFFERS: &'static [Offer];
 }
 
@@ -62,7 +62,7 @@ fn check<A: ActorType>(requirements: &[u8]) -> bool {
 
 fn offer<I: Image>(actor: &str) -> Result<&'static Offer, String> {
     let unknown = || ["this image has no actor ", actor].concat();
-    I::OFFERS.iter().rev().find(|offer| offer.name == actor).ok_or_else(unknown)
+    I::OFFERS.iter().find(|offer| offer.name == actor).ok_or_else(unknown)
 }
 
 /// The actors of this instance by their handles.
@@ -116,7 +116,10 @@ impl<I: Image> Guest for I {
             return Err("this instance has no such actor".to_owned());
         };
         let mut cx = Context::new(Outside, outside::address_of(sender));
-        actor.receive(&AnyMessage::from_encoded(Encoded { name, bytes }), &mut cx).map_err(Failure::into_reason)
+        let result = actor.receive(&AnyMessage::from_encoded(Encoded { name, bytes }), &mut cx);
+        #[cfg(not(feature = "grants"))]
+        library::end_lines();
+        result.map_err(Failure::into_reason)
     }
 
     fn discard(handle: u32) {
@@ -142,6 +145,8 @@ fn report_panics() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         std::panic::set_hook(Box::new(|info| {
+            #[cfg(not(feature = "grants"))]
+            library::end_lines();
             host::failed(&["panicked: ", crate::failure::panic_text(info.payload())].concat());
         }));
     });
@@ -159,6 +164,3 @@ impl CapabilityView for Asked {
         }
     }
 }
-
-#[global_allocator]
-static TALC: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();

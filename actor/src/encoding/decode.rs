@@ -43,14 +43,12 @@ impl<'de> Reader<'de> {
                 Err(_) => visitor.visit_borrowed_bytes(v),
             },
             Head::Bytes(v) if !as_list => visitor.visit_borrowed_bytes(v),
-            Head::Bytes(v) => Reader::raw(v, self.depth).list(visitor, v.len() as u32),
-            Head::List(count) => self.list(visitor, count),
+            Head::Bytes(v) => {
+                visitor.visit_seq(&mut Inside { reader: &mut Reader::raw(v, self.depth), left: v.len() as u32 })
+            }
+            Head::List(count) => self.inside(count, |elements| visitor.visit_seq(elements)),
             Head::Map(count) => self.inside(count, |entries| visitor.visit_map(entries)),
         }
-    }
-
-    fn list<V: Visitor<'de>>(&mut self, visitor: V, count: u32) -> Result<V::Value, Malformed> {
-        self.inside(count, |elements| visitor.visit_seq(elements))
     }
 
     /// Whoever reads a list or a map reads all of it.
