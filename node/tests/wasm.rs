@@ -62,7 +62,7 @@ fn failure_of(what: &str) -> String {
 fn the_hello_of_the_example_greets_by_way_of_its_world() {
     let definitions = CODE.load(&HASH.replace('0', "f"), &HELLO).unwrap();
     let names: Vec<_> = definitions.iter().map(|d| &*d.name).collect();
-    assert_eq!(names, ["Goodbye", "Hello", "World"]);
+    assert_eq!(names, ["Hello", "World", "Goodbye"], "in the order of `export!`");
     assert!(definitions.iter().all(|d| d.image.as_deref() == Some(&*HASH.replace('0', "f"))));
 
     let recorder = Recorder::new();
