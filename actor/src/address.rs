@@ -149,10 +149,8 @@ impl FromStr for Address {
     type Err = ParseAddressError;
 
     fn from_str(text: &str) -> Result<Self, ParseAddressError> {
-        Address::read(text).ok_or_else(|| ParseAddressError {
-            found: text.chars().take(80).collect(),
-            expected: EXPECTED,
-        })
+        Address::read(text)
+            .ok_or_else(|| ParseAddressError { found: text.chars().take(80).collect(), expected: EXPECTED })
     }
 }
 

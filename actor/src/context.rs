@@ -2,9 +2,9 @@
 
 #[cfg(not(target_family = "wasm"))]
 use crate::definition::Definition;
-use crate::host::{CreateRequest, Level, Surroundings};
 #[allow(unused_imports)]
 use crate::host::Host;
+use crate::host::{CreateRequest, Level, Surroundings};
 use crate::message::AnyMessage;
 use crate::{ActorType, Address, Message, Topic};
 use odeon_capabilities::{CapabilityMap, Requirements, Value};
@@ -71,7 +71,12 @@ impl Context {
 
     /// Creates a child by the name of its type, in this actor's image unless another is chosen.
     pub fn create_named(&self, actor: impl Into<String>) -> Create<'_> {
-        Create { host: &self.host, request: CreateRequest::named(actor), #[cfg(not(target_family = "wasm"))] linked: None }
+        Create {
+            host: &self.host,
+            request: CreateRequest::named(actor),
+            #[cfg(not(target_family = "wasm"))]
+            linked: None,
+        }
     }
 
     /// Sends this actor a `WakeupMessage` after `delay`.

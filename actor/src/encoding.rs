@@ -7,6 +7,8 @@
 mod decode;
 #[cfg(any(test, target_family = "wasm"))]
 mod encode;
+// A program only looks for names with it.
+#[cfg_attr(not(any(test, target_family = "wasm")), allow(dead_code))]
 mod read;
 #[cfg(test)]
 mod tests;

@@ -189,8 +189,7 @@ impl AnyMessage {
     /// The value without its Rust type, for shells and logs.
     pub fn to_value(&self) -> Result<Value, EncodeError> {
         let encoded = self.encode()?;
-        encoding::decode(&encoded.bytes)
-            .map_err(|e| EncodeError { name: encoded.name.clone(), reason: e.to_string() })
+        encoding::decode(&encoded.bytes).map_err(|e| EncodeError { name: encoded.name.clone(), reason: e.to_string() })
     }
 }
 

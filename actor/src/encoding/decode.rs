@@ -249,4 +249,3 @@ impl<'de> de::VariantAccess<'de> for Variant<'_, 'de> {
         self.content()?.visit(visitor, true)
     }
 }
-
