@@ -18,6 +18,9 @@ pub trait ActorType: Actor + Sized {
     /// Capabilities that must be true wherever one is to live, from `#[require_capability]`.
     const REQUIRED: &'static [&'static str];
 
+    /// Whether it has a check of its own; without one, `check` says yes to everything.
+    const CHECKS: bool = true;
+
     /// Builds one. It runs again after a failure.
     fn create() -> Result<Self, Failure>;
 

@@ -1,5 +1,6 @@
 //! Names of nodes and actors. Opaque to actor code: it keeps them, compares them and sends to them.
 
+use crate::base32;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
 use std::str::FromStr;
@@ -34,6 +35,7 @@ const PROMISED: u32 = 1 << 31;
 /// Bytes of an address on the wire.
 pub const ADDRESS_BYTES: usize = 32;
 const PREFIX: &str = "act-";
+const EXPECTED: &str = "an actor's address (act- and 52 letters and digits)";
 
 impl Address {
     /// Mints the address of an actor that lives in `slot` of `node`. Only a base does this.
@@ -74,6 +76,10 @@ impl Address {
         self.slot & PROMISED != 0
     }
 
+    fn read(text: &str) -> Option<Address> {
+        text.strip_prefix(PREFIX).and_then(base32::read).map(Address::from_bytes)
+    }
+
     /// The wire form.
     pub fn to_bytes(&self) -> [u8; ADDRESS_BYTES] {
         let mut bytes = [0; ADDRESS_BYTES];
@@ -82,6 +88,21 @@ impl Address {
         bytes[20..24].copy_from_slice(&self.slot.to_be_bytes());
         bytes[24..].copy_from_slice(&self.nonce.to_be_bytes());
         bytes
+    }
+
+    /// The wire form as four numbers, the first byte the highest of the first.
+    #[cfg(any(test, target_family = "wasm"))]
+    pub(crate) fn to_words(self) -> [u64; 4] {
+        let id = u128::from_be_bytes(self.node.id.0);
+        let c = u64::from(self.node.incarnation.0) << 32 | u64::from(self.slot);
+        [(id >> 64) as u64, id as u64, c, self.nonce]
+    }
+
+    /// Reads the wire form as four numbers.
+    #[cfg(any(test, target_family = "wasm"))]
+    pub(crate) fn from_words([a, b, c, nonce]: [u64; 4]) -> Self {
+        let id = NodeId((u128::from(a) << 64 | u128::from(b)).to_be_bytes());
+        Self { node: NodeRef { id, incarnation: Incarnation((c >> 32) as u32) }, slot: c as u32, nonce }
     }
 
     /// Reads the wire form: every 32 bytes are some address, if perhaps of no actor.
@@ -105,20 +126,16 @@ pub struct ParseAddressError {
     expected: &'static str,
 }
 
-fn base32(bytes: &[u8]) -> String {
-    data_encoding::BASE32_NOPAD.encode(bytes).to_ascii_lowercase()
-}
-
-fn unbase32<const N: usize>(text: &str) -> Option<[u8; N]> {
-    if text.len() != (N * 8).div_ceil(5) {
-        return None;
-    }
-    data_encoding::BASE32_NOPAD.decode(text.to_ascii_uppercase().as_bytes()).ok()?.try_into().ok()
+fn text(prefix: &str, bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(prefix.len() + (bytes.len() * 8).div_ceil(5));
+    text.push_str(prefix);
+    base32::push(&mut text, bytes);
+    text
 }
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{PREFIX}{}", base32(&self.to_bytes()))
+        f.write_str(&text(PREFIX, &self.to_bytes()))
     }
 }
 
@@ -132,17 +149,15 @@ impl FromStr for Address {
     type Err = ParseAddressError;
 
     fn from_str(text: &str) -> Result<Self, ParseAddressError> {
-        text.strip_prefix(PREFIX).and_then(unbase32).map(Address::from_bytes).ok_or_else(|| ParseAddressError {
-            found: text.chars().take(80).collect(),
-            expected: "an actor's address (act- and 52 letters and digits)",
-        })
+        Address::read(text)
+            .ok_or_else(|| ParseAddressError { found: text.chars().take(80).collect(), expected: EXPECTED })
     }
 }
 
 impl Serialize for Address {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
         // Text in every format: a message that carries an address can be read in a shell and in any language.
-        s.collect_str(self)
+        s.serialize_str(&text(PREFIX, &self.to_bytes()))
     }
 }
 
@@ -157,7 +172,7 @@ impl<'de> Deserialize<'de> for Address {
             }
 
             fn visit_str<E: de::Error>(self, v: &str) -> Result<Address, E> {
-                v.parse().map_err(E::custom)
+                Address::read(v).ok_or_else(|| E::custom(format_args!("{v:.80?} is not {EXPECTED}")))
             }
 
             fn visit_bytes<E: de::Error>(self, v: &[u8]) -> Result<Address, E> {
@@ -171,7 +186,7 @@ impl<'de> Deserialize<'de> for Address {
 
 impl fmt::Display for NodeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "node-{}", base32(&self.0))
+        f.write_str(&text("node-", &self.0))
     }
 }
 
@@ -179,7 +194,7 @@ impl FromStr for NodeId {
     type Err = ParseAddressError;
 
     fn from_str(text: &str) -> Result<Self, ParseAddressError> {
-        text.strip_prefix("node-").and_then(unbase32).map(NodeId).ok_or_else(|| ParseAddressError {
+        text.strip_prefix("node-").and_then(base32::read).map(NodeId).ok_or_else(|| ParseAddressError {
             found: text.chars().take(80).collect(),
             expected: "a node's id (node- and 26 letters and digits)",
         })

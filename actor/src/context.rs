@@ -1,7 +1,10 @@
 //! What an actor can do while it handles a message.
 
+#[cfg(not(target_family = "wasm"))]
 use crate::definition::Definition;
-use crate::host::{CreateRequest, Host, Level};
+#[allow(unused_imports)]
+use crate::host::Host;
+use crate::host::{CreateRequest, Level, Surroundings};
 use crate::message::AnyMessage;
 use crate::{ActorType, Address, Message, Topic};
 use odeon_capabilities::{CapabilityMap, Requirements, Value};
@@ -12,13 +15,13 @@ use std::time::Duration;
 ///
 /// No call waits: a message is queued, a creation is started.
 pub struct Context {
-    host: Arc<dyn Host>,
+    host: Surroundings,
     sender: Address,
 }
 
 impl Context {
     /// A context for a message of `sender`. Only what runs actors makes one.
-    pub fn new(host: Arc<dyn Host>, sender: Address) -> Self {
+    pub fn new(host: Surroundings, sender: Address) -> Self {
         Self { host, sender }
     }
 
@@ -28,7 +31,7 @@ impl Context {
     }
 
     /// What runs this actor; for runtimes that hand the call on.
-    pub fn host(&self) -> &Arc<dyn Host> {
+    pub fn host(&self) -> &Surroundings {
         &self.host
     }
 
@@ -59,12 +62,21 @@ impl Context {
 
     /// Creates a child of a type that this program or image has.
     pub fn create_actor<A: ActorType>(&self) -> Create<'_> {
-        Create { linked: Some(Definition::of::<A>), ..self.create_named(A::NAME) }
+        Create {
+            #[cfg(not(target_family = "wasm"))]
+            linked: Some(Definition::of::<A>),
+            ..self.create_named(A::NAME)
+        }
     }
 
     /// Creates a child by the name of its type, in this actor's image unless another is chosen.
     pub fn create_named(&self, actor: impl Into<String>) -> Create<'_> {
-        Create { host: &*self.host, request: CreateRequest::named(actor), linked: None }
+        Create {
+            host: &self.host,
+            request: CreateRequest::named(actor),
+            #[cfg(not(target_family = "wasm"))]
+            linked: None,
+        }
     }
 
     /// Sends this actor a `WakeupMessage` after `delay`.
@@ -191,9 +203,10 @@ impl Context {
 /// A creation being described; [`Create::start`] starts it.
 #[must_use = "nothing is created before start()"]
 pub struct Create<'a> {
-    host: &'a dyn Host,
+    host: &'a Surroundings,
     request: CreateRequest,
     /// The definition of a type that is known when this is compiled; it never leaves the program.
+    #[cfg(not(target_family = "wasm"))]
     linked: Option<fn() -> Definition>,
 }
 
@@ -218,10 +231,13 @@ impl Create<'_> {
 
     /// Starts the creation. The address can be used at once: what is sent to it waits for the actor.
     pub fn start(self) -> Address {
-        match self.linked {
+        #[cfg(not(target_family = "wasm"))]
+        if let Some(linked) = self.linked
             // Another image has its own type of that name.
-            Some(linked) if self.request.image.is_none() => self.host.create_linked(self.request, linked),
-            _ => self.host.create(self.request),
+            && self.request.image.is_none()
+        {
+            return self.host.create_linked(self.request, linked);
         }
+        self.host.create(self.request)
     }
 }

@@ -3,7 +3,7 @@
 //! Not for hand-written code, though nothing here is unsafe to call.
 
 use crate::message::{AnyMessage, Encoded, UNTYPED};
-use crate::{Failure, Value};
+use crate::{Failure, encoding};
 
 /// What a handler may return.
 pub trait Outcome {
@@ -23,25 +23,24 @@ impl<E: Into<Failure>> Outcome for Result<(), E> {
     }
 }
 
-/// Whether a message is a value without a Rust type, as a shell or another language sends it.
+/// Has a message handled by `handler`, which takes what it has a type for: the message as it is, or, when it is a value
+/// without a Rust type, as a shell or another language sends it, the first of those it may stand for that is taken.
 #[inline]
-pub fn is_untyped(message: &AnyMessage) -> bool {
-    message.name() == UNTYPED
+pub fn dispatch(
+    message: &AnyMessage,
+    handled: &[&'static str],
+    handler: &mut dyn FnMut(&AnyMessage) -> Option<Result<(), Failure>>,
+) -> Option<Result<(), Failure>> {
+    if message.name() == UNTYPED { candidates(message, handled).iter().find_map(handler) } else { handler(message) }
 }
 
 /// The messages that an untyped value may stand for, the likeliest first: the content of a map whose one key is the
 /// name of a handled message, then the value as it is.
 ///
 /// Each is a message of its own: which type one decodes as is remembered in it, and must not bind other actors.
-pub fn candidates(message: &AnyMessage, handled: &[&'static str]) -> Vec<AnyMessage> {
+fn candidates(message: &AnyMessage, handled: &[&'static str]) -> Vec<AnyMessage> {
     let Ok(whole) = message.encode() else { return Vec::new() };
-    let named = match message.to_value() {
-        Ok(Value::Map(map)) if map.len() == 1 => map.into_iter().next(),
-        _ => None,
-    };
-    let named = named.filter(|(key, _)| handled.contains(&key.as_str())).and_then(|(name, content)| {
-        let bytes = rmp_serde::to_vec_named(&content).ok()?;
-        Some(AnyMessage::from_encoded(Encoded { name, bytes }))
-    });
-    named.into_iter().chain([AnyMessage::from_encoded(whole)]).collect()
+    let named = encoding::only_entry(&whole.bytes).filter(|(key, _)| handled.contains(key));
+    let named = named.map(|(name, content)| Encoded { name: name.to_owned(), bytes: content.to_owned() });
+    named.into_iter().chain([whole]).map(AnyMessage::from_encoded).collect()
 }

@@ -29,14 +29,15 @@ macro_rules! export {
         }
 
         #[cfg(target_family = "wasm")]
+        const ODEON_OFFERS: &[$crate::guest::Offer] = &[$($crate::guest::Offer::of::<$actor>()),+];
+
+        #[cfg(target_family = "wasm")]
         #[allow(unsafe_code, missing_docs, unreachable_pub)]
         mod odeon_image {
             struct Image;
 
             impl $crate::guest::Image for Image {
-                fn registry() -> $crate::Registry {
-                    super::registry()
-                }
+                const OFFERS: &'static [$crate::guest::Offer] = super::ODEON_OFFERS;
             }
 
             $crate::guest::bindings::export_image!(Image with_types_in $crate::guest::bindings);

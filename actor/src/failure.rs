@@ -31,6 +31,11 @@ impl Failure {
         Self::new(format!("panicked: {}", panic_text(panic)))
     }
 
+    /// The reason, taken out.
+    pub fn into_reason(self) -> String {
+        self.reason
+    }
+
     /// The reason.
     pub fn reason(&self) -> &str {
         &self.reason

@@ -3,6 +3,8 @@
 //! Owns the translation between the exported interface of `wit/actor.wit` and the SDK's own types; what actors ask
 //! of their node is in `outside`. An instance has one actor or many, as the node wants, and handles one message at a time.
 
+#[cfg(not(feature = "grants"))]
+mod library;
 mod outside;
 
 /// What is generated from `wit/actor.wit`.
@@ -17,32 +19,60 @@ pub mod bindings {
     });
 }
 
-use crate::{Actor, AnyMessage, CapabilityView, Context, Encoded, Registry, Value};
+use crate::{Actor, ActorType, AnyMessage, CapabilityView, Context, Encoded, Failure, Value, encoding};
 use bindings::exports::odeon::actor::actors::{Address, Definition, Guest};
 use bindings::odeon::actor::host;
-use outside::Outside;
-use std::sync::{Arc, Mutex, Once};
+pub use outside::Outside;
+use std::sync::{Mutex, Once};
 
 /// What `export!` implements: the actor types of an image.
 pub trait Image: 'static {
-    /// The actor types.
-    fn registry() -> Registry;
+    /// The actor types. No two have one name: a node refuses an image of which that is not so.
+    const OFFERS: &'static [Offer];
 }
 
-/// The actors of this instance by their handles, and the context that they are handed in turn.
+/// An actor type of an image: a definition in which nothing is built when an instance starts.
+pub struct Offer {
+    name: &'static str,
+    required: &'static [&'static str],
+    create: fn() -> Result<Box<dyn Actor>, Failure>,
+    /// Takes the requirements as they came.
+    check: fn(&[u8]) -> bool,
+}
+
+impl Offer {
+    /// The offer of a type.
+    pub const fn of<A: ActorType>() -> Self {
+        Self {
+            name: A::NAME,
+            required: A::REQUIRED,
+            create: || Ok(Box::new(A::create()?)),
+            // What reads requirements is in the image only where an actor looks at them.
+            check: if A::CHECKS { check::<A> } else { |_| true },
+        }
+    }
+}
+
+fn check<A: ActorType>(requirements: &[u8]) -> bool {
+    match encoding::decode(requirements) {
+        Ok(requirements) => A::check(&Asked, &requirements),
+        Err(error) => fail(&format!("requirements that do not decode: {error}")),
+    }
+}
+
+fn offer<I: Image>(actor: &str) -> Result<&'static Offer, String> {
+    let unknown = || ["this image has no actor ", actor].concat();
+    I::OFFERS.iter().find(|offer| offer.name == actor).ok_or_else(unknown)
+}
+
+/// The actors of this instance by their handles.
 struct Hosted {
     actors: Vec<Option<Box<dyn Actor>>>,
     /// Handles of none.
     free: Vec<u32>,
-    cx: Context,
 }
 
 impl Hosted {
-    fn new() -> Self {
-        let nobody = crate::Address::from_bytes([0; crate::ADDRESS_BYTES]);
-        Self { actors: Vec::new(), free: Vec::new(), cx: Context::new(Arc::new(Outside), nobody) }
-    }
-
     fn add(&mut self, actor: Box<dyn Actor>) -> u32 {
         match self.free.pop() {
             Some(handle) => {
@@ -57,65 +87,56 @@ impl Hosted {
     }
 }
 
-static HOSTED: Mutex<Option<Hosted>> = Mutex::new(None);
+static HOSTED: Mutex<Hosted> = Mutex::new(Hosted { actors: Vec::new(), free: Vec::new() });
 
 impl<I: Image> Guest for I {
     fn describe() -> Vec<Definition> {
         report_panics();
-        let describe = |d: &crate::Definition| Definition { name: (*d.name).to_owned(), required: d.required.to_vec() };
-        I::registry().iter().map(describe).collect()
+        let required = |offer: &Offer| offer.required.iter().map(|&name| name.to_owned()).collect();
+        I::OFFERS.iter().map(|offer| Definition { name: offer.name.to_owned(), required: required(offer) }).collect()
     }
 
     fn check(actor: String, requirements: Vec<u8>) -> bool {
         report_panics();
-        let registry = I::registry();
-        let Some(definition) = registry.find(&actor) else { fail(unknown(&actor)) };
-        match rmp_serde::from_slice(&requirements) {
-            Ok(requirements) => (definition.check)(&Asked, &requirements).unwrap_or_else(|e| fail(e.to_string())),
-            Err(error) => fail(format!("requirements that do not decode: {error}")),
+        match offer::<I>(&actor) {
+            Ok(offer) => (offer.check)(&requirements),
+            Err(unknown) => fail(&unknown),
         }
     }
 
     fn create(actor: String) -> Result<u32, String> {
         report_panics();
-        let registry = I::registry();
-        let definition = registry.find(&actor).ok_or_else(|| unknown(&actor))?;
-        let actor = (definition.build)().map_err(|e| e.to_string())?;
-        Ok(hosted().get_or_insert_with(Hosted::new).add(actor))
+        let actor = (offer::<I>(&actor)?.create)().map_err(Failure::into_reason)?;
+        Ok(hosted().add(actor))
     }
 
     fn receive(handle: u32, sender: Address, name: String, bytes: Vec<u8>) -> Result<(), String> {
         let mut hosted = hosted();
-        let Some(Hosted { actors, cx, .. }) = &mut *hosted else { return Err(nobody(handle)) };
-        let Some(Some(actor)) = actors.get_mut(handle as usize) else { return Err(nobody(handle)) };
-        cx.set_sender(outside::address_of(sender));
-        actor.receive(&AnyMessage::from_encoded(Encoded { name, bytes }), cx).map_err(|e| e.to_string())
+        let Some(Some(actor)) = hosted.actors.get_mut(handle as usize) else {
+            return Err("this instance has no such actor".to_owned());
+        };
+        let mut cx = Context::new(Outside, outside::address_of(sender));
+        let result = actor.receive(&AnyMessage::from_encoded(Encoded { name, bytes }), &mut cx);
+        #[cfg(not(feature = "grants"))]
+        library::end_lines();
+        result.map_err(Failure::into_reason)
     }
 
     fn discard(handle: u32) {
-        let mut hosted = hosted();
-        let Some(Hosted { actors, free, .. }) = &mut *hosted else { return };
+        let Hosted { actors, free } = &mut *hosted();
         if actors.get_mut(handle as usize).is_some_and(|actor| actor.take().is_some()) {
             free.push(handle);
         }
     }
 }
 
-fn hosted() -> std::sync::MutexGuard<'static, Option<Hosted>> {
+fn hosted() -> std::sync::MutexGuard<'static, Hosted> {
     HOSTED.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-fn nobody(handle: u32) -> String {
-    format!("this instance has no actor {handle}")
-}
-
-fn unknown(actor: &str) -> String {
-    format!("this image has no actor {actor:?}")
-}
-
 /// Tells the node why, then traps: for what has no error to return.
-fn fail(reason: String) -> ! {
-    host::failed(&reason);
+fn fail(reason: &str) -> ! {
+    host::failed(reason);
     std::process::abort()
 }
 
@@ -124,7 +145,9 @@ fn report_panics() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         std::panic::set_hook(Box::new(|info| {
-            host::failed(&format!("panicked: {}", crate::failure::panic_text(info.payload())));
+            #[cfg(not(feature = "grants"))]
+            library::end_lines();
+            host::failed(&["panicked: ", crate::failure::panic_text(info.payload())].concat());
         }));
     });
 }
@@ -135,9 +158,9 @@ struct Asked;
 impl CapabilityView for Asked {
     fn value(&self, key: &str) -> Option<Value> {
         let bytes = host::capability(key)?;
-        match rmp_serde::from_slice(&bytes) {
+        match encoding::decode(&bytes) {
             Ok(value) => Some(value),
-            Err(error) => fail(format!("a capability that does not decode: {error}")),
+            Err(error) => fail(&format!("a capability that does not decode: {error}")),
         }
     }
 }

@@ -43,6 +43,15 @@ pub trait Host: Send + Sync {
     }
 }
 
+/// What runs an actor, as its context keeps it.
+#[cfg(not(target_family = "wasm"))]
+pub type Surroundings = Arc<dyn Host>;
+
+/// What runs an actor, as its context keeps it: in an image the node around it and nothing else, so that what no actor of
+/// the image asks for is not in the image.
+#[cfg(target_family = "wasm")]
+pub type Surroundings = crate::guest::Outside;
+
 /// Which actor to create, and where it may be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CreateRequest {

@@ -12,11 +12,13 @@ extern crate self as odeon;
 
 mod actor;
 mod address;
+mod base32;
 pub mod bytes;
 mod context;
 mod definition;
 #[doc(hidden)]
 pub mod dispatch;
+mod encoding;
 mod export;
 mod failure;
 #[cfg(target_family = "wasm")]

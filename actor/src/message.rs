@@ -1,10 +1,10 @@
 //! What actors send each other: any serde type with a name, carried as a typed value or encoded.
 
-use crate::Address;
+use crate::{Address, encoding};
 use odeon_capabilities::Value;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::any::Any;
+use std::any::{Any, TypeId};
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -42,7 +42,9 @@ struct Crossed {
 
 /// A list of decoded forms that only grows: an untyped value may be several types to several actors.
 #[derive(Default)]
-struct Decoded(OnceLock<Box<(Box<dyn Any + Send + Sync>, Decoded)>>);
+struct Decoded(OnceLock<Box<(Form, Decoded)>>);
+
+type Form = Box<dyn Any + Send + Sync>;
 
 /// A message's `Serialize` failed, panicked, or made more than the limit.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -70,10 +72,7 @@ impl<M: Message> Body for Typed<M> {
     }
 
     fn encode(&self) -> Result<Vec<u8>, EncodeError> {
-        let fail = |reason: String| EncodeError { name: M::NAME.to_owned(), reason };
-        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| rmp_serde::to_vec_named(&self.0)))
-            .map_err(|panic| fail(format!("its Serialize panicked: {}", crate::failure::panic_text(&*panic))))?
-            .map_err(|e| fail(e.to_string()))
+        encoding::encode(&self.0).map_err(|reason| EncodeError { name: M::NAME.to_owned(), reason })
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -108,23 +107,29 @@ impl Crossed {
         if self.name != M::NAME && self.name != UNTYPED {
             return None;
         }
+        let decode = |bytes: &[u8]| Some(Box::new(encoding::decode::<M>(bytes).ok()?) as _);
+        self.form(TypeId::of::<M>(), &decode)?.downcast_ref()
+    }
+
+    /// The form of one type. Apart from `get`, since it is the same for all types.
+    fn form(&self, of: TypeId, decode: &dyn Fn(&[u8]) -> Option<Form>) -> Option<&(dyn Any + Send + Sync)> {
+        let is = |form: &Form| (**form).type_id() == of;
         let mut end = &self.decoded;
-        while let Some(entry) = end.0.get() {
-            if let Some(value) = entry.0.downcast_ref() {
-                return Some(value);
+        while let Some((form, next)) = end.0.get().map(|entry| &**entry) {
+            if is(form) {
+                return Some(&**form);
             }
-            end = &entry.1;
+            end = next;
         }
-        let mut value: Option<Box<dyn Any + Send + Sync>> =
-            Some(Box::new(rmp_serde::from_slice::<M>(&self.bytes).ok()?));
+        let mut decoded = Some(decode(&self.bytes)?);
         loop {
             // Another thread may add its own form first; then this one comes after it.
-            let entry =
-                end.0.get_or_init(|| Box::new((value.take().unwrap_or_else(|| Box::new(())), Decoded::default())));
-            match entry.0.downcast_ref() {
-                Some(value) => return Some(value),
-                None => end = &entry.1,
+            let new = || Box::new((decoded.take().unwrap_or_else(|| Box::new(())), Decoded::default()));
+            let (form, next) = &**end.0.get_or_init(new);
+            if is(form) {
+                return Some(&**form);
             }
+            end = next;
         }
     }
 }
@@ -167,7 +172,7 @@ impl AnyMessage {
 
     /// A copy made from the encoding.
     fn decoded<M: Message>(self) -> Result<M, AnyMessage> {
-        let copy = self.encode().ok().and_then(|encoded| rmp_serde::from_slice(&encoded.bytes).ok());
+        let copy = self.encode().ok().and_then(|encoded| encoding::decode(&encoded.bytes).ok());
         copy.ok_or(self)
     }
 
@@ -184,8 +189,7 @@ impl AnyMessage {
     /// The value without its Rust type, for shells and logs.
     pub fn to_value(&self) -> Result<Value, EncodeError> {
         let encoded = self.encode()?;
-        rmp_serde::from_slice(&encoded.bytes)
-            .map_err(|e| EncodeError { name: encoded.name.clone(), reason: e.to_string() })
+        encoding::decode(&encoded.bytes).map_err(|e| EncodeError { name: encoded.name.clone(), reason: e.to_string() })
     }
 }
 

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 const CARGO_TOML: &str = include_str!("../starter/Cargo.toml.in");
+const CARGO_CONFIG: &str = include_str!("../starter/config.toml.in");
 const LIB_RS: &str = include_str!("../starter/lib.rs.in");
 const ODEON_TOML: &str = include_str!("../starter/odeon.toml.in");
 const README: &str = include_str!("../starter/README.md.in");
@@ -69,6 +70,7 @@ fn write_project(folder: &Path, name: &str, sdk: &str) -> Result<Vec<PathBuf>, S
     check_name(name)?;
     let files = [
         ("Cargo.toml", CARGO_TOML),
+        (".cargo/config.toml", CARGO_CONFIG),
         ("src/lib.rs", LIB_RS),
         ("odeon.toml", ODEON_TOML),
         ("README.md", README),

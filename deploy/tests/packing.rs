@@ -141,7 +141,10 @@ fn a_new_project_is_complete_and_packs_once_it_is_built() {
     let parent = tempfile::tempdir().unwrap();
     let at = parent.path().join("my-hello");
     let files = new(&at, "my-hello").unwrap();
-    assert_eq!(files.len(), 5);
+    assert_eq!(files.len(), 6);
+    let config: toml::Table = fs::read_to_string(at.join(".cargo/config.toml")).unwrap().parse().unwrap();
+    let flags = config["target"]["wasm32-wasip2"]["rustflags"].as_array().unwrap();
+    assert!(flags[0].as_str().unwrap().starts_with("-Clink-arg=-zstack-size="), "{flags:?}");
     let cargo: toml::Table = fs::read_to_string(at.join("Cargo.toml")).unwrap().parse().unwrap();
     assert_eq!(cargo["package"]["name"].as_str(), Some("my-hello"));
     assert_eq!(cargo["dependencies"]["odeon"]["version"].as_str(), Some(env!("CARGO_PKG_VERSION")));

@@ -171,6 +171,7 @@ fn implementations(parts: &Parts, actor: &Type) -> TokenStream {
         None => quote! { { let _ = (capabilities, requirements); true } },
         Some(check) => quote! { <#actor>::#check(capabilities, requirements) },
     };
+    let checks = parts.check.is_some();
     quote! {
         #[automatically_derived]
         impl ::odeon::Actor for #actor { #receive }
@@ -179,6 +180,7 @@ fn implementations(parts: &Parts, actor: &Type) -> TokenStream {
         impl ::odeon::ActorType for #actor {
             const NAME: &'static str = #name;
             const REQUIRED: &'static [&'static str] = &[#(#required),*];
+            const CHECKS: bool = #checks;
 
             fn create() -> ::core::result::Result<Self, ::odeon::Failure> { #create }
 
@@ -221,13 +223,8 @@ fn receive(parts: &Parts, actor: &Type) -> TokenStream {
                 #(#arms)*
                 None
             }
-            if ::odeon::dispatch::is_untyped(message) {
-                for candidate in ::odeon::dispatch::candidates(message, &[#(#names),*]) {
-                    if let Some(result) = handled(self, &candidate, cx) {
-                        return result;
-                    }
-                }
-            } else if let Some(result) = handled(self, message, cx) {
+            let handler = &mut |message: &::odeon::AnyMessage| handled(self, message, cx);
+            if let Some(result) = ::odeon::dispatch::dispatch(message, &[#(#names),*], handler) {
                 return result;
             }
             #fallback

@@ -2,12 +2,13 @@
 
 use super::bindings::odeon::actor::{host, types};
 use crate::host::{CreateRequest, Host, Level};
-use crate::{Address, AnyMessage, CapabilityMap, Encoded, Topic, Value};
+use crate::{Address, AnyMessage, CapabilityMap, Encoded, Topic, Value, encoding};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// The node around this instance.
-pub(super) struct Outside;
+#[derive(Clone, Copy)]
+pub struct Outside;
 
 impl Host for Outside {
     fn address(&self) -> Address {
@@ -21,9 +22,9 @@ impl Host for Outside {
     }
 
     fn create(&self, request: CreateRequest) -> Address {
-        match rmp_serde::to_vec_named(&request) {
+        match encoding::encode(&request) {
             Ok(request) => address_of(host::create(&request)),
-            Err(error) => super::fail(format!("a creation that cannot be encoded: {error}")),
+            Err(error) => super::fail(&format!("a creation that cannot be encoded: {error}")),
         }
     }
 
@@ -38,16 +39,16 @@ impl Host for Outside {
     }
 
     fn capabilities(&self) -> Arc<CapabilityMap> {
-        match rmp_serde::from_slice(&host::capabilities()) {
+        match encoding::decode(&host::capabilities()) {
             Ok(map) => Arc::new(map),
-            Err(error) => super::fail(format!("capabilities that do not decode: {error}")),
+            Err(error) => super::fail(&format!("capabilities that do not decode: {error}")),
         }
     }
 
     fn update_capability(&self, key: String, value: Option<Value>) {
-        match value.as_ref().map(rmp_serde::to_vec_named).transpose() {
+        match value.as_ref().map(encoding::encode).transpose() {
             Ok(value) => host::update_capability(&key, value.as_deref()),
-            Err(error) => super::fail(format!("a capability that cannot be encoded: {error}")),
+            Err(error) => super::fail(&format!("a capability that cannot be encoded: {error}")),
         }
     }
 
@@ -85,13 +86,11 @@ impl Outside {
 
 /// An address as the interface carries it.
 fn words_of(address: Address) -> types::Address {
-    let bytes = address.to_bytes();
-    let word = |at: usize| u64::from_be_bytes(std::array::from_fn(|i| bytes[at + i]));
-    types::Address { a: word(0), b: word(8), c: word(16), d: word(24) }
+    let [a, b, c, d] = address.to_words();
+    types::Address { a, b, c, d }
 }
 
 /// An address from the form in which the interface carries it.
-pub(super) fn address_of(words: types::Address) -> Address {
-    let words = [words.a, words.b, words.c, words.d].map(u64::to_be_bytes);
-    Address::from_bytes(std::array::from_fn(|i| words[i / 8][i % 8]))
+pub(super) fn address_of(types::Address { a, b, c, d }: types::Address) -> Address {
+    Address::from_words([a, b, c, d])
 }
