@@ -118,10 +118,11 @@ impl Tools<'_> {
     fn command(&self, program: &'static str, arguments: &[&str]) -> Command {
         let mut command = Command::new(program);
         command.args(arguments).current_dir(self.folder).stdin(Stdio::null()).stderr(Stdio::inherit());
-        CHANGING.iter().for_each(|name| drop(command.env_remove(name)));
         let profiles = std::env::vars_os().map(|(name, _)| name);
         let profiles = profiles.filter(|name| name.as_encoded_bytes().starts_with(b"CARGO_PROFILE_"));
-        profiles.for_each(|name| drop(command.env_remove(name)));
+        for name in profiles.chain(CHANGING.map(OsString::from)) {
+            command.env_remove(name);
+        }
         command
     }
 
