@@ -38,6 +38,11 @@ const PREFIX: &str = "act-";
 const EXPECTED: &str = "an actor's address (act- and 52 letters and digits)";
 
 impl Address {
+    /// Whichever node hosts the actor that sends there; no other can. It takes what is said to it of images
+    /// ([`crate::LoadSource`]), and answers from there.
+    pub const NODE: Self =
+        Self { node: NodeRef { id: NodeId([0; 16]), incarnation: Incarnation(0) }, slot: 0, nonce: 0 };
+
     /// Mints the address of an actor that lives in `slot` of `node`. Only a base does this.
     ///
     /// # Panics

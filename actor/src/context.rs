@@ -6,7 +6,9 @@ use crate::definition::Definition;
 use crate::host::Host;
 use crate::host::{CreateRequest, Level, Surroundings};
 use crate::message::AnyMessage;
-use crate::{ActorType, Address, Message, Topic};
+use crate::{ActorType, Address, LoadSource, Message, SOURCE_PIECE_BYTES_MAX, SourceBytes, Topic, UnloadSource};
+#[cfg(doc)]
+use crate::{SourceLoaded, SourceUnloaded};
 use odeon_capabilities::{CapabilityMap, Requirements, Value};
 use std::sync::Arc;
 use std::time::Duration;
@@ -182,6 +184,54 @@ impl Context {
     /// ```
     pub fn register_source_authority(&self) {
         self.host.register_source_authority();
+    }
+
+    /// Has an image loaded, as `odeon image push` does: the Source Authority decides on it like on any other. What became of
+    /// it comes as a [`SourceLoaded`].
+    ///
+    /// ```
+    /// use odeon::{Context, LoadOutcome, SourceLoaded, actor};
+    ///
+    /// #[derive(Default)]
+    /// struct Installer;
+    ///
+    /// #[actor]
+    /// impl Installer {
+    ///     #[handler]
+    ///     fn install(&mut self, path: &String, cx: &mut Context) -> std::io::Result<()> {
+    ///         cx.load_source(&std::fs::read(path)?, Vec::new());
+    ///         Ok(())
+    ///     }
+    ///
+    ///     #[handler]
+    ///     fn loaded(&mut self, loaded: &SourceLoaded, cx: &mut Context) {
+    ///         match &loaded.outcome {
+    ///             LoadOutcome::Approved { hash, .. } => {
+    ///                 cx.create_named("Hello").image(hash).start();
+    ///             }
+    ///             refused => cx.warn(format!("{} is not loaded: {refused:?}", loaded.pushed)),
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// `signatures` are those on it, and signed statements, as their files have them. A file that is larger than what an
+    /// actor can hold is handed over piece by piece: see [`crate::LoadSource`]. A system on its own (the bases `simple` and
+    /// `threads`) loads no images: no answer ever comes, and that is no error.
+    pub fn load_source(&self, image: &[u8], signatures: Vec<String>) {
+        let mut offset = 0;
+        for piece in image.chunks(SOURCE_PIECE_BYTES_MAX) {
+            let bytes = piece.to_vec();
+            self.send(Address::NODE, SourceBytes { hash: String::new(), offset, bytes });
+            offset += piece.len() as u64;
+        }
+        self.send(Address::NODE, LoadSource { size_bytes: offset, signatures });
+    }
+
+    /// Has an image unloaded, by its source hash, where the leader's operator lets actors do so. What became of it comes as a
+    /// [`SourceUnloaded`].
+    pub fn unload_source(&self, hash: impl Into<String>) {
+        self.send(Address::NODE, UnloadSource { hash: hash.into() });
     }
 
     /// Logs a line that carries this actor's address; warnings and errors reach the leader.

@@ -29,6 +29,7 @@ mod notification;
 #[cfg(all(unix, not(target_family = "wasm")))]
 pub mod process;
 mod source_authority;
+mod source_loading;
 mod suspended;
 #[cfg(all(feature = "system", not(target_family = "wasm")))]
 pub mod system;
@@ -47,6 +48,7 @@ pub use source_authority::{
     REJECTION_BYTES_MAX, ReadSource, SOURCE_PIECE_BYTES_MAX, SourceBytes, SourceVerdict, ValidateSource,
     ValidatedSource,
 };
+pub use source_loading::{LoadOutcome, LoadSource, SourceLoaded, SourceUnloaded, UnloadSource};
 pub use suspended::{Ending, Suspended};
 pub use system_message::{ActorExitRequest, ChildActorExited, PoisonMessage, WakeupMessage};
 

@@ -47,7 +47,7 @@ pub struct ReadSource {
 /// rebuilt may do so.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceBytes {
-    /// As in the question.
+    /// As in the question; empty from an actor that has an image loaded ([`crate::LoadSource`]).
     pub hash: String,
     /// Where the piece begins.
     pub offset: u64,

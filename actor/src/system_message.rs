@@ -3,6 +3,7 @@
 use crate::message::Encoded;
 use crate::notification::{ImageAvailable, ImageUnavailable, MemberChanged, MemberJoined, MemberLost};
 use crate::source_authority::{ReadSource, SourceBytes, ValidateSource, ValidatedSource};
+use crate::source_loading::{LoadSource, SourceLoaded, SourceUnloaded, UnloadSource};
 use crate::{Address, Message};
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +18,7 @@ macro_rules! system_messages {
 system_messages!(ActorExitRequest, ChildActorExited, PoisonMessage, WakeupMessage);
 system_messages!(MemberJoined, MemberLost, MemberChanged, ImageAvailable, ImageUnavailable);
 system_messages!(ValidateSource, ReadSource, SourceBytes, ValidatedSource);
+system_messages!(LoadSource, UnloadSource, SourceLoaded, SourceUnloaded);
 
 /// Asks an actor to exit: it is handed this message, and destroyed once its handler returns, however it returns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

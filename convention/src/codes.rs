@@ -134,8 +134,14 @@ codes! {
     GRANTS_NOT_ALLOWED = 173, exit 5;
     /// What the image is granted is not there on the node.
     GRANTS_UNUSABLE = 174, exit 1;
+    /// No actor may unload an image here.
+    ACTOR_UNLOAD = 175, exit 5;
+    /// What builds an image is not installed.
+    BUILD_TOOLS = 176, exit 1;
     /// The instance that an image's actors share has as many as it may.
     INSTANCE_FULL = 177, exit 4;
+    /// The code of an image cannot be built.
+    BUILD_FAILED = 178, exit 1;
     /// Something failed that has no code of its own.
     INTERNAL = 199, exit 1;
 }

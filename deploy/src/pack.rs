@@ -74,7 +74,12 @@ pub enum PackError {
 
 /// Packs a folder into a file, replacing it in one step.
 pub fn pack(folder: &Path, to: &Path) -> Result<Packed, PackError> {
-    let image = assemble_without(folder, Some(to))?;
+    pack_with(folder, to, None)
+}
+
+/// The same with a file somewhere else as the code, in the place of the one that the manifest names.
+pub fn pack_with(folder: &Path, to: &Path, code: Option<&Path>) -> Result<Packed, PackError> {
+    let image = assemble_without(folder, Some(to), code)?;
     write(to, image.bytes())?;
     Ok(Packed {
         path: to.to_owned(),
@@ -88,7 +93,7 @@ pub fn pack(folder: &Path, to: &Path) -> Result<Packed, PackError> {
 
 /// Packs a folder in memory.
 pub fn assemble(folder: &Path) -> Result<Image, PackError> {
-    assemble_without(folder, None)
+    assemble_without(folder, None, None)
 }
 
 /// The file name for an image when none is given: `NAME-VERSION.zip`.
@@ -99,14 +104,24 @@ pub fn default_file_name(manifest: &Manifest) -> String {
     }
 }
 
-fn assemble_without(folder: &Path, output: Option<&Path>) -> Result<Image, PackError> {
+/// The manifest of a folder.
+pub fn manifest(folder: &Path) -> Result<Manifest, PackError> {
+    read_manifest(folder).map(|(_, manifest)| manifest)
+}
+
+fn read_manifest(folder: &Path) -> Result<(String, Manifest), PackError> {
     let manifest_path = folder.join(MANIFEST_FILE);
     if !manifest_path.is_file() {
         return Err(PackError::NoManifest(folder.to_owned()));
     }
     let text = read_text(&manifest_path, MANIFEST_BYTES_MAX as u64)?;
     let manifest = Manifest::parse(&text)?;
-    let files = collect::collect(folder, text, &manifest, output)?;
+    Ok((text, manifest))
+}
+
+fn assemble_without(folder: &Path, output: Option<&Path>, code: Option<&Path>) -> Result<Image, PackError> {
+    let (text, manifest) = read_manifest(folder)?;
+    let files = collect::collect(folder, text, &manifest, output, code)?;
     Ok(Image::open(zip(&files)?)?)
 }
 

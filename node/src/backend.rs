@@ -15,6 +15,7 @@ mod images;
 mod invite;
 mod judging;
 mod leaders;
+mod loading;
 mod logs;
 mod names;
 mod nodes;
@@ -35,6 +36,7 @@ use crate::logs::Store;
 use crate::purpose;
 use crate::transfer::Images;
 use invite::Invitations;
+use loading::ActorPushes;
 use names::Names;
 use odeon::NodeRef;
 use odeon_convention::codes;
@@ -69,6 +71,9 @@ pub(crate) struct NodeBackend {
     pub(crate) pushing: Arc<tokio::sync::Mutex<()>>,
     /// What was pushed and is not judged.
     pub(crate) pending: Arc<Pending>,
+    /// Those of actors, and whether actors may unload images, where this node leads.
+    pub(crate) actor_pushes: Arc<ActorPushes>,
+    pub(crate) allow_actor_unload: bool,
     /// The collected log, on a leader.
     pub(crate) log_store: Option<Arc<Store>>,
     /// On a node that may lead.
@@ -125,14 +130,17 @@ impl NodeBackend {
             Request::Drain { on, timeout_ms } => self.drain(&view, on, timeout_ms).await,
             Request::CancelDrain { on } => self.cancel_drain(&view, on).await,
             Request::CreateToken { role, ttl_s, uses, claims } => self.create_token(role, ttl_s, uses, claims).await,
-            Request::PushImage(push) => self.push_image(push).await,
+            Request::PushImage(push) => self.push_image(push, replies).await,
+            Request::PlaceForActor => self.keep_place(caller, replies).await,
+            Request::PushFromActor { by, push } => self.push_from_actor(caller, &by, *push, replies).await,
+            Request::UnloadFromActor { by, hash } => self.unload_for_actor(&by, &hash).await,
             Request::Images => Ok(Reply::Images(self.images(&view).await?)),
             Request::ShowImage { image } => self.show_image(&view, &image).await,
             Request::UnloadImage { image } => self.unload_image(&view, &image).await,
             Request::RevokeImage(revoke) => self.revoke_image(&view, *revoke).await,
             Request::DrainImage { image, timeout_ms } => self.drain_image(&view, &image, timeout_ms).await,
             Request::Prefetch { image, requirements, timeout_ms } => {
-                self.prefetch(&view, &image, requirements, timeout_ms).await
+                self.prefetch(&view, &image, requirements, timeout_ms, replies).await
             }
             Request::EndImage { hash } => self.end_image(hash).await,
             Request::SetAuthority { authority } => self.set_authority(authority).await,
@@ -242,7 +250,8 @@ fn stopping() -> Failed {
 }
 
 /// The table of who may ask what. The owner of a leader's folder and operators may ask everything; the owner of
-/// another node's folder what concerns that node, and what changes nothing elsewhere.
+/// another node's folder what concerns that node, and what changes nothing elsewhere. Nodes ask for their actors: what comes of
+/// that is for the Source Authority and the leader's operator to say.
 fn allowed(caller: &Caller, request: &Request, leads: bool) -> Result<(), Failed> {
     let changes_all = matches!(
         request,
@@ -283,12 +292,15 @@ fn allowed(caller: &Caller, request: &Request, leads: bool) -> Result<(), Failed
             | Request::Logs(_)
             | Request::Leaders
     );
+    let for_actors =
+        matches!(request, Request::PlaceForActor | Request::PushFromActor { .. } | Request::UnloadFromActor { .. });
+    let among_nodes = among_leaders || for_actors;
     let ok = match caller {
-        Caller::Owner => !among_leaders && (leads || !changes_all),
-        Caller::Operator => !among_leaders,
+        Caller::Owner => !among_nodes && (leads || !changes_all),
+        Caller::Operator => !among_nodes,
         // It has asked on behalf of somebody who may, or leads this node.
         Caller::Peer(_, Role::Leader) => true,
-        Caller::Peer(_, _) => reads,
+        Caller::Peer(_, _) => reads || for_actors,
     };
     if ok {
         return Ok(());

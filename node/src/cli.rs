@@ -15,6 +15,7 @@ mod logs;
 mod offline;
 mod output;
 mod pack;
+mod progress;
 mod route;
 mod session;
 mod swarm;

@@ -158,7 +158,7 @@ async fn run_once(
         false => None,
     };
 
-    let hosting =
+    let (hosting, orders) =
         Hosting::new(me, registry.clone(), options.capabilities.clone(), events.clone(), ActorLog::new(outbox.clone()));
     let store = Store::open(stored.clone()).map_err(unusable(&stored))?;
     let wasm = WasmRuntime::new(&compiled, WasmLimits::default()).map_err(unusable(&compiled))?;
@@ -238,6 +238,8 @@ async fn run_once(
         invitations: Arc::default(),
         pushing: Arc::default(),
         pending: Arc::default(),
+        actor_pushes: Arc::default(),
+        allow_actor_unload: options.allow_actor_unload,
         log_store: log_store.clone(),
         ledger: ledger.clone(),
     });
@@ -246,6 +248,7 @@ async fn run_once(
     }
     wiring.open(backend.clone());
     let memory = leads.then(|| tokio::spawn(memory::tend(links.clone())));
+    let loads = tokio::spawn(backend.as_ref().clone().serve_loads(orders));
     let keeper = tokio::spawn(backend.as_ref().clone().keep_images());
     let driver = Driver::new(me, member, seed()?, means, started);
     let driver = tokio::spawn(driver.run(received, listener));
@@ -280,6 +283,7 @@ async fn run_once(
     }
     shipper.abort();
     keeper.abort();
+    loads.abort();
     if let Some(memory) = memory {
         memory.abort();
     }

@@ -11,6 +11,7 @@ mod definitions;
 mod draining;
 mod ending;
 mod frame;
+mod loading;
 mod outside;
 mod receiving;
 mod revoking;
@@ -20,6 +21,7 @@ mod watching;
 
 pub(crate) use asking::AskOutcome;
 pub(crate) use checks::Checks;
+pub(crate) use loading::{Order, Wish};
 
 use crate::driver::Event;
 use crate::link::Links;
@@ -28,6 +30,7 @@ use definitions::Definitions;
 use ending::Asked;
 use frame::Frame;
 use hashbrown::HashMap;
+use loading::Loads;
 use odeon::system::{Spawn, System};
 use odeon::{Address, CapabilityMap, Definition, NodeRef, Registry};
 use odeon_capabilities::Delta;
@@ -73,6 +76,7 @@ pub(crate) struct Hosting {
     located: Mutex<Located>,
     nodes: RwLock<Nodes>,
     asks: Mutex<HashMap<Address, AskEnd>>,
+    loads: Loads,
     events: mpsc::Sender<Event>,
     kept: Mutex<Kept>,
     /// Wakes the driver to [`Hosting::take_kept`].
@@ -85,14 +89,16 @@ pub(crate) struct Hosting {
 }
 
 impl Hosting {
+    /// With what its actors want to be loaded and unloaded.
     pub(crate) fn new(
         me: NodeRef,
         registry: Registry,
         capabilities: CapabilityMap,
         events: mpsc::Sender<Event>,
         log: ActorLog,
-    ) -> Arc<Self> {
-        Arc::new(Self {
+    ) -> (Arc<Self>, mpsc::Receiver<Order>) {
+        let (loads, orders) = Loads::new();
+        let hosting = Arc::new(Self {
             me,
             definitions: Definitions::new(registry),
             capabilities: RwLock::new(Arc::new(capabilities)),
@@ -105,6 +111,7 @@ impl Hosting {
             located: Mutex::default(),
             nodes: RwLock::default(),
             asks: Mutex::default(),
+            loads,
             events,
             kept: Mutex::default(),
             kept_changed: Notify::new(),
@@ -113,7 +120,8 @@ impl Hosting {
             dead_letters: AtomicU64::new(0),
             bad_frames: AtomicU64::new(0),
             hasher: hashbrown::DefaultHashBuilder::default(),
-        })
+        });
+        (hosting, orders)
     }
 
     /// Gives it the system whose outside it is, and the links. Before that nothing runs.

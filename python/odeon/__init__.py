@@ -25,11 +25,12 @@ from ._actors import (
     handler,
     require_capability,
 )
-from ._messages import Address, Message
+from ._messages import NODE, Address, Message
 from ._serve import ProtocolError, run
 
 __all__ = [
     "ANYONE",
+    "NODE",
     "Actor",
     "Address",
     "Capabilities",

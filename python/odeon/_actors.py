@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Mapping, Optional, Protocol, Type, TypeVar
+from typing import Any, Callable, Dict, List, Mapping, Optional, Protocol, Sequence, Type, TypeVar
 
-from ._messages import Address, encode
+from ._messages import NODE, Address, Message, encode
 
 T = TypeVar("T", bound=type)
 
@@ -15,6 +15,8 @@ TYPES: Dict[str, "ActorType"] = {}
 ANYONE: Mapping[str, Any] = {}
 
 _LEVELS = ("trace", "debug", "info", "warn", "error")
+#: Bytes of an image that go in one message.
+_PIECE = 256 * 1024
 _TOPICS = ("members", "capabilities", "images")
 
 
@@ -185,6 +187,20 @@ class Context:
     def register_source_authority(self) -> None:
         """Asks to be the Source Authority; the convention's answer is in the log, in this actor's name."""
         self._link.say("register_source_authority", actor=self._actor)
+
+    def load_source(self, image: bytes, signatures: Sequence[str] = ()) -> None:
+        """Has an image loaded, as ``odeon image push`` does: the Source Authority decides on it. What became of it comes as a
+        message ``odeon.SourceLoaded``: a map of ``pushed``, a hash, and ``outcome``, a map of one key, ``approved``,
+        ``rejected`` or ``failed``. Signatures are the texts of their files."""
+        for offset in range(0, len(image), _PIECE):
+            piece = {"hash": "", "offset": offset, "bytes": bytes(image[offset : offset + _PIECE])}
+            self.send(NODE, Message("odeon.SourceBytes", piece))
+        self.send(NODE, Message("odeon.LoadSource", {"size_bytes": len(image), "signatures": list(signatures)}))
+
+    def unload_source(self, hash: str) -> None:
+        """Has an image unloaded, by its source hash, where the leader's operator lets actors do so. Answered with a message
+        ``odeon.SourceUnloaded``: a map of ``hash`` and ``refusal``, which is None where it is unloaded."""
+        self.send(NODE, Message("odeon.UnloadSource", {"hash": hash}))
 
     def log(self, level: str, text: str) -> None:
         """Logs a line that carries this actor's address; ``warn`` and ``error`` reach the leader."""

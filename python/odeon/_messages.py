@@ -13,6 +13,10 @@ class Address(str):
     __slots__ = ()
 
 
+#: Whichever node hosts the actor that sends there: it takes what is said to it of images.
+NODE = Address("act-" + "a" * 52)
+
+
 class Message(NamedTuple):
     """A value under the name of a type, by which actors in any language know it."""
 

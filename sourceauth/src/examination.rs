@@ -5,7 +5,7 @@
 //! any bound; what breaks one ends the examination.
 
 use crate::limits::{EXAMINATION_MESSAGES_MAX, EXAMINATION_READ_BYTES_MAX, IMAGE_BYTES_MAX, PIECE_BYTES_MAX};
-use crate::{SourceHash, hash};
+use crate::{Handover, SourceHash, hash};
 use std::sync::Arc;
 
 /// An image that somebody examines.
@@ -14,7 +14,7 @@ pub struct Examination {
     hash: SourceHash,
     bytes: Arc<[u8]>,
     /// What is handed over in its place.
-    other: Vec<u8>,
+    other: Handover,
     messages: usize,
     read_bytes: u64,
 }
@@ -47,14 +47,14 @@ pub enum Breach {
     Gap { expected: usize, found: u64 },
     #[error("handed over more than {IMAGE_BYTES_MAX} bytes, which is the limit of an image")]
     TooLarge,
-    #[error("approves {said} bytes, and has handed over {found}")]
+    #[error("speaks of {said} bytes, and has handed over {found}")]
     Size { said: u64, found: usize },
 }
 
 impl Examination {
     /// An examination that begins.
     pub fn new(bytes: Arc<[u8]>) -> Self {
-        Self { hash: hash(&bytes), bytes, other: Vec::new(), messages: 0, read_bytes: 0 }
+        Self { hash: hash(&bytes), bytes, other: Handover::default(), messages: 0, read_bytes: 0 }
     }
 
     /// The hash of what is examined.
@@ -79,28 +79,12 @@ impl Examination {
 
     /// Takes a piece of what is to be used in its place. One at 0 begins anew.
     pub fn take(&mut self, offset: u64, piece: &[u8]) -> Result<(), Breach> {
-        if piece.len() > PIECE_BYTES_MAX {
-            return Err(Breach::Piece { found: piece.len() });
-        }
-        if offset == 0 {
-            self.other.clear();
-        }
-        if offset != self.other.len() as u64 {
-            return Err(Breach::Gap { expected: self.other.len(), found: offset });
-        }
-        if self.other.len() + piece.len() > IMAGE_BYTES_MAX {
-            return Err(Breach::TooLarge);
-        }
-        self.other.extend_from_slice(piece);
-        Ok(())
+        self.other.take(offset, piece)
     }
 
     /// What was handed over, if it is so much.
     pub fn replaced(&mut self, size_bytes: u64) -> Result<Word, Breach> {
-        if size_bytes != self.other.len() as u64 {
-            return Err(Breach::Size { said: size_bytes, found: self.other.len() });
-        }
-        Ok(Word::ApprovedAs(std::mem::take(&mut self.other).into()))
+        self.other.finish(size_bytes).map(|bytes| Word::ApprovedAs(bytes.into()))
     }
 }
 

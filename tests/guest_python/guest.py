@@ -198,6 +198,32 @@ class ConstructorLoops(odeon.Actor):
             pass
 
 
+@odeon.actor
+class Loader(odeon.Actor):
+    """Has images loaded and unloaded, and says what became of it to whoever told it."""
+
+    def __init__(self):
+        self.reply_to = []
+
+    @odeon.handler("Load")
+    def load(self, load, cx):
+        self.reply_to.append(load["reply_to"])
+        cx.load_source(load["bytes"], load["signatures"])
+
+    @odeon.handler("odeon.SourceLoaded")
+    def loaded(self, loaded, cx):
+        ((outcome, what),) = loaded["outcome"].items()
+        cx.send(self.reply_to.pop(0), f"{outcome} {what.get('hash') or what['code']}")
+
+    def receive(self, message, cx):
+        self.reply_to.append(cx.sender)
+        cx.unload_source(message["Unload"]["hash"])
+
+    @odeon.handler("odeon.SourceUnloaded")
+    def unloaded(self, unloaded, cx):
+        cx.send(self.reply_to.pop(0), f"unloaded {unloaded['hash']}: {unloaded['refusal']}")
+
+
 # What a program that breaks the protocol writes to: the socket, once the library has moved it.
 def socket_of(serve):
     import odeon._serve

@@ -2,11 +2,16 @@
 
 #[path = "../guest/src/judge.rs"]
 mod judge;
+mod librarian;
+#[path = "../guest/src/loader.rs"]
+mod loader;
 mod neighbours;
 #[path = "../guest/src/watcher.rs"]
 mod watcher;
 
 pub use judge::{Accomplice, Judge};
+pub use librarian::{Bring, Librarian};
+pub use loader::{Load, Loader, Unload};
 pub use neighbours::{Latencies, Pest, Pester, Populate, Probe, Prober};
 pub use watcher::Watcher;
 
@@ -32,6 +37,8 @@ pub fn registry() -> Registry {
         .with::<Judge>()
         .with::<Accomplice>()
         .with::<Clumsy>()
+        .with::<Librarian>()
+        .with::<Loader>()
         .with::<Prober>()
         .with::<Pest>()
 }

@@ -1,9 +1,10 @@
 //! Who holds an image: nodes that are to have it early, nodes that have no room for it, nodes that are rid of it.
 #![allow(clippy::unwrap_used)]
 
-use odeon_tests::cluster::{Cluster, Node, Start, beside, eventually, hello, odeon};
+use odeon_tests::cluster::{Cluster, Node, Start, beside, eventually, hello, odeon, padded_hello};
 use serde_json::json;
 use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(10);
@@ -242,4 +243,45 @@ fn a_folder_that_is_watched_is_pushed_whenever_what_is_in_its_image_changes() {
     watching.wait().unwrap();
     let no_folder = leader.run(&["image", "push", &hello(), "--watch"]);
     assert!(no_folder.code == 2 && no_folder.err.contains("is no folder"), "{no_folder:?}");
+}
+
+/// The same on a terminal of its own; all that comes to it is the output. Needs `script` of util-linux.
+fn on_a_terminal(node: &Node, arguments: &[&str]) -> String {
+    let quoted = arguments.iter().map(|argument| format!(" '{argument}'")).collect::<String>();
+    let ran = Command::new("script")
+        .args(["-qec", &format!("{}{quoted}", odeon().display()), "/dev/null"])
+        .envs([("ODEON_DATA", node.data.as_os_str()), ("TERM", "xterm".as_ref())])
+        .stdin(Stdio::null())
+        .output()
+        .expect("`script` runs");
+    let text = String::from_utf8_lossy(&ran.stdout).into_owned();
+    assert!(ran.status.success(), "{text}");
+    text
+}
+
+#[test]
+fn progress_is_drawn_on_a_terminal_only_and_a_fetch_is_in_the_log() {
+    let mut cluster = Cluster::new().unwrap();
+    cluster.member("fetches", Start::default()).unwrap();
+    let leader = cluster.leader();
+    let zip = padded_hello(cluster.dir(), 3_000_000).display().to_string();
+
+    let drawn = on_a_terminal(leader, &["image", "push", &zip]);
+    for part in ["sent ", " MiB of 2.", "the authority 'accept-all' judges", "approved"] {
+        assert!(drawn.contains(part), "{part:?} is not in {drawn:?}");
+    }
+    let last = drawn.trim_end().rsplit('\n').next().unwrap();
+    assert!(last.contains("approved") && !last.contains("judges"), "the line is gone before the result: {last:?}");
+
+    let drawn = on_a_terminal(leader, &["image", "prefetch", "hello"]);
+    assert!(drawn.contains("2 of 2 nodes have it"), "{drawn:?}");
+    let said = cluster.node("fetches").stderr();
+    let line = said.lines().find(|line| line.contains("an image was fetched")).expect("it is logged");
+    assert!(line.contains(&format!(" bytes={}", std::fs::metadata(&zip).unwrap().len())), "{line}");
+    assert!(line.contains("chunks_from=") && line.contains(&leader.id), "{line}");
+
+    let drawn = on_a_terminal(leader, &["image", "push", &zip, "--json"]);
+    assert!(drawn.starts_with("{\"hash\"") && drawn.trim_end().ends_with('}'), "JSON and nothing else: {drawn:?}");
+    let piped = leader.run(&["image", "push", &zip]).ok();
+    assert_eq!(piped.err, "", "stderr is no terminal");
 }

@@ -1,8 +1,8 @@
 //! Images in Python on real nodes: pushed, created, asked, edited, killed, and held in their cage.
 #![allow(clippy::unwrap_used)]
 
-use odeon_tests::cluster::{Cluster, Start, eventually};
-use serde_json::Value;
+use odeon_tests::cluster::{Cluster, Start, beside, eventually, hello};
+use serde_json::{Value, json};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -236,4 +236,23 @@ fn a_node_of_root_names_a_user_for_its_processes() {
     assert_eq!(refused.status.code(), Some(1), "{said}");
     assert!(said.contains("OD-168"), "{said}");
     assert!(!Path::new(&data).exists(), "nothing was begun");
+}
+
+#[test]
+fn an_actor_in_python_has_an_image_loaded_and_is_told_that_it_may_not_unload_it() {
+    let leads = Start { program: Some(beside("test_node")), ..Start::default() };
+    let mut cluster = Cluster::led_by(leads.and(&["--authority", "accept-all"])).unwrap();
+    fs::set_permissions(cluster.dir(), Permissions::from_mode(0o711)).unwrap();
+    cluster.member("py", allows()).unwrap();
+    let folder = project("tests/guest_python");
+    push(&cluster, folder.path());
+    let leader = cluster.leader();
+    let (loader, _) = leader.create(&["test-guest-python", "Loader"]);
+    let (librarian, _) = leader.create(&["Librarian", "--on", "leader"]);
+    let hash = odeon_sourceauth::hash(&fs::read(hello()).unwrap()).to_string();
+    let bring = json!({ "Bring": { "path": hello(), "to": loader } }).to_string();
+    assert_eq!(leader.ask(&librarian, &bring), format!("approved {hash}"));
+    let unload = json!({ "Unload": { "hash": hash } }).to_string();
+    let refused = leader.ask(&loader, &unload);
+    assert!(refused.starts_with(&format!("unloaded {hash}: [175, ")), "{refused}");
 }

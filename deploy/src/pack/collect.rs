@@ -13,12 +13,16 @@ pub(super) fn collect(
     manifest_text: String,
     manifest: &Manifest,
     output: Option<&Path>,
+    code: Option<&Path>,
 ) -> Result<Files, PackError> {
     let output = output.and_then(|o| std::fs::canonicalize(o).ok());
     let mut collecting = Collecting { folder, output, files: Files::new(), bytes: manifest_text.len() as u64 };
     collecting.files.insert(MANIFEST_FILE.into(), manifest_text.into_bytes());
-    for code in manifest.code.files() {
-        collecting.add(code, PackError::NoCode)?;
+    for name in manifest.code.files() {
+        match code {
+            Some(elsewhere) => collecting.add_file(name, elsewhere)?,
+            None => collecting.add(name, PackError::NoCode)?,
+        }
     }
     for included in &manifest.include {
         collecting.add(included, PackError::NoInclude)?;

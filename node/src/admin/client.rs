@@ -1,7 +1,7 @@
 //! The command's end: finds the node, sends it one request and yields its replies.
 
 use super::dial::{self, Dialled};
-use super::frame::{FrameError, read_frame, write_frame};
+use super::frame::{FrameError, read_frame, write_frame_telling};
 use super::limits::ANSWER_WAIT_MS_MAX;
 use super::patience::Patient;
 use super::protocol::{Failed, Reply, Request};
@@ -31,6 +31,11 @@ pub enum Route {
 impl Route {
     /// Sends `request` and gives its answer, or says why no node takes it.
     pub async fn ask(&self, request: &Request) -> Result<Answers, Failed> {
+        self.ask_telling(request, |_, _| ()).await
+    }
+
+    /// The same; `told` hears how many bytes of the request have been sent, and of how many.
+    pub async fn ask_telling(&self, request: &Request, told: impl FnMut(u64, u64)) -> Result<Answers, Failed> {
         let dialled = match self {
             Route::Socket { data } => dial::dial_socket(&data.join(SOCKET_NAME)).await?,
             Route::Link { address, token } => dial::dial_link(address, token).await?,
@@ -38,7 +43,7 @@ impl Route {
         let wait = Duration::from_millis(ANSWER_WAIT_MS_MAX);
         let Dialled { reader, writer, link } = dialled;
         let mut writer = Patient::new(writer, wait);
-        match write_frame(&mut writer, request).await {
+        match write_frame_telling(&mut writer, request, told).await {
             Err(error @ (FrameError::TooLarge { .. } | FrameError::Unencodable { .. })) => {
                 return Err(Failed::new(codes::BAD_REQUEST, error.to_string()));
             }

@@ -9,6 +9,9 @@ use serde::de::DeserializeOwned;
 use std::io;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
+/// Bytes after which it is told how many were written.
+const PIECE_BYTES: usize = 64 * 1024;
+
 /// Why a frame could not be read or written. The stream is of no use afterwards.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs)]
@@ -46,6 +49,15 @@ pub async fn write_frame<T: Serialize>(
     writer: &mut (impl AsyncWrite + Unpin + ?Sized),
     value: &T,
 ) -> Result<(), FrameError> {
+    write_frame_telling(writer, value, |_, _| ()).await
+}
+
+/// The same; `told` hears how many bytes have been written, and of how many.
+pub(super) async fn write_frame_telling<T: Serialize>(
+    writer: &mut (impl AsyncWrite + Unpin + ?Sized),
+    value: &T,
+    mut told: impl FnMut(u64, u64),
+) -> Result<(), FrameError> {
     let bytes = rmp_serde::to_vec_named(value)
         .map_err(|e| FrameError::Unencodable { what: short_name::<T>(), reason: e.to_string() })?;
     if bytes.len() > FRAME_BYTES_MAX {
@@ -53,7 +65,12 @@ pub async fn write_frame<T: Serialize>(
     }
     // At most FRAME_BYTES_MAX, so it fits.
     writer.write_all(&(bytes.len() as u32).to_be_bytes()).await?;
-    writer.write_all(&bytes).await?;
+    let mut written = 0;
+    for piece in bytes.chunks(PIECE_BYTES) {
+        writer.write_all(piece).await?;
+        written += piece.len() as u64;
+        told(written, bytes.len() as u64);
+    }
     Ok(writer.flush().await?)
 }
 
@@ -117,6 +134,16 @@ mod tests {
         write_frame(&mut wire, &request).await.unwrap();
         assert_eq!(read(&wire).await.unwrap(), Some(request));
         assert_eq!(read(&[]).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn what_was_written_is_told_piece_by_piece() {
+        let bytes = vec![7; 2 * PIECE_BYTES];
+        let push = PushImage { bytes, signature: None, more_signatures: Vec::new(), allow_older: false };
+        let (mut wire, mut told) = (Vec::new(), Vec::new());
+        write_frame_telling(&mut wire, &Request::PushImage(push), |done, of| told.push((done, of))).await.unwrap();
+        let of = wire.len() as u64 - 4;
+        assert_eq!(told, [(PIECE_BYTES as u64, of), (2 * PIECE_BYTES as u64, of), (of, of)]);
     }
 
     #[tokio::test]

@@ -41,6 +41,18 @@ pub enum Request {
         claims: Option<Vec<String>>,
     },
     PushImage(PushImage),
+    /// A place for a push of an actor: asked of the leader by the actor's node, which has it as long as it reads on.
+    PlaceForActor,
+    /// An actor has an image loaded.
+    PushFromActor {
+        by: String,
+        push: Box<PushImage>,
+    },
+    /// An actor has an image unloaded.
+    UnloadFromActor {
+        by: String,
+        hash: String,
+    },
     Images,
     /// Everything that is known of an image.
     ShowImage {
@@ -220,10 +232,14 @@ pub struct LogQuery {
 pub enum Reply {
     /// One of many; more follow.
     Item(Item),
-    /// How far long work has come, in bytes.
+    /// How far long work has come.
     Progress {
         done: u64,
+        /// Zero where nothing is counted.
         total: u64,
+        /// What is counted, or waited for; for people to read.
+        #[serde(default)]
+        what: String,
     },
     /// All items were given, or there is nothing to say.
     Done,

@@ -25,6 +25,16 @@ impl Replies {
         self.0.send(reply).await.map_err(|_| ClientGone)
     }
 
+    /// Says how far it is; a client that is behind, or gone, need not hear it.
+    pub fn progress(&self, done: u64, total: u64, what: &str) {
+        let _ = self.0.try_send(Reply::Progress { done, total, what: what.to_owned() });
+    }
+
+    /// Says what is waited for, in the same way.
+    pub fn note(&self, what: &str) {
+        self.progress(0, 0, what);
+    }
+
     /// Sends the reply that ends a failed request.
     pub async fn fail(&self, code: u16, message: impl Into<String>) -> Result<(), ClientGone> {
         self.send(Reply::Failed(Failed::new(code, message))).await

@@ -5,6 +5,7 @@ use super::decrypting::{identities_of, readable};
 use super::judging::{Pushed, Word, authority_of, keyring, open};
 use super::pending::Place;
 use super::{NodeBackend, Outcome, aside, failed, led, nodes, not_leading};
+use crate::admin::Replies;
 use crate::admin::protocol::{AuthorityActorItem, AuthorityView, Failed, Reply, Request, SetAuthorityActor};
 use crate::driver::{LedView, View};
 use odeon::{Address, NodeId};
@@ -91,20 +92,17 @@ impl NodeBackend {
         // What is durable: the same as a push goes by.
         let ledger = self.ledger.as_ref().ok_or_else(not_leading)?;
         let (setting, who) = ledger.look(|facts| (facts.authority().clone(), facts.authority_actor().cloned()));
-        let mut shown = AuthorityView { authority: "none".to_owned(), ..AuthorityView::default() };
+        let mut shown = AuthorityView { authority: kind(&setting).to_owned(), ..AuthorityView::default() };
         match &setting {
-            AuthoritySetting::None => {}
-            AuthoritySetting::AcceptAll => shown.authority = "accept-all".to_owned(),
+            AuthoritySetting::None | AuthoritySetting::AcceptAll => {}
             AuthoritySetting::Keyring { allowed_signers, required, age_identity } => {
                 let keyring =
                     keyring(allowed_signers, *required).map_err(|e| failed(codes::DATA_UNUSABLE, e.to_string()))?;
-                shown.authority = "keyring".to_owned();
                 shown.required = Some(*required);
                 shown.age_identity = age_identity.clone();
                 shown.signers = keyring.allowed().signers().iter().map(describe).collect();
             }
             AuthoritySetting::Actor { from, answer_ms } => {
-                shown.authority = "actor".to_owned();
                 shown.answer_ms = Some(*answer_ms);
                 shown.from = match from {
                     Registrants::Leaders => vec!["leaders".to_owned()],
@@ -123,13 +121,19 @@ impl NodeBackend {
     }
 
     /// Who decides on what was pushed, once it is known what that is.
-    pub(super) async fn word_on(&self, pushed: &Arc<Pushed>, place: &mut Place) -> Result<Word, Failed> {
+    pub(super) async fn word_on(
+        &self,
+        pushed: &Arc<Pushed>,
+        place: &mut Place,
+        replies: &Replies,
+    ) -> Result<Word, Failed> {
         let began = Instant::now();
         loop {
             let ledger = self.ledger.as_ref().ok_or_else(not_leading)?;
             let (setting, who) = ledger.look(|facts| (facts.authority().clone(), facts.authority_actor().cloned()));
             let AuthoritySetting::Actor { answer_ms, .. } = &setting else {
                 let authority = authority_of(&setting)?.ok_or_else(not_leading)?;
+                replies.note(&format!("the authority '{}' judges", kind(&setting)));
                 let identities = match setting {
                     AuthoritySetting::Keyring { age_identity, .. } => age_identity,
                     _ => None,
@@ -139,6 +143,7 @@ impl NodeBackend {
                 return Ok(Word::Judge(authority, image));
             };
             let Some(who) = who else { return Err(nobody()) };
+            replies.note(&format!("the Source Authority, {who}, judges"));
             // Whoever takes its place has what is left of the time.
             let until = began + Duration::from_millis(*answer_ms);
             let question = question(pushed)?;
@@ -167,6 +172,16 @@ impl NodeBackend {
         };
         let by = format!("actor {}", who.actor);
         Ok(Word::Judge(Authority::Examined { by, reason: format!("{} {what}", who.address) }, image))
+    }
+}
+
+/// An authority as `authority set` has it.
+fn kind(setting: &AuthoritySetting) -> &'static str {
+    match setting {
+        AuthoritySetting::None => "none",
+        AuthoritySetting::AcceptAll => "accept-all",
+        AuthoritySetting::Keyring { .. } => "keyring",
+        AuthoritySetting::Actor { .. } => "actor",
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::judging::{Judged, Pushed, approval, judge, unless_revoked, version_of};
 use super::{NodeBackend, Outcome, aside, failed, led};
+use crate::admin::Replies;
 use crate::admin::protocol::{Failed, ImageItem, PushImage, Reply, Request};
 use crate::driver::{Event, LedView, View};
 use odeon_convention::codes;
@@ -38,12 +39,13 @@ impl NodeBackend {
         resolve(&images, text)
     }
 
-    pub(super) async fn push_image(&self, push: PushImage) -> Outcome {
+    pub(super) async fn push_image(&self, push: PushImage, replies: &Replies) -> Outcome {
         let pushed = Arc::new(aside(move || Pushed::of(push)).await??);
         let mut place = self.pending.enter(pushed.waits())?;
+        replies.note("other pushes are judged before");
         let _one_at_a_time = place.unless_withdrawn(self.pushing.lock()).await?;
         unless_revoked(SourceHash(pushed.hash.0), &led(&self.view().await?)?.images)?;
-        let word = self.word_on(&pushed, &mut place).await?;
+        let word = self.word_on(&pushed, &mut place, replies).await?;
         drop(place);
         let known = led(&self.view().await?)?.images.clone();
         let (images, judges) = (self.images.clone(), pushed.clone());
@@ -55,6 +57,7 @@ impl NodeBackend {
             Err(rejection) => rejection.message.clone(),
         };
         if verdict.is_ok() {
+            replies.note("the leaders store it");
             self.hold_by_majority(&image).await?;
         }
         let approval = verdict.as_ref().map(|verified| approval(verified, pushed.hash)).unwrap_or_default();

@@ -2,6 +2,7 @@
 
 use super::nodes::named;
 use super::{NodeBackend, Outcome, failed, led};
+use crate::admin::Replies;
 use crate::admin::protocol::{Failed, PrefetchedItem, Reply};
 use crate::driver::{Event, View};
 use hashbrown::HashSet;
@@ -26,15 +27,21 @@ impl NodeBackend {
         image: &str,
         requirements: Requirements,
         timeout_ms: u64,
+        replies: &Replies,
     ) -> Outcome {
         led(view)?;
         let hash = self.find_image(view, image).await?;
         let until = Instant::now() + Duration::from_millis(timeout_ms).min(PREFETCH_TIME_MAX);
+        let mut told = None;
         let (nodes, missing) = loop {
             let nodes = self.tell_to_fetch(hash, requirements.clone()).await?;
             let again = Instant::now() + TELL_AGAIN;
             let missing = loop {
                 let missing = self.without(hash, &nodes).await?;
+                let counts = ((nodes.len() - missing.len()) as u64, nodes.len() as u64);
+                if told.replace(counts) != Some(counts) {
+                    replies.progress(counts.0, counts.1, "nodes have it");
+                }
                 if missing.is_empty() || Instant::now() >= again.min(until) {
                     break missing;
                 }

@@ -5,9 +5,11 @@ use super::{CommandError, Output, values};
 use crate::causes::{chain, rejection_code};
 use clap::{Subcommand, ValueEnum};
 use odeon_convention::codes;
-use odeon_deploy::{FileError, PackError, SignError, SignFileError, StarterError, Times, VerifyFileError};
+use odeon_deploy::{
+    Build, BuildError, FileError, PackError, SignError, SignFileError, StarterError, Times, VerifyFileError,
+};
 use odeon_sourceauth::limits::{IMAGE_BYTES_MAX, REQUIRED_MAX, SIGNATURES_MAX};
-use odeon_sourceauth::{ImageError, STATEMENT_NAMESPACE};
+use odeon_sourceauth::{ImageError, Runtime, STATEMENT_NAMESPACE};
 use serde::Serialize;
 use std::fs;
 use std::io::{self, Read};
@@ -40,6 +42,21 @@ pub(crate) enum FileCommand {
         /// What its actors are written in
         #[arg(long, value_enum, default_value_t = Language::Rust)]
         language: Language,
+    },
+    /// Builds the code of an image in Rust, and packs it: the same bytes from the same sources everywhere
+    Build {
+        /// The folder, with odeon.toml
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+        /// The profile of cargo
+        #[arg(long, value_name = "NAME", default_value = "release")]
+        profile: String,
+        /// How large the stack of each instance is
+        #[arg(long, value_name = "SIZE", value_parser = values::size, default_value = "34KiB")]
+        stack: u64,
+        /// The image; NAME-VERSION.zip by default
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
     },
     /// Builds an image from a folder with odeon.toml
     Pack {
@@ -93,7 +110,10 @@ pub(crate) enum FileCommand {
 pub(crate) fn file_command(out: &mut Output<'_>, command: FileCommand) -> Result<(), CommandError> {
     match command {
         FileCommand::New { folder, name, language } => start(out, &folder, name, language),
-        FileCommand::Pack { folder, output } => pack(out, &folder, output),
+        FileCommand::Build { folder, profile, stack, output } => {
+            build(out, &folder, &Build { profile, stack_bytes: stack }, output)
+        }
+        FileCommand::Pack { folder, output } => pack(out, &folder, output, None),
         FileCommand::Sign { image, key, statement, not_before, not_after, output } => {
             let times = statement.then_some(Times { not_before_unix_s: not_before, not_after_unix_s: not_after });
             sign(out, &image, key.as_deref(), times, output.as_deref())
@@ -160,12 +180,34 @@ fn start(out: &mut Output<'_>, folder: &Path, name: Option<String>, language: La
     out.value(&Started { name, files }, text)
 }
 
-fn pack(out: &mut Output<'_>, folder: &Path, output: Option<PathBuf>) -> Result<(), CommandError> {
+/// Builds what is Rust for wasm, and packs.
+fn build(out: &mut Output<'_>, folder: &Path, how: &Build, output: Option<PathBuf>) -> Result<(), CommandError> {
+    let manifest = odeon_deploy::manifest(folder).map_err(pack_failed)?;
+    if manifest.runtime != Runtime::Wasm || !folder.join("Cargo.toml").is_file() {
+        return pack(out, folder, output, None);
+    }
+    let built = odeon_deploy::build(folder, how).map_err(|e| {
+        let code = match &e {
+            BuildError::NoProgram { .. } | BuildError::NoTarget => codes::BUILD_TOOLS,
+            BuildError::Failed { .. } | BuildError::Answer { .. } | BuildError::NoLibrary => codes::BUILD_FAILED,
+        };
+        CommandError::coded(code, e.to_string())
+    })?;
+    if let Some(lock) = &built.new_lock {
+        out.note(&plain(&format!(
+            "{} is new: keep it with the project, as what it lists is a part of what the image's hash depends on",
+            lock.display()
+        )));
+    }
+    pack(out, folder, output, Some(&built.code))
+}
+
+fn pack(out: &mut Output<'_>, folder: &Path, output: Option<PathBuf>, code: Option<&Path>) -> Result<(), CommandError> {
     let to = match output {
         Some(to) => to,
-        None => odeon_deploy::default_file_name(odeon_deploy::assemble(folder).map_err(pack_failed)?.manifest()).into(),
+        None => odeon_deploy::default_file_name(&odeon_deploy::manifest(folder).map_err(pack_failed)?).into(),
     };
-    let packed = odeon_deploy::pack(folder, &to).map_err(pack_failed)?;
+    let packed = odeon_deploy::pack_with(folder, &to, code).map_err(pack_failed)?;
     #[derive(Serialize)]
     struct Printed {
         file: PathBuf,

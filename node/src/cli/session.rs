@@ -1,9 +1,9 @@
 //! One command's talk with its node: send the request, show progress, hand out the last reply.
 
+use super::progress::Progress;
 use super::{CommandError, Output};
 use crate::admin::client::Route;
 use crate::admin::protocol::{Reply, Request};
-use indicatif::{ProgressBar, ProgressStyle};
 use odeon_convention::codes;
 use std::time::Duration;
 
@@ -27,14 +27,14 @@ impl Session<'_, '_> {
         request: &Request,
         wait: Option<Duration>,
     ) -> Result<Reply, CommandError> {
-        let mut answers = self.route.ask(request).await?;
+        let progress = Progress::new(self.out.is_json());
+        let mut answers = self.route.ask_telling(request, |sent, of| progress.sent(sent, of)).await?;
         if wait.is_some() {
             answers = answers.waiting(wait);
         }
-        let mut progress = None;
         while let Some(reply) = answers.next().await? {
             match reply {
-                Reply::Progress { done, total } => show(&mut progress, done, total),
+                Reply::Progress { done, total, what } => progress.told(done, total, &what),
                 Reply::Item(_) => return Err(unexpected(&reply)),
                 last => return Ok(last),
             }
@@ -64,20 +64,6 @@ pub(crate) fn unexpected(reply: &Reply) -> CommandError {
         codes::BAD_REQUEST,
         format!("the node answered with '{kind}', which is no answer to this command"),
     )
-}
-
-/// A bar on stderr; it draws nothing where that is no terminal.
-fn show(progress: &mut Option<ProgressBar>, done: u64, total: u64) {
-    let bar = progress.get_or_insert_with(|| {
-        let style = ProgressStyle::with_template("{bar:32} {binary_bytes} of {binary_total_bytes}");
-        let bar = ProgressBar::new(total);
-        if let Ok(style) = style {
-            bar.set_style(style);
-        }
-        bar
-    });
-    bar.set_length(total);
-    bar.set_position(done);
 }
 
 #[cfg(test)]

@@ -70,6 +70,9 @@ pub(crate) struct UpArguments {
     /// Whether this node runs images that were loaded elsewhere
     #[arg(long, value_enum, default_value_t = AllowRemoteImages::Yes)]
     allow_remote_images: AllowRemoteImages,
+    /// Whether actors may have images unloaded, where this node leads
+    #[arg(long, value_enum, default_value_t = AllowActorUnload::No)]
+    allow_actor_unload: AllowActorUnload,
     /// How much the images on this node may take: a number with KiB, MiB or GiB
     #[arg(long, value_name = "SIZE", default_value = "8GiB", value_parser = values::size)]
     image_store_max: u64,
@@ -134,6 +137,8 @@ pub struct UpOptions {
     pub authority: Option<AuthoritySetting>,
     /// Whether it runs images from elsewhere.
     pub allow_remote_images: AllowRemoteImages,
+    /// Whether actors may have images unloaded, where it leads.
+    pub allow_actor_unload: bool,
     /// Bytes that its images may take together.
     pub image_store_bytes_max: u64,
     /// Who has to have signed an image that it uses, whatever the leader says.
@@ -169,6 +174,14 @@ enum AllowProcess {
     /// Images whose runtime is `process` are refused
     No,
     /// They run, where this node has what they need
+    Yes,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum AllowActorUnload {
+    /// Only people may
+    No,
+    /// Every actor in the convention may
     Yes,
 }
 
@@ -264,6 +277,7 @@ impl UpArguments {
             await_invite: self.await_invite,
             authority,
             allow_remote_images: self.allow_remote_images,
+            allow_actor_unload: self.allow_actor_unload == AllowActorUnload::Yes,
             image_store_bytes_max: self.image_store_max,
             image_signers,
             image_upload_limit: self.image_upload_limit,

@@ -32,7 +32,12 @@ impl Outside for Outpost {
     }
 
     fn send(&self, envelope: Envelope) -> Pressure {
-        self.0.upgrade().map_or(Pressure::None, |hosting| hosting.route(envelope))
+        let Some(hosting) = self.0.upgrade() else { return Pressure::None };
+        if envelope.to == Address::NODE {
+            hosting.told_by_actor(envelope);
+            return Pressure::None;
+        }
+        hosting.route(envelope)
     }
 
     fn dead_letter(&self, envelope: Envelope) {
@@ -150,6 +155,7 @@ impl Hosting {
             };
             self.frame_to(host, self.lane_key(&exit.actor, &parent), frame);
         }
+        self.loads.forget(exit.actor);
         self.kept.lock().exits.push((exit.actor, exit.global_name));
         self.kept_changed.notify_one();
     }

@@ -126,6 +126,7 @@ impl Images {
         let _place = self.fetches.acquire().await.map_err(std::io::Error::other)?;
         let entry = self.running.entry(hash).ok_or(TransferError::NoSource(hash))?;
         entry.know(sources);
+        tracing::info!(image = %hash, bytes, sources = sources.len(), "an image is being fetched");
         let fetched = self.fetch_with(way, image, &entry).await;
         let nothing_came = match &fetched {
             Ok(()) => false,
@@ -150,11 +151,11 @@ impl Images {
                 list
             }
         };
-        let (seed, clock) = (getrandom::u64().unwrap_or(0), Clock(Instant::now()));
+        let (seed, clock) = (getrandom::u64().unwrap_or(0), Arc::new(Clock(Instant::now())));
         let count = list.hashes().len() as u16;
         let fetch = move |here, now| Fetch::new(count, here, now, seed);
         let (choosing, served) = (Mutex::new(fetch(Chunks::default(), 0)), Mutex::new(Served::new(seed)));
-        let arriving = Arc::new(Arriving { choosing, list, part, size_bytes, served });
+        let arriving = Arc::new(Arriving { choosing, list, part, size_bytes, served, given: Mutex::default() });
         let kept = arriving.clone();
         let here = tokio::task::spawn_blocking(move || kept.here()).await.map_err(std::io::Error::other)?;
         if !here.is_empty() {
@@ -162,15 +163,18 @@ impl Images {
         }
         *arriving.choosing.lock() = fetch(here, clock.now());
         entry.begin(&arriving);
-        self.gather(way, hash, entry, &arriving, clock).await?;
+        self.gather(way, hash, entry, &arriving, clock.clone()).await?;
         let images = self.clone();
+        let (ms, given) = (clock.now(), arriving.given.lock().to_string());
         let finished = tokio::task::spawn_blocking(move || {
             arriving.part.check()?;
             images.keep(hash, || arriving.part.finish())?;
             images.wholes.know(hash, &arriving);
-            Ok(())
+            Ok::<(), TransferError>(())
         });
-        finished.await.map_err(std::io::Error::other)?
+        finished.await.map_err(std::io::Error::other)??;
+        tracing::info!(image = %hash, bytes = size_bytes, ms, chunks_from = given, "an image was fetched");
+        Ok(())
     }
 
     /// Asks for the hashes of the chunks, whoever has them.
@@ -228,9 +232,8 @@ impl Images {
         hash: SourceHash,
         entry: &Entry,
         arriving: &Arc<Arriving>,
-        clock: Clock,
+        clock: Arc<Clock>,
     ) -> Result<(), TransferError> {
-        let clock = Arc::new(clock);
         let mut streams: HashMap<NodeRef, Stream> = HashMap::new();
         let mut questions = JoinSet::new();
         let mut last = None;
@@ -269,7 +272,10 @@ impl Images {
                 came
             });
             match came {
-                Ok(Came::Chunk(number)) => choosing.arrived(node, number, clock.now()),
+                Ok(Came::Chunk(number)) => {
+                    choosing.arrived(node, number, clock.now());
+                    arriving.given.lock().note(node);
+                }
                 Ok(Came::Declined) => {}
                 Ok(Came::Nothing) => choosing.rests(node, clock.now()),
                 Ok(Came::Rot(error) | Came::Refused(error)) => {

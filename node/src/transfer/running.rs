@@ -7,9 +7,30 @@ use odeon::NodeRef;
 use odeon_convention::spreading::{Fetch, Served, bytes_of};
 use odeon_convention::types::SourceHash;
 use parking_lot::Mutex;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::{Notify, OwnedMutexGuard};
+
+/// Whom the chunks of a fetch came from, and how many.
+#[derive(Debug, Default)]
+pub(super) struct Given(BTreeMap<NodeRef, u16>);
+
+impl Given {
+    pub(super) fn note(&mut self, by: NodeRef) {
+        *self.0.entry(by).or_default() += 1;
+    }
+}
+
+impl std::fmt::Display for Given {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (n, (node, chunks)) in self.0.iter().enumerate() {
+            let comma = if n == 0 { "" } else { ", " };
+            write!(f, "{comma}{node}: {chunks}")?;
+        }
+        Ok(())
+    }
+}
 
 /// One fetch.
 pub(super) struct Arriving {
@@ -18,6 +39,7 @@ pub(super) struct Arriving {
     pub(super) part: Part,
     pub(super) size_bytes: u64,
     pub(super) served: Mutex<Served>,
+    pub(super) given: Mutex<Given>,
 }
 
 /// What is known of an image from when its fetch is asked for until that is over.

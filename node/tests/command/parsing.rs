@@ -38,6 +38,7 @@ fn up_starts_with_what_the_contract_says_by_default() {
     assert_eq!(options.listen, "127.0.0.1:5340".parse().unwrap());
     assert_eq!((options.name, options.http, options.join, options.authority), (None, None, None, None));
     assert_eq!(options.allow_remote_images, AllowRemoteImages::Yes);
+    assert!(!options.allow_actor_unload);
     assert_eq!((options.allow_process, options.process_user), (false, None));
     assert!(options.allowed.is_empty(), "nothing is allowed");
     assert!(options.capabilities.is_empty() && !options.json);
@@ -78,6 +79,8 @@ fn up_takes_every_flag_that_scripts_pass() {
         "2",
         "--allow-remote-images",
         "leader-only",
+        "--allow-actor-unload",
+        "yes",
         "--image-upload-limit",
         "10MiB",
         "--image-download-limit",
@@ -107,6 +110,7 @@ fn up_takes_every_flag_that_scripts_pass() {
     assert_eq!(value("label"), Some("a=b".into()));
     assert_eq!((options.name.as_deref(), options.join.as_deref()), (Some("db-1"), Some("TOKEN")));
     assert_eq!(options.allow_remote_images, AllowRemoteImages::LeaderOnly);
+    assert!(options.allow_actor_unload);
     let limits = (options.image_upload_limit, options.image_download_limit);
     assert_eq!(limits, (NonZeroU64::new(10 * 1024 * 1024), NonZeroU64::new(500_000)));
     assert_eq!((options.allow_process, options.process_user.as_deref()), (true, Some("odeon-run")));
@@ -130,6 +134,8 @@ fn a_wrong_command_line_exits_2_and_says_what_is_expected() {
     for (arguments, expected) in [
         (&["up", "--http", "127.0.0.1:5341"][..], "[possible values: off]"),
         (&["up", "--transport", "udp"], "[possible values: quic, tcp]"),
+        (&["up", "--allow-actor-unload", "hello"], "[possible values: no, yes]"),
+        (&["image", "build", "x", "--stack", "much"], "is no size"),
         (&["up", "--allow-process", "maybe"], "[possible values: no, yes]"),
         (&["up", "--process-user", "nobody"], "--process-user is for --allow-process yes"),
         (&["up", "--capability", "odeon.process=true"], "odeon.process is set by --allow-process yes"),

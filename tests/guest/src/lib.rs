@@ -3,12 +3,14 @@
 mod checks;
 mod constructors;
 mod judge;
+mod loader;
 mod rogue;
 mod watcher;
 
 pub use checks::{CheckAllocates, CheckLoops, CheckPanics, CheckReads};
 pub use constructors::{ConstructorFails, ConstructorLoops, ConstructorPanics};
 pub use judge::{Accomplice, Judge};
+pub use loader::{Load, Loader, Unload};
 pub use rogue::{Many, Rogue};
 pub use watcher::Watcher;
 
@@ -24,6 +26,7 @@ odeon::export!(
     Watcher,
     Judge,
     Accomplice,
+    Loader,
 );
 
 /// Never returns, and cannot be proved not to.
