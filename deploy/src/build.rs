@@ -86,8 +86,7 @@ pub fn build(folder: &Path, how: &Build) -> Result<Built, BuildError> {
     let packages = tools.text("cargo", &metadata)?;
     let packages = serde_json::from_str(&packages).map_err(|e| answer("cargo metadata", &e))?;
 
-    let mut flags: Vec<OsString> = Vec::new();
-    flags.push(format!("-Clink-arg=-zstack-size={}", how.stack_bytes).into());
+    let mut flags = vec![OsString::from(format!("-Clink-arg=-zstack-size={}", how.stack_bytes))];
     for (from, to) in renamed(&packages, &tools)? {
         let mut flag = OsString::from("--remap-path-prefix=");
         flag.push(from);
