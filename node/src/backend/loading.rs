@@ -10,6 +10,7 @@ use crate::admin::protocol::{Failed, PushImage, Reply, Request};
 use crate::admin::{Caller, Replies};
 use crate::hosting::{Order, Wish};
 use crate::purpose;
+use hashbrown::HashMap;
 use odeon::{LoadOutcome, NodeRef};
 use odeon_convention::codes;
 use odeon_convention::types::SourceHash;
@@ -21,14 +22,46 @@ use tokio::sync::{Semaphore, mpsc};
 const ACTOR_PUSHES_MAX: usize = 2;
 /// How long a push of an actor may have its place.
 const PLACE_MAX: Duration = Duration::from_secs(900);
+/// How long it may take to be noticed that a node has left its place.
+const LEAVE_MAX: Duration = Duration::from_secs(10);
 /// How long a node tries to reach a leader for an actor, and how often.
 const REACH_MAX: Duration = Duration::from_secs(30);
 const REACH_AGAIN: Duration = Duration::from_millis(200);
 
-/// The places at a leader for pushes of actors, and the nodes that have one.
+/// The places at a leader for pushes of actors, and the nodes that want one or, where it says so, have one.
 pub(crate) struct ActorPushes {
     places: Semaphore,
-    nodes: Mutex<Vec<NodeRef>>,
+    nodes: Mutex<HashMap<NodeRef, bool>>,
+}
+
+/// The one thing that a node wants at a time, as long as this is there.
+struct Turn<'a> {
+    pushes: &'a ActorPushes,
+    node: NodeRef,
+}
+
+impl ActorPushes {
+    /// A node asks for one place after the other, so that none takes all. That the last one is left may come late.
+    async fn turn(&self, node: NodeRef) -> Result<Turn<'_>, Failed> {
+        let until = Instant::now() + LEAVE_MAX;
+        while self.nodes.lock().try_insert(node, false).is_err() {
+            if Instant::now() > until {
+                return Err(failed(codes::PUSHES_WAITING, format!("node {node} has a place already")));
+            }
+            tokio::time::sleep(REACH_AGAIN).await;
+        }
+        Ok(Turn { pushes: self, node })
+    }
+
+    fn has_place(&self, node: NodeRef) -> bool {
+        self.nodes.lock().get(&node) == Some(&true)
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.pushes.nodes.lock().remove(&self.node);
+    }
 }
 
 impl Default for ActorPushes {
@@ -128,19 +161,14 @@ impl NodeBackend {
     pub(super) async fn keep_place(&self, caller: Caller, replies: &Replies) -> Outcome {
         led(&self.view().await?)?;
         let node = peer(caller)?;
+        let _turn = self.actor_pushes.turn(node).await?;
         tokio::select! {
             () = replies.client_gone() => {}
-            place = self.actor_pushes.places.acquire() => {
-                self.actor_pushes.nodes.lock().push(node);
+            _place = self.actor_pushes.places.acquire() => {
+                self.actor_pushes.nodes.lock().insert(node, true);
                 replies.note("there is a place");
                 // Its push may go on.
                 let _ = tokio::time::timeout(PLACE_MAX, replies.client_gone()).await;
-                let mut nodes = self.actor_pushes.nodes.lock();
-                if let Some(at) = nodes.iter().position(|other| *other == node) {
-                    nodes.swap_remove(at);
-                }
-                drop(nodes);
-                drop(place);
             }
         }
         Ok(Reply::Done)
@@ -155,7 +183,7 @@ impl NodeBackend {
         replies: &Replies,
     ) -> Outcome {
         let node = peer(caller)?;
-        if !self.actor_pushes.nodes.lock().contains(&node) {
+        if !self.actor_pushes.has_place(node) {
             return Err(failed(codes::ROLE, format!("node {node} has no place for a push")));
         }
         self.push_of_actor(node, by, push, replies).await
@@ -229,6 +257,19 @@ fn is_verdict(code: u16) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_node_has_one_turn_at_a_time() {
+        let node = |n| NodeRef { id: odeon::NodeId([n; 16]), incarnation: odeon::Incarnation(1) };
+        let pushes = ActorPushes::default();
+        let turn = pushes.turn(node(1)).await.unwrap();
+        assert!(!pushes.has_place(node(1)), "it waits for one");
+        let _other = pushes.turn(node(2)).await.unwrap();
+        let second = tokio::time::timeout(Duration::from_millis(50), pushes.turn(node(1))).await;
+        assert!(second.is_err(), "it waits until the first is over");
+        drop(turn);
+        assert!(pushes.turn(node(1)).await.is_ok());
+    }
 
     #[test]
     fn what_may_pass_by_itself_is_no_verdict() {
