@@ -45,8 +45,12 @@ impl Progress {
 
     fn bar(&self, template: &str, done: u64, total: u64) {
         self.style(template);
-        self.0.set_length(total);
-        self.0.set_position(done);
+        self.0.disable_steady_tick();
+        // Both at once, so that neither is drawn beside what the other was.
+        self.0.update(|state| {
+            state.set_len(total);
+            state.set_pos(done);
+        });
     }
 
     fn style(&self, template: &str) {
