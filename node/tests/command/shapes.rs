@@ -260,7 +260,8 @@ fn a_push_prints_five_keys_and_a_rejected_image_exits_5() {
     let file = folder.path().join("x.zip");
     std::fs::write(&file, "zip").unwrap();
     let push = ["image", "push", file.to_str().unwrap(), "--json"];
-    let replies = |state| vec![Reply::Progress { done: 1, total: 3 }, Reply::Pushed(image_item(state))];
+    let replies =
+        |state| vec![Reply::Progress { done: 1, total: 3, what: "nodes".into() }, Reply::Pushed(image_item(state))];
     let ran = odeon_at(&giving(replies("approved")).data(), &push);
     assert_eq!(ran.code, 0, "{ran:?}");
     assert_eq!(keys(&ran.stdout), ["hash", "name", "version", "size", "state"]);

@@ -239,7 +239,7 @@ async fn one_command_too_many_is_refused_and_the_next_is_served_again() {
         let gate = Arc::clone(&gate);
         async move {
             if request == Request::Images {
-                replies.send(Reply::Progress { done: 0, total: 1 }).await.unwrap();
+                replies.send(Reply::Progress { done: 0, total: 1, what: String::new() }).await.unwrap();
                 drop(gate.acquire().await);
             }
             replies.send(Reply::Done).await.unwrap();
