@@ -143,7 +143,7 @@ pub(crate) const CASES: &[Case] = &[
     too_large("larger than an image may be", || vec![0; IMAGE_BYTES_MAX + 1], "larger than 67108864 bytes"),
     // Code.
     runs_badly("a module", || running(b"\0asm\x01\0\0\0"), "not a wasm component"),
-    runs_badly("half a component", || running(&component::hello()[..100_000]), "not a wasm component"),
+    runs_badly("half a component", || running(&component::hello()[..20_000]), "not a wasm component"),
     runs_badly(
         "a component that imports what nobody offers",
         || running(&component::importing("wasi:cli/environmemt", "wasi:cli/environment")),
