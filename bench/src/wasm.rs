@@ -71,7 +71,7 @@ impl Measure {
     fn size(self) -> u64 {
         match self {
             Measure::Receive => 300_000,
-            Measure::Create => 20_000,
+            Measure::Create => 100_000,
             Measure::Rebuild => 10_000,
         }
     }
