@@ -158,7 +158,7 @@ impl WasmRuntime {
             return self.granted()?.load(hash, component, limits, accounts, ticker, access);
         }
         let (hash, pre, shared) = (hash.into(), self.linked(component)?, Shared::default());
-        Arc::new(Image { hash, pre, limits, accounts, isolation, shared, _ticker: ticker }).definitions()
+        Arc::new(Image { hash, pre, limits, accounts, isolation, shared, ticker }).definitions()
     }
 
     /// Checks what a component imports and exports, and ties its imports to this node.

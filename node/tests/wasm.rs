@@ -159,6 +159,15 @@ fn an_error_that_is_no_trap_leaves_the_instance_whole() {
 }
 
 #[test]
+fn an_actor_that_outlives_the_definitions_of_its_image_is_cut_off_all_the_same() {
+    let folder = TempDir::new().unwrap();
+    let runtime = WasmRuntime::new(folder.path(), limits()).unwrap();
+    let mut actor = (find(&runtime.load(HASH, &ROGUES).unwrap(), "Rogue").build)().unwrap();
+    let failed = Recorder::new().give(&mut *actor, &told("loop")).unwrap_err();
+    assert_eq!(failed.reason(), "took longer than 300 ms");
+}
+
+#[test]
 fn a_message_that_takes_too_long_is_cut_off_at_the_limit() {
     let started = Instant::now();
     assert_eq!(failure_of("loop"), "took longer than 300 ms");

@@ -28,7 +28,7 @@ pub(super) struct Image {
     /// Empty where each actor has an instance of its own.
     pub(super) shared: Shared,
     /// Keeps the clock running for as long as there may be instances.
-    pub(super) _ticker: Arc<Ticker>,
+    pub(super) ticker: Arc<Ticker>,
 }
 
 impl Image {

@@ -7,6 +7,7 @@ use super::guest::{Breach, Guest, Phase, reason, size};
 use super::host::words_of;
 use super::image::Image;
 use super::limits::WasmLimits;
+use super::ticker::Ticker;
 use odeon::{Address, AnyMessage, Context, Failure};
 use std::sync::Arc;
 use std::time::Instant;
@@ -19,6 +20,8 @@ pub(super) struct Instance {
     /// Milliseconds of each call.
     call_ms: u64,
     broken: bool,
+    /// An actor may be there for longer than its image's definitions, and is to be cut off all the same.
+    _ticker: Arc<Ticker>,
 }
 
 impl Instance {
@@ -34,7 +37,7 @@ impl Instance {
         let instantiated = image.pre.instantiate(&mut store);
         image.accounts.worked(started.elapsed());
         match instantiated {
-            Ok(exports) => Ok(Instance { store, exports, call_ms, broken: false }),
+            Ok(exports) => Ok(Instance { store, exports, call_ms, broken: false, _ticker: image.ticker.clone() }),
             Err(error) => Err(failed(store.data_mut(), call_ms, &error)),
         }
     }
