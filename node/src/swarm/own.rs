@@ -65,7 +65,13 @@ impl Own {
     /// Asks it something that has one answer.
     pub(super) async fn ask(&self, request: &Request) -> Result<Reply, Failed> {
         let mut answers = Route::Socket { data: data(&self.folder) }.ask(request).await?;
-        answers.next().await?.ok_or_else(|| internal(format!("the leader {} gave no answer", self.name)))
+        loop {
+            match answers.next().await? {
+                Some(Reply::Progress { .. }) => {}
+                Some(answer) => return Ok(answer),
+                None => return Err(internal(format!("the leader {} gave no answer", self.name))),
+            }
+        }
     }
 
     pub(super) async fn end(mut self) {
