@@ -267,7 +267,8 @@ fn progress_is_drawn_on_a_terminal_only_and_a_fetch_is_in_the_log() {
     let zip = padded_hello(cluster.dir(), 3_000_000).display().to_string();
 
     let drawn = on_a_terminal(leader, &["image", "push", &zip]);
-    for part in ["sent ", " of 2.", "the authority 'accept-all' judges", "approved"] {
+    // Who judges is there for too short a time to be drawn for sure.
+    for part in ["sent ", " of 2.", "approved"] {
         assert!(drawn.contains(part), "{part:?} is not in {drawn:?}");
     }
     // The line is taken away before the result is printed.

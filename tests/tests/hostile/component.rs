@@ -22,10 +22,11 @@ pub(crate) fn hello() -> Vec<u8> {
     Image::open(std::fs::read(odeon_tests::cluster::hello()).unwrap()).unwrap().code().unwrap()
 }
 
-/// The same with an import that has another name.
+/// The component of the tests' actors, which imports more, with an import that has another name.
 pub(crate) fn importing(name: &str, instead_of: &str) -> Vec<u8> {
     assert_eq!(name.len(), instead_of.len());
-    let mut bytes = hello();
+    let guest = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/guest/guest.zip")).unwrap();
+    let mut bytes = Image::open(guest).unwrap().code().unwrap();
     let places: Vec<_> = (0..bytes.len()).filter(|at| bytes[*at..].starts_with(instead_of.as_bytes())).collect();
     assert!(!places.is_empty(), "{instead_of} is imported");
     for at in places {
@@ -34,7 +35,7 @@ pub(crate) fn importing(name: &str, instead_of: &str) -> Vec<u8> {
     bytes
 }
 
-/// The same that does this when it is to say which actors it has.
+/// The component of the example that does this when it is to say which actors it has.
 pub(crate) fn describing(code: &[u8]) -> Vec<u8> {
     let mut bytes = hello();
     let module = section(&bytes, PREAMBLE, MODULE) + PREAMBLE;
