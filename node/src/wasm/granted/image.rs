@@ -27,7 +27,7 @@ pub(super) struct Image {
     pub(super) access: Access,
     pub(super) tasks: Arc<Tasks>,
     /// Keeps the clock running for as long as there may be instances.
-    pub(super) ticker: Arc<Ticker>,
+    _ticker: Arc<Ticker>,
 }
 
 impl Image {
@@ -40,7 +40,7 @@ impl Image {
         access: Access,
         tasks: Arc<Tasks>,
     ) -> Arc<Self> {
-        Arc::new(Self { hash: hash.into(), pre, limits, accounts, access, tasks, ticker })
+        Arc::new(Self { hash: hash.into(), pre, limits, accounts, access, tasks, _ticker: ticker })
     }
 
     /// The image's actors, as it describes them itself.

@@ -10,7 +10,6 @@ use crate::wasm::accounts::Cause;
 use crate::wasm::guest::{Guest, Phase, reason};
 use crate::wasm::host::words_of;
 use crate::wasm::instance;
-use crate::wasm::ticker::Ticker;
 use odeon::host::Host;
 use odeon::{Address, Encoded, Failure};
 use std::sync::Arc;
@@ -33,8 +32,6 @@ pub(super) struct Instance {
     /// The actor that was built in it.
     handle: u32,
     is_broken: bool,
-    /// An actor may be there for longer than its image's definitions, and is to let others compute all the same.
-    _ticker: Arc<Ticker>,
 }
 
 impl Instance {
@@ -82,8 +79,7 @@ impl Instance {
             failed => outcome(&mut store, call_ms, began, failed)?,
         };
         store.data().guest.accounts.worked(began.elapsed());
-        let _ticker = image.ticker.clone();
-        Ok(Self { store, exports, deadline, call_ms, handle: 0, is_broken: false, _ticker })
+        Ok(Self { store, exports, deadline, call_ms, handle: 0, is_broken: false })
     }
 
     /// The actors that the image says it has.
