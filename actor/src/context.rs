@@ -2,7 +2,7 @@
 
 #[cfg(not(target_family = "wasm"))]
 use crate::definition::Definition;
-#[allow(unused_imports)]
+#[cfg(target_family = "wasm")]
 use crate::host::Host;
 use crate::host::{CreateRequest, Level, Surroundings};
 use crate::message::AnyMessage;
