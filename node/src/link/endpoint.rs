@@ -22,9 +22,11 @@ pub(super) const ALPN: &[u8] = b"odeon";
 const TCP_ALPN: &[u8] = b"odeon-tcp";
 /// Ports that are tried where any will do, since TCP may not have the one that UDP was given.
 const PORT_TRIES: u32 = 16;
-/// Connections that have not been looked at yet, at most, and the bytes that they may send until then.
+/// Connections that have not been looked at yet, at most, and the bytes that they may send until then: of each its second
+/// packet, the rest of a first flight. What it sends again meanwhile says nothing new, and keeping it for thousands leaves
+/// holes in memory.
 const INCOMING_MAX: usize = LINE_MAX;
-const INCOMING_BYTES_MAX: u64 = 32 * 1024;
+const INCOMING_BYTES_MAX: u64 = 1500;
 const INCOMING_TOTAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// The name in the client's first flight. Nodes are told apart by their certificates.
 pub(crate) const SERVER_NAME: &str = "node.odeon";

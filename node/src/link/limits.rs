@@ -48,6 +48,8 @@ pub(crate) const LINE_PER_SOURCE_MAX: usize = 12_288;
 pub(crate) const ACCEPT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long it may take for the dialler, the wait before the doorway included, less a jitter of up to a quarter.
 pub(crate) const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
+/// The same for who joins: thousands do so at once where a fleet is new, and those who give up are work for nobody.
+pub(crate) const JOIN_TIMEOUT: Duration = Duration::from_secs(20);
 /// The same for a dialler that a peer has told of its restart; and how long anybody waits before the doorway. Thousands that
 /// dial at once, and again whenever they have waited for too little, are twice the work.
 pub(crate) const LINE_TIMEOUT: Duration = Duration::from_secs(30);

@@ -4,7 +4,7 @@ use super::connect::{self, Habits, NotConnected};
 use super::door::Transport;
 use super::endpoint::{dialler, token_client};
 use super::error::{CLOSE_DONE, Close, closed_by_peer};
-use super::limits::DIAL_TIMEOUT;
+use super::limits::{DIAL_TIMEOUT, JOIN_TIMEOUT};
 use super::resolve::resolve;
 use super::sockets::Sockets;
 use super::tcp::Tcp;
@@ -83,7 +83,7 @@ impl TokenLink {
         let client = token_client(token.ca_digest, key.certificate()?, key.private_key(), stays).map_err(tls)?;
         let connected = match through {
             Through::Shared(udp) => {
-                let connection = connect::handshake(udp, &client, Transport::Quic, remote, DIAL_TIMEOUT).await;
+                let connection = connect::handshake(udp, &client, Transport::Quic, remote, JOIN_TIMEOUT).await;
                 connection.map(|connection| (connection, None))
             }
             Through::OwnTcp => {
@@ -94,7 +94,7 @@ impl TokenLink {
             Through::Node(Sockets { endpoint, .. }) => {
                 let tcp = Tcp::dialling().map_err(other)?;
                 let beside = Some((&tcp, &Habits::default()));
-                let connected = connect::connect(endpoint, beside, &client, remote, DIAL_TIMEOUT).await;
+                let connected = connect::connect(endpoint, beside, &client, remote, JOIN_TIMEOUT).await;
                 connected.map(|(connection, over)| (connection, (over == Transport::Tcp).then_some(Own::Tcp(tcp))))
             }
             Through::Own => {
