@@ -6,6 +6,7 @@ mod librarian;
 #[path = "../guest/src/loader.rs"]
 mod loader;
 mod neighbours;
+mod rogue;
 #[path = "../guest/src/watcher.rs"]
 mod watcher;
 
@@ -13,6 +14,7 @@ pub use judge::{Accomplice, Judge};
 pub use librarian::{Bring, Librarian};
 pub use loader::{Load, Loader, Unload};
 pub use neighbours::{Latencies, Pest, Pester, Populate, Probe, Prober};
+pub use rogue::Rogue;
 pub use watcher::Watcher;
 
 use odeon::{
@@ -41,6 +43,7 @@ pub fn registry() -> Registry {
         .with::<Loader>()
         .with::<Prober>()
         .with::<Pest>()
+        .with::<Rogue>()
 }
 
 /// Makes a [`Keeper`] create a child.
