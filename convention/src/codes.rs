@@ -142,6 +142,8 @@ codes! {
     INSTANCE_FULL = 177, exit 4;
     /// The code of an image cannot be built.
     BUILD_FAILED = 178, exit 1;
+    /// A log file or journald cannot be written to.
+    LOG_OUTPUT = 196, exit 1;
     /// Something failed that has no code of its own.
     INTERNAL = 199, exit 1;
 }

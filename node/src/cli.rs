@@ -113,6 +113,13 @@ enum Command {
         /// The actor
         address: Address,
     },
+    /// Sets from which level on an actor's lines are shown at its node, and collected by the leader
+    LogLevel {
+        /// The actor
+        address: Address,
+        /// All from here on; 'default' for what the node shows of others
+        level: logs::ChosenLevel,
+    },
     /// Lists actors
     Actors {
         /// Only those of this node, by name or id
@@ -232,6 +239,9 @@ async fn order(command: Command, session: &mut Session<'_, '_>) -> Result<(), Co
         Command::Ask { mail, timeout } => actors::ask(session, mail, timeout).await,
         Command::Tell { mail: actors::Mail { address, message } } => {
             session.order(&Request::Tell { address, message }).await
+        }
+        Command::LogLevel { address, level } => {
+            session.order(&Request::SetLogLevel { address, level: level.into() }).await
         }
         Command::Stop { address } => session.order(&Request::Stop { address }).await,
         Command::Actors { node } => actors::actors(session, node).await,

@@ -18,7 +18,7 @@ use crate::identity::{self, DataFolder, DialFrom, Identity, InviteCode, Joined, 
 use crate::leaders::{self, Leaders};
 use crate::ledger::{Ledger, Listener, Seat};
 use crate::link::{self, LinkConfig, Links};
-use crate::logs::{self, ActorLog, LogSetup, Origin, Outbox, OutboxLimits, StoreLimits};
+use crate::logs::{self, ActorLog, LogSetup, Origin, Outbox, OutboxLimits, SetupError, StoreLimits};
 use crate::memory;
 use crate::process::{ProcessRuntime, ProcessSettings};
 use crate::runtimes::Runtimes;
@@ -62,7 +62,7 @@ const IO_THREADS: usize = 2;
 /// Runs a node until SIGINT, SIGTERM or `odeon shutdown`.
 pub(crate) fn run(options: UpOptions, registry: Registry) -> Result<(), Failed> {
     let registry = registry.with::<TestActor>();
-    let logging = logs::init(options.json).map_err(internal)?;
+    let logging = logs::init(&options.log_config).map_err(log_unusable)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(IO_THREADS)
         .thread_name("odeon-io")
@@ -158,8 +158,9 @@ async fn run_once(
         false => None,
     };
 
+    let log = ActorLog::new(outbox.clone(), logging.levels().clone());
     let (hosting, orders) =
-        Hosting::new(me, registry.clone(), options.capabilities.clone(), events.clone(), ActorLog::new(outbox.clone()));
+        Hosting::new(me, registry.clone(), options.capabilities.clone(), events.clone(), log);
     let store = Store::open(stored.clone()).map_err(unusable(&stored))?;
     let wasm = WasmRuntime::new(&compiled, WasmLimits::default()).map_err(unusable(&compiled))?;
     let allowed = Allowed::new(options.allowed.clone(), &data);
@@ -527,6 +528,14 @@ fn unusable<E: std::error::Error + 'static>(part: &std::path::Path) -> impl FnOn
         let part = part.display().to_string();
         failed(code, if message.contains(&part) { message } else { format!("{part}: {message}") })
     }
+}
+
+fn log_unusable(error: SetupError) -> Failed {
+    let code = match error {
+        SetupError::File { .. } | SetupError::Journald(_) => codes::LOG_OUTPUT,
+        SetupError::Filter { .. } | SetupError::Twice(_) => codes::INTERNAL,
+    };
+    failed(code, chain(&error))
 }
 
 fn internal(error: impl std::error::Error) -> Failed {

@@ -124,6 +124,11 @@ impl Hosting {
         (hosting, orders)
     }
 
+    /// Where its actors log.
+    pub(crate) fn log(&self) -> &ActorLog {
+        &self.log
+    }
+
     /// Gives it the system whose outside it is, and the links. Before that nothing runs.
     pub(crate) fn attach(self: &Arc<Self>, workers: usize, links: Links) {
         let system = System::start(self.me, workers, Arc::new(Outpost(Arc::downgrade(self))));

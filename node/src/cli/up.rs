@@ -3,6 +3,7 @@
 use super::pack::required;
 use super::{CommandError, values};
 use crate::advertise::ADVERTISED_MAX;
+use crate::logs::LogConfig;
 use clap::{Args, ValueEnum};
 use odeon::Value;
 use odeon_capabilities::{CapabilityMap, Delta};
@@ -105,6 +106,9 @@ pub(crate) struct UpArguments {
     /// A variable of this node's environment that images that ask for it are given; may be given many times
     #[arg(long, value_name = "NAME")]
     allow_environment: Vec<EnvironmentName>,
+    /// Where this node's lines are shown, beside the warnings that the leader collects; by default standard error
+    #[arg(long, value_name = "FILE.toml")]
+    log_config: Option<PathBuf>,
     /// What this node dials over
     #[arg(long, value_enum, default_value_t = Transport::Quic)]
     transport: Transport,
@@ -153,6 +157,8 @@ pub struct UpOptions {
     pub process_user: Option<String>,
     /// What images that ask for it may reach outside of themselves.
     pub allowed: Grants,
+    /// Where its lines are shown.
+    pub log_config: LogConfig,
     /// Whether the ready line is JSON.
     pub json: bool,
 }
@@ -264,6 +270,10 @@ impl UpArguments {
             Some(file) => Some(keyring_of(file, self.image_signatures_required.unwrap_or(1))?),
             None => None,
         };
+        let log_config = match &self.log_config {
+            Some(file) => log_config_of(file)?,
+            None => LogConfig::standard(json),
+        };
         Ok(UpOptions {
             data,
             name: self.name,
@@ -285,6 +295,7 @@ impl UpArguments {
             allow_process,
             process_user: self.process_user,
             allowed,
+            log_config,
             json,
         })
     }
@@ -299,6 +310,13 @@ fn check_advertised(addresses: &[String]) -> Result<(), CommandError> {
         )));
     }
     Ok(())
+}
+
+fn log_config_of(file: &Path) -> Result<LogConfig, CommandError> {
+    let wrong = |e: &dyn std::fmt::Display| CommandError::Usage(format!("{}: {e}", file.display()));
+    let whole = std::path::absolute(file).map_err(|e| wrong(&e))?;
+    let folder = whole.parent().unwrap_or(Path::new("/"));
+    LogConfig::parse(&text_of(file)?, folder).map_err(|e| wrong(&e))
 }
 
 fn keyring_of(file: &Path, required: u8) -> Result<Keyring, CommandError> {

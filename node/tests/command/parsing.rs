@@ -289,6 +289,8 @@ fn commands_become_the_requests_that_they_mean() {
             Request::Ask { address, message: "--hi".into(), timeout_ms: 60_000 },
         ),
         (&["stop", ADDRESS], Request::Stop { address }),
+        (&["log-level", ADDRESS, "debug"], Request::SetLogLevel { address, level: Some(odeon::Level::Debug) }),
+        (&["log-level", ADDRESS, "default"], Request::SetLogLevel { address, level: None }),
         (&["actors", "--node", "db"], Request::Actors { node: Some("db".into()) }),
         (&["status"], Request::Status { of: none() }),
         (&["status", ADDRESS], Request::Status { of: Some(ADDRESS.into()) }),
