@@ -159,8 +159,7 @@ async fn run_once(
     };
 
     let log = ActorLog::new(outbox.clone(), logging.levels().clone());
-    let (hosting, orders) =
-        Hosting::new(me, registry.clone(), options.capabilities.clone(), events.clone(), log);
+    let (hosting, orders) = Hosting::new(me, registry.clone(), options.capabilities.clone(), events.clone(), log);
     let store = Store::open(stored.clone()).map_err(unusable(&stored))?;
     let wasm = WasmRuntime::new(&compiled, WasmLimits::default()).map_err(unusable(&compiled))?;
     let allowed = Allowed::new(options.allowed.clone(), &data);

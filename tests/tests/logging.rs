@@ -127,5 +127,5 @@ fn journald_gets_an_actors_lines_with_its_address() {
         }
     };
     assert!(entry.contains("ODEON_ACTOR\n") && entry.contains(&address), "{entry:?}");
-    assert!(entry.contains("PRIORITY=4\n") && entry.contains("ODEON_NODE\n"), "{entry:?}");
+    assert!(entry.contains("\0\x004\nTARGET\n") && entry.contains("ODEON_NODE\n"), "{entry:?}");
 }

@@ -4,8 +4,8 @@ use anyhow::{Context, Result, bail};
 use odeon_bench::network::{self, Awake, CONTESTANTS, Measure, Nodes, Server};
 use odeon_bench::options::Options;
 use odeon_bench::rounds::Results;
-use odeon_bench::table::{self, Aim, Wanted};
 use odeon_bench::spread::Spread;
+use odeon_bench::table::{self, Aim, Wanted};
 use odeon_bench::{apart, page};
 use std::path::Path;
 

@@ -64,8 +64,8 @@ impl Nodes {
     /// fro between two other actors.
     pub fn beside(&self, rounds: u64, bytes: u64) -> Result<f64> {
         let echo = self.leader.create("Echo", "member")?;
+        let over = AtomicBool::new(false);
         std::thread::scope(|scope| {
-            let over = AtomicBool::new(false);
             let carried = scope.spawn(|| -> Result<u64> {
                 let mut carried = 0;
                 while !over.load(Ordering::Relaxed) {

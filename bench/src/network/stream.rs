@@ -1,7 +1,7 @@
 //! The same exchange over any stream of bytes: what a program would write that has nothing but a connection.
 
-use super::{LARGE_ROUNDS, WARM_UP};
 use super::letter::{LETTER_BYTES, letter, number};
+use super::{LARGE_ROUNDS, WARM_UP};
 use crate::spread::quantile;
 use anyhow::{Context, Result, ensure};
 use std::time::Instant;

@@ -229,7 +229,10 @@ fn actor_status(item: &ActorItem, log_level: Option<Level>) -> Value {
         ("state".to_owned(), Value::from(item.state.clone())),
         ("received".to_owned(), count(item.received)),
         ("queued".to_owned(), count(item.queued)),
-        ("log_level".to_owned(), log_level.map_or(Value::Null, |level| Value::from(format!("{level:?}").to_lowercase()))),
+        (
+            "log_level".to_owned(),
+            log_level.map_or(Value::Null, |level| Value::from(format!("{level:?}").to_lowercase())),
+        ),
     ]))
 }
 

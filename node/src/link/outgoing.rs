@@ -110,7 +110,9 @@ impl Outgoing {
         }
         mark.bytes += cost(&frame);
         let ticket = match kind {
-            Kind::Actor | Kind::Long if mark.bytes > HIGH_MARK_BYTES => Some(*mark.ticket.get_or_insert_with(new_ticket)),
+            Kind::Actor | Kind::Long if mark.bytes > HIGH_MARK_BYTES => {
+                Some(*mark.ticket.get_or_insert_with(new_ticket))
+            }
             _ => None,
         };
         match (kind, before) {

@@ -24,7 +24,11 @@ enum Of {
 
 /// Reads a filter that `from` gave.
 pub(super) fn parse(from: &'static str, text: &str) -> Result<EnvFilter, SetupError> {
-    EnvFilter::builder().parse(text).map_err(|e| SetupError::Filter { from, found: text.to_owned(), why: e.to_string() })
+    EnvFilter::builder().parse(text).map_err(|e| SetupError::Filter {
+        from,
+        found: text.to_owned(),
+        why: e.to_string(),
+    })
 }
 
 impl Shows {

@@ -96,7 +96,8 @@ fn a_long_frame_goes_beside_the_others_and_only_those_of_its_key_wait_for_it() {
     let mut out = Outgoing::default();
     let long: Vec<u8> = (0..PART_BYTES * 4 + 100).map(|n| n as u8).collect();
     assert!(long.len() > WHOLE_BYTES_MAX);
-    let mut push = |key, frame: &[u8]| out.push(1, key, frame.to_vec(), || 7).unwrap_or_else(|(why, _)| panic!("{why:?}"));
+    let mut push =
+        |key, frame: &[u8]| out.push(1, key, frame.to_vec(), || 7).unwrap_or_else(|(why, _)| panic!("{why:?}"));
     push(5, b"before");
     push(5, &long);
     push(5, b"after");

@@ -145,7 +145,7 @@ async fn a_peer_that_breaks_the_framing_is_closed_and_counted() {
     let too_long = (WHOLE_BYTES_MAX as u32 + 1).to_be_bytes();
     let joint = [&JOINT_HEADER.to_be_bytes()[..], &[0, 0, 0, 0, 0, 0, 0, 5]].concat();
     let part = [&3_u32.to_be_bytes()[..], b"abc"].concat();
-        for bad in [
+    for bad in [
         lane(LANES as u8, 1, b""),
         lane(1, 0, b""),
         lane(1, 1, &too_long),

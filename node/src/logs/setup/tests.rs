@@ -1,7 +1,7 @@
 use super::*;
 use crate::admin::protocol::LogLine;
-use crate::logs::outbox::tests::origin;
 use crate::logs::config::Lines;
+use crate::logs::outbox::tests::origin;
 use crate::logs::{ActorLog, LOCAL_TARGET, OutboxLimits, limits};
 use odeon::{Address, Incarnation, Level, NodeId, NodeRef, Value};
 use std::path::Path;
@@ -21,11 +21,7 @@ impl Bench {
         Self::with(|folder| vec![Output { to: to(folder), filter: None, lines }], filter, work)
     }
 
-    fn with(
-        outputs: impl FnOnce(&Path) -> Vec<Output>,
-        filter: Option<&str>,
-        work: impl FnOnce(&ActorLog),
-    ) -> Self {
+    fn with(outputs: impl FnOnce(&Path) -> Vec<Output>, filter: Option<&str>, work: impl FnOnce(&ActorLog)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let outbox = Outbox::open(&folder.path().join("spool"), origin(3), OutboxLimits::default()).unwrap();
         let (setup, subscriber) = build(&LogConfig { outputs: outputs(folder.path()) }, filter).unwrap();
@@ -107,10 +103,7 @@ fn json_lines_have_the_shape_of_the_query() {
         log.line(address(), "Hello", None, Level::Info, "hi");
     });
     let lines: Vec<LogLine> = bench.text().lines().map(|l| serde_json::from_str(l).unwrap()).collect();
-    assert_eq!(
-        (lines[0].message.as_str(), lines[0].node.as_str(), lines[0].incarnation),
-        ("a warning", "member-1", 3)
-    );
+    assert_eq!((lines[0].message.as_str(), lines[0].node.as_str(), lines[0].incarnation), ("a warning", "member-1", 3));
     assert_eq!(
         (lines[1].actor, lines[1].target.as_str(), lines[1].node.as_str()),
         (Some(address()), "Hello", "member-1")
