@@ -26,7 +26,7 @@ mod watch;
 pub(crate) use error::CommandError;
 pub(crate) use output::Output;
 pub(crate) use session::Session;
-pub use up::{AllowRemoteImages, UpOptions};
+pub use up::{AllowRemoteImages, ImageAuthority, UpOptions};
 
 use crate::admin::protocol::{Failed, Request};
 use clap::{CommandFactory, Parser, Subcommand};

@@ -10,7 +10,7 @@ use crate::admin::protocol::Failed;
 use crate::advertise::{self, Interfaces};
 use crate::backend::{NodeBackend, failed};
 use crate::causes::{chain, of_data};
-use crate::cli::UpOptions;
+use crate::cli::{ImageAuthority, UpOptions};
 use crate::driver::{Driver, EVENTS_MAX, End, Event, Means};
 use crate::grants::Allowed;
 use crate::hosting::Hosting;
@@ -25,7 +25,7 @@ use crate::runtimes::Runtimes;
 use crate::shipping;
 use crate::store::Store;
 use crate::test_actor::TestActor;
-use crate::transfer::{Images, OwnSigners, Rate, Rates, Room};
+use crate::transfer::{Images, Own, OwnAuthority, OwnSigners, Rate, Rates, Room};
 use crate::wasm::{WasmLimits, WasmRuntime};
 use odeon::{NodeRef, Registry};
 use odeon_convention::codes;
@@ -131,6 +131,12 @@ async fn run_once(
         let checked = ProcessRuntime::check_user(options.process_user.as_deref());
         checked.map_err(|e| failed(codes::PROCESS_USER, e.to_string()))?;
     }
+    if let Some(ImageAuthority { actor, .. }) = &options.image_authority
+        && registry.find(actor).is_none()
+    {
+        let known: Vec<&str> = registry.iter().map(|d| &*d.name).collect();
+        return Err(unappointed(actor, &format!("linked into this node are {}", known.join(", "))));
+    }
     let data = options.data.clone();
     let folder = DataFolder::open(&data).map_err(|e| of_data(e.code(), &e))?;
     // What can be refused is looked at before anything is founded or a token used: then the folder is as it was.
@@ -164,8 +170,10 @@ async fn run_once(
     let wasm = WasmRuntime::new(&compiled, WasmLimits::default()).map_err(unusable(&compiled))?;
     let allowed = Allowed::new(options.allowed.clone(), &data);
     let runtimes = Runtimes::new(wasm, processes(options, &name, &allowed)?, allowed);
-    let own = options.image_signers.clone().map(|keyring| OwnSigners::open(keyring, &approvals));
-    let own = own.transpose().map_err(unusable(&approvals))?;
+    let signers = options.image_signers.clone().map(|keyring| OwnSigners::open(keyring, &approvals));
+    let signers = signers.transpose().map_err(unusable(&approvals))?;
+    let authority = options.image_authority.clone();
+    let own = Own { signers, authority: authority.map(|own| OwnAuthority::new(own.actor, own.answer)) };
     let room = Room::new(options.image_store_bytes_max, (!leads).then(|| events.clone()));
     let rates =
         Rates { upload: Rate::new(options.image_upload_limit), download: Rate::new(options.image_download_limit) };
@@ -196,6 +204,11 @@ async fn run_once(
             .join(&link::ADDRESS_SEPARATOR.to_string()),
     };
     hosting.attach(workers(), links.clone());
+    if let Some(ImageAuthority { actor, .. }) = options.image_authority.clone() {
+        let (appoints, named) = (hosting.clone(), actor.clone());
+        let appointed = tokio::task::spawn_blocking(move || appoints.appoint_own(&named)).await;
+        appointed.map_err(internal)?.map_err(|why| unappointed(&actor, &why))?;
+    }
 
     let facts = NodeFacts {
         name: name.clone(),
@@ -276,6 +289,7 @@ async fn run_once(
     // Whoever asked for the end hears that it is coming.
     let _ = stop_socket.send(());
     let _ = tokio::join!(serving, wiring.drained());
+    hosting.dismiss_own();
     let system = hosting.system().clone();
     let exited = tokio::task::spawn_blocking(move || system.shutdown(EXIT_MAX));
     if !matches!(exited.await, Ok(true)) {
@@ -497,6 +511,10 @@ async fn leave_on_signal(events: mpsc::Sender<Event>) {
     }
     // Refused only when the driver has ended, which is what is wanted.
     let _ = events.send(Event::Stop).await;
+}
+
+fn unappointed(actor: &str, why: &str) -> Failed {
+    failed(codes::OWN_AUTHORITY_UNUSABLE, format!("--image-authority {actor}: {why}"))
 }
 
 fn natives(registry: &Registry) -> Vec<NativeActor> {

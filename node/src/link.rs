@@ -189,6 +189,23 @@ pub struct LinkConfig {
     pub urgent: Option<tokio::runtime::Handle>,
 }
 
+impl LinkConfig {
+    /// Of a member that listens at that address.
+    pub fn member(listen: SocketAddr, identity: Arc<Identity>, name: String) -> Self {
+        Self {
+            listen,
+            sockets: None,
+            identity,
+            name,
+            tokens: Tokens::default(),
+            admission: None,
+            outbound_only: false,
+            tcp_only: false,
+            urgent: None,
+        }
+    }
+}
+
 /// What became of a frame.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Pressure {

@@ -13,7 +13,7 @@ use odeon::system::ActorStatus;
 use odeon::{ActorExitRequest, Address, Level, PoisonMessage, Value};
 use odeon_convention::codes;
 use odeon_convention::leader::MemberState;
-use odeon_convention::types::{Explanation, SourceHash};
+use odeon_convention::types::{AuthorityActor, Explanation, SourceHash};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -171,6 +171,7 @@ impl NodeBackend {
             ("links", count(links.connected as u64)),
             ("links_over_tcp", count(links.over_tcp as u64)),
             ("fetching", fetching_status(&self.images)),
+            ("image_authority", self.hosting.own_appointed().map_or(Value::Null, authority_status)),
             ("handshakes", count(links.handshakes as u64)),
             ("refused", Value::Map(refused.collect())),
             ("images", usage::usage_status(self.images.usage())),
@@ -193,6 +194,15 @@ fn process_status(processes: &ProcessRuntime) -> Value {
         ("landlock".to_owned(), Value::Integer(i64::from(cage.landlock))),
         ("seccomp".to_owned(), Value::from(cage.seccomp)),
         ("lacks".to_owned(), cage.lacks().map_or(Value::Null, Value::from)),
+    ]))
+}
+
+/// The actor that decides for this node alone which images it uses.
+fn authority_status((who, lives): (AuthorityActor, bool)) -> Value {
+    Value::Map(BTreeMap::from([
+        ("actor".to_owned(), Value::from(who.actor)),
+        ("address".to_owned(), Value::from(who.address.to_string())),
+        ("lives".to_owned(), Value::from(lives)),
     ]))
 }
 
