@@ -27,6 +27,7 @@ mod timers;
 
 pub use alone::Alone;
 pub use base::{Base, ParseBaseError};
+pub use caught::encoded;
 pub use mailbox::ActorState;
 pub use outside::{Envelope, Exit, Outside, Pressure, Resolution};
 pub use program::{ActorSystem, AskError, Builder, CreateError};

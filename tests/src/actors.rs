@@ -1,5 +1,6 @@
 //! Actors that the tests of real nodes link in: they show what happened to them when they are asked.
 
+mod courier;
 #[path = "../guest/src/judge.rs"]
 mod judge;
 mod librarian;
@@ -10,6 +11,7 @@ mod rogue;
 #[path = "../guest/src/watcher.rs"]
 mod watcher;
 
+pub use courier::{Courier, Deliver};
 pub use judge::{Accomplice, Judge};
 pub use librarian::{Bring, Librarian};
 pub use loader::{Load, Loader, Unload};
@@ -44,6 +46,7 @@ pub fn registry() -> Registry {
         .with::<Prober>()
         .with::<Pest>()
         .with::<Rogue>()
+        .with::<Courier>()
 }
 
 /// Makes a [`Keeper`] create a child.

@@ -1,6 +1,7 @@
 use crate::rig::{define, plain};
 use crate::table::hold;
-use odeon::{ActorExitRequest, AnyMessage, ChildActorExited, Context, Failure, PoisonMessage};
+use odeon::{ActorExitRequest, AnyMessage, ChildActorExited, Context, Failure, Message, PoisonMessage};
+use serde::{Deserialize, Serialize, Serializer};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
@@ -62,6 +63,38 @@ fn a_message_that_fails_twice_comes_back_as_poison_and_the_next_one_is_handled()
         assert_eq!(AnyMessage::from_encoded(poison[0].message.clone()).get::<i64>(), Some(&-1));
         assert_eq!(poison[1].details, "panicked: given -101");
         assert_eq!(builds.load(SeqCst), 5, "built once, and twice for each poisonous message");
+    });
+}
+
+/// A message that nobody can encode.
+#[derive(Debug, Deserialize, Message)]
+struct Unspeakable;
+
+impl Serialize for Unspeakable {
+    fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        panic!("cannot be said")
+    }
+}
+
+#[test]
+fn a_poison_message_whose_encoding_panics_comes_back_without_its_bytes_and_the_actor_goes_on() {
+    hold("failure::a_poison_message_whose_encoding_panics_comes_back_without_its_bytes_and_the_actor_goes_on", |rig| {
+        let actor = rig.root(plain("picky", |message, cx| {
+            if message.is::<i64>() {
+                cx.reply(7i64);
+                return Ok(());
+            }
+            Err(Failure::new("not that"))
+        }));
+        rig.tell(actor, Unspeakable);
+        rig.tell(actor, 1i64);
+        assert_eq!(rig.wait::<i64>(1), [7]);
+        let poison = rig.wait::<PoisonMessage>(1);
+        assert!(poison[0].message.bytes.is_empty());
+        assert!(
+            poison[0].details.starts_with("not that (") && poison[0].details.contains("cannot be said"),
+            "{poison:?}"
+        );
     });
 }
 

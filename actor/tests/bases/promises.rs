@@ -168,6 +168,10 @@ pub(crate) const PROMISES: &[Promise] = &[
     .node(REAL)
     .images(REBUILT, REBUILT),
     everywhere(
+        "failure::a_poison_message_whose_encoding_panics_comes_back_without_its_bytes_and_the_actor_goes_on",
+        "A message whose `Serialize` panics comes back as poison without its bytes, and the actor goes on.",
+    ),
+    everywhere(
         "failure::a_poison_message_that_fails_is_not_answered_with_another",
         "A poison message that fails is not answered with another.",
     ),
