@@ -221,6 +221,9 @@ impl Simulated {
     /// Asks all actors to exit and waits for them up to `timeout` in virtual time; what is still there then is destroyed.
     /// Says whether all exited in time.
     pub fn shutdown(&self, timeout: Duration) -> bool {
+        if self.0.state.lock().stopped {
+            return self.count() == 0;
+        }
         let deadline = self.now().saturating_add(timeout);
         self.0.nodes.iter().for_each(|node| node.system.0.close());
         let mut asked = std::collections::HashSet::new();

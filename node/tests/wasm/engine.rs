@@ -1,7 +1,8 @@
 //! Actors of images in the real engine, on worker threads.
 
 use super::{CODE, HASH, HELLO, ROGUES, told};
-use odeon::system::{Alone, Endpoint, Envelope, Spawn, System};
+use odeon::simulate::{Simulation, replay};
+use odeon::system::{ActorSystem, Alone, Endpoint, Envelope, Spawn, System};
 use odeon::{
     Address, AnyMessage, CapabilityMap, Definition, Incarnation, Level, NodeId, NodeRef, PoisonMessage, Registry,
 };
@@ -68,4 +69,27 @@ fn an_actor_that_traps_is_rebuilt_tried_once_more_and_the_sender_told() {
         assert_eq!(rig.ask(rogue, told("count")).get::<i64>(), Some(&1), "it was built anew");
     }
     assert!(rig.system.shutdown(Duration::from_secs(10)));
+}
+
+#[test]
+fn the_actors_of_an_image_run_in_a_simulation_in_which_a_seed_is_one_run() {
+    let mut registry = Registry::new();
+    CODE.load(HASH, &ROGUES).unwrap().into_iter().for_each(|definition| registry.add(definition));
+    let simulation = Simulation::new(registry).crashes(0.05);
+    let program = |system: &ActorSystem| {
+        let rogue = system.create_named("Rogue").map_err(|error| error.to_string())?;
+        for what in ["count", "count", "panic", "count"] {
+            system.tell(rogue, what.to_owned());
+        }
+        let mut heard = 0;
+        while system.listen(Duration::from_secs(1)).is_some() {
+            heard += 1;
+        }
+        if heard >= 4 { Ok(()) } else { Err(format!("{heard} of four answers")) }
+    };
+    for seed in 0..20 {
+        let run = replay(seed, &simulation, program);
+        assert_eq!(run.failure, None, "seed {seed}:\n{}", run.trace);
+        assert_eq!(replay(seed, &simulation, program), run, "seed {seed}");
+    }
 }
