@@ -4,6 +4,7 @@ use super::caught::{caught, dropped, encoded};
 use super::cell::{Body, Cell};
 use super::family::End;
 use super::mailbox::{ActorState, Mail};
+use super::pressure::Pressed;
 use super::suspension::Open;
 use crate::host::{Host, Level};
 use crate::message::Encoded;
@@ -97,6 +98,7 @@ impl Cell {
             }
         }
         mailbox.state = match (&pressed, again) {
+            (Some(Pressed::Rate), _) => ActorState::Resting,
             (Some(_), _) => ActorState::PutAside,
             (None, true) => ActorState::Queued,
             (None, false) => ActorState::Idle,

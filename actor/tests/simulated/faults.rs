@@ -15,7 +15,7 @@ fn a_handler_that_always_crashes_is_given_its_message_twice_and_the_sender_is_to
             Err(AskError::Poison { actor, details }) if actor == database => Err(details),
             // It crashed after it had answered.
             Ok(1) => Err("answered".to_owned()),
-            other => Ok(drop(other)),
+            _ => Ok(()),
         }
     });
     let reason = run.failure.as_ref().unwrap().to_string();
@@ -32,7 +32,8 @@ fn crashes_are_as_probable_as_they_are_asked_for_and_lose_no_message() {
         let run = replay(seed, &simulation, |system| {
             let database = create::<Database>(system)?;
             (0..20i64).for_each(|n| system.tell(database, n));
-            Ok(while system.listen(LONG).is_some() {})
+            while system.listen(LONG).is_some() {}
+            Ok(())
         });
         assert_eq!(run.failure, None);
         handled += count(&run, |event| matches!(event, Event::Handles { .. }));
@@ -101,7 +102,8 @@ fn nodes_are_lost_early_and_late_and_never_more_than_asked_for() {
             for n in 0..500i64 {
                 system.tell(sink, n);
             }
-            Ok(while system.listen(LONG).is_some() {})
+            while system.listen(LONG).is_some() {}
+            Ok(())
         });
         assert_eq!(run.failure, None);
         lost[count(&run, |event| matches!(event, Event::Lost { .. }))] += 1;

@@ -197,8 +197,8 @@ mod tests {
     use super::*;
 
     fn run(decider: &mut Decider) -> Vec<(usize, Option<usize>)> {
-        let mut choose = |n: usize| (decider.choose(Kind::Order, n % 7), decider.happens(Kind::Crash, 0.2, 2));
-        (0..200).map(|n| choose(n)).collect()
+        let choose = |n: usize| (decider.choose(Kind::Order, n % 7), decider.happens(Kind::Crash, 0.2, 2));
+        (0..200).map(choose).collect()
     }
 
     #[test]
