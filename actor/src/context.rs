@@ -114,8 +114,8 @@ impl Context {
     /// Asks to be told of a topic: of what is there now, then of every change once, until [`Context::unwatch`] or the
     /// actor's exit. The messages come from the actor's own address. Asked again, nothing is different.
     ///
-    /// A system on its own (the bases `simple` and `threads`) is in no convention: nothing ever comes, and that is no
-    /// error.
+    /// A system on its own (the bases `simple`, `threads` and `simulated`) is in no convention: nothing ever comes, and
+    /// that is no error.
     ///
     /// ```
     /// use odeon::{Context, MemberJoined, MemberLost, Topic, actor};
@@ -156,8 +156,8 @@ impl Context {
     /// from now on, and to decide on it. The last actor that asks is it, until its exit.
     ///
     /// Nobody is without an operator's permission (`odeon authority set actor`). What became of it is in the log, in the
-    /// actor's name. A system on its own (the bases `simple` and `threads`) loads no images: nothing ever comes, and that
-    /// is no error.
+    /// actor's name. A system on its own (the bases `simple`, `threads` and `simulated`) loads no images: nothing ever
+    /// comes, and that is no error.
     ///
     /// ```
     /// use odeon::{Context, ValidateSource, ValidatedSource, actor};
@@ -216,8 +216,8 @@ impl Context {
     /// ```
     ///
     /// `signatures` are those on it, and signed statements, as their files have them. A file that is larger than what an
-    /// actor can hold is handed over piece by piece: see [`crate::LoadSource`]. A system on its own (the bases `simple` and
-    /// `threads`) loads no images: no answer ever comes, and that is no error.
+    /// actor can hold is handed over piece by piece: see [`crate::LoadSource`]. A system on its own (the bases `simple`,
+    /// `threads` and `simulated`) loads no images: no answer ever comes, and that is no error.
     pub fn load_source(&self, image: &[u8], signatures: Vec<String>) {
         let mut offset = 0;
         for piece in image.chunks(SOURCE_PIECE_BYTES_MAX) {

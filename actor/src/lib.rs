@@ -148,3 +148,8 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/notifications.md")]
 struct Notifications;
+
+/// And that in the page about simulations.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/simulated.md")]
+struct Simulations;

@@ -6,6 +6,8 @@
 mod grants;
 #[path = "process/images.rs"]
 mod images;
+#[path = "wasm/promises.rs"]
+mod promises;
 #[path = "wasm/recorder.rs"]
 mod recorder;
 
@@ -18,6 +20,16 @@ use std::time::{Duration, Instant};
 /// How long a test waits for what must come.
 const BOUND: Duration = Duration::from_secs(60);
 const GUESTS: [Guest; 2] = [Guest::Rust, Guest::Python];
+
+/// What the promises are held for: the same actors in both languages, each with a node of its own.
+fn guests() -> Vec<promises::Guests> {
+    let guest = |guest: Guest| {
+        let node = Node::new(limits());
+        let name = if guest == Guest::Rust { "a process in Rust" } else { "a process in Python" };
+        promises::Guests { name, definition: Box::new(move |name| node.definition(guest, name)) }
+    };
+    GUESTS.map(guest).into()
+}
 
 fn told(what: &str) -> AnyMessage {
     AnyMessage::new(what.to_owned())

@@ -5,6 +5,8 @@
 mod accounts;
 #[path = "wasm/engine.rs"]
 mod engine;
+#[path = "wasm/promises.rs"]
+mod promises;
 #[path = "wasm/recorder.rs"]
 mod recorder;
 #[path = "wasm/shared.rs"]
@@ -46,6 +48,15 @@ fn find(definitions: &[Definition], name: &str) -> Definition {
 
 fn rogue(name: &str) -> Definition {
     find(&CODE.load(HASH, &ROGUES).unwrap(), name)
+}
+
+/// What the promises are held for: an instance for each actor, and one for all of them.
+fn guests() -> Vec<promises::Guests> {
+    let shared = shared::definitions(&ROGUES);
+    vec![
+        promises::Guests { name: "wasm, an instance for each actor", definition: Box::new(rogue) },
+        promises::Guests { name: "wasm, one instance", definition: Box::new(move |name| find(&shared, name)) },
+    ]
 }
 
 fn told(what: &str) -> AnyMessage {

@@ -7,6 +7,7 @@ mod librarian;
 #[path = "../guest/src/loader.rs"]
 mod loader;
 mod neighbours;
+mod rogue;
 #[path = "../guest/src/watcher.rs"]
 mod watcher;
 
@@ -15,6 +16,7 @@ pub use judge::{Accomplice, Judge};
 pub use librarian::{Bring, Librarian};
 pub use loader::{Load, Loader, Unload};
 pub use neighbours::{Latencies, Pest, Pester, Populate, Probe, Prober};
+pub use rogue::Rogue;
 pub use watcher::Watcher;
 
 use odeon::{
@@ -43,6 +45,7 @@ pub fn registry() -> Registry {
         .with::<Loader>()
         .with::<Prober>()
         .with::<Pest>()
+        .with::<Rogue>()
         .with::<Courier>()
 }
 

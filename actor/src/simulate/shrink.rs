@@ -2,11 +2,14 @@
 //!
 //! A decision that is left out is the plain choice. First whole kinds are left out, faults before the order; then halves,
 //! quarters and so on of what is left, down to single decisions (delta debugging: Zeller and Hildebrandt, 2002); then each
-//! number is made smaller. What comes out is a run in which no single decision can be left out.
+//! comes as early as it can and is made as small as it can be. What comes out is a run in which no single decision can be left out.
 
 use super::run::{Reason, Run, run};
 use super::{Decisions, Kind, SHRINK_RUNS_MAX, Simulation};
 use crate::system::ActorSystem;
+
+/// Places at which a decision is tried before its own.
+const EARLIER_MAX: usize = 100;
 
 /// What is left out first. The order comes last: it is what a race needs.
 const KINDS: [Kind; 5] = [Kind::Loss, Kind::Crash, Kind::Place, Kind::Delay, Kind::Order];
@@ -32,6 +35,7 @@ impl Shrinker<'_> {
                 self.leave_out(&mut best, kind);
             }
             for kind in KINDS {
+                self.earlier(&mut best, kind);
                 self.lower(&mut best, kind);
             }
             if best.decisions.weight() == before || self.runs >= SHRINK_RUNS_MAX {
@@ -65,6 +69,24 @@ impl Shrinker<'_> {
             fewer.of_mut(kind).remove(number);
         }
         !without.is_empty() && self.attempt(best, fewer)
+    }
+
+    /// Has each decision come as early as it can, so that what happens before is plain or does not happen at all.
+    fn earlier(&mut self, best: &mut Run, kind: Kind) {
+        let numbers: Vec<_> = best.decisions.of(kind).keys().copied().collect();
+        for number in numbers {
+            let Some(value) = best.decisions.of(kind).get(&number).copied() else { continue };
+            let free = |at: &u32| !best.decisions.of(kind).contains_key(at);
+            let places: Vec<_> = (0..number).filter(free).take(EARLIER_MAX).collect();
+            for place in places {
+                let mut moved = best.decisions.clone();
+                moved.of_mut(kind).remove(&number);
+                moved.of_mut(kind).insert(place, value);
+                if self.attempt(best, moved) {
+                    break;
+                }
+            }
+        }
     }
 
     /// Makes each number as small as it can be, by halves.

@@ -13,16 +13,32 @@ const UNORDERED: Cell = Cannot("they are asked in that order, but what is sent t
 const NO_LINK: Cell = Cannot("an image has the actors of its manifest; the compiler sees to it that each is exported");
 const NO_HANDLE: Cell = Cannot("there is no `ActorSystem`: `odeon down` and signals stop a node");
 const IN_CONVENTION: Cell = Cannot("a node is in a convention, and tells of it");
-const NOT_SUSPENDED: Cell = Cannot("an actor in WebAssembly handles its messages itself");
+const NO_WORKER: Cell = Held(&[(
+    "node/tests/granted/engine.rs",
+    "connections_that_never_answer_hold_up_nobody_and_end_with_the_time_of_their_message",
+)]);
 const NAMES: Cell =
     Held(&[("tests/tests/placement.rs", "one_global_name_is_one_actor_however_many_nodes_ask_at_once")]);
 const OFFERED_WASM: Cell = Held(&[("node/tests/wasm.rs", "everything_that_a_context_offers_reaches_the_host")]);
 const OFFERED_PROCESS: Cell = Held(&[("node/tests/process.rs", "everything_that_a_context_offers_reaches_the_host")]);
 
 const AT_ONCE: Cell = Follows("what an actor of an image sends is handed to the engine at once");
-const REBUILT_WASM: Cell =
-    Held(&[("node/tests/wasm/engine.rs", "an_actor_that_traps_is_rebuilt_tried_once_more_and_the_sender_told")]);
-const REBUILT_PROCESS: Cell = Held(&[(
+/// The tests that run over both runtimes, and over both languages of the second.
+const IMAGES: &str = "node/tests/wasm/promises.rs";
+const IN_ORDER: Cell = Held(&[(IMAGES, "an_actor_handles_one_message_at_a_time_and_in_order")]);
+const REBUILT: Cell = Held(&[(
+    IMAGES,
+    "a_message_that_fails_is_given_twice_and_comes_back_as_poison_and_the_next_one_is_handled_by_a_new_actor",
+)]);
+const UNDISTURBED: Cell = Held(&[(IMAGES, "an_actor_that_fails_for_ever_does_not_disturb_another")]);
+const GONE: Cell = Held(&[(IMAGES, "an_actor_that_is_asked_to_exit_is_gone_and_what_it_is_sent_is_a_dead_letter")]);
+const UNBUILT: Cell = Held(&[(IMAGES, "a_constructor_that_fails_leaves_nothing_and_its_name_is_free")]);
+/// On a real node, asked from another one.
+const REAL: Cell = Held(&[(
+    "tests/tests/conformance.rs",
+    "on_another_node_an_actor_of_each_kind_keeps_count_fails_twice_begins_anew_and_is_gone_when_it_is_stopped",
+)]);
+const KILLED: Cell = Held(&[(
     "tests/tests/processes.rs",
     "a_message_that_kills_its_process_twice_comes_back_as_poison_and_others_are_answered",
 )]);
@@ -67,7 +83,8 @@ impl Promise {
 
 pub(crate) const PROMISES: &[Promise] = &[
     // Order and delivery.
-    everywhere("order::an_actor_handles_one_message_at_a_time", "An actor handles one message at a time."),
+    everywhere("order::an_actor_handles_one_message_at_a_time", "An actor handles one message at a time.")
+        .images(IN_ORDER, IN_ORDER),
     everywhere(
         "order::messages_between_two_actors_arrive_in_order",
         "Messages from one actor to another arrive in the order in which they were sent, each once.",
@@ -75,7 +92,8 @@ pub(crate) const PROMISES: &[Promise] = &[
     .node(Held(&[(
         "tests/tests/hosts.rs",
         "a_hundred_thousand_messages_arrive_once_and_in_order_while_their_link_is_cut_ten_times",
-    )])),
+    )]))
+    .images(IN_ORDER, IN_ORDER),
     pool("stress::many_threads_and_actors_lose_and_double_nothing", "So they do from many threads at once."),
     everywhere(
         "order::messages_to_a_child_just_created_arrive_in_order_after_its_creation",
@@ -90,7 +108,9 @@ pub(crate) const PROMISES: &[Promise] = &[
     everywhere(
         "order::what_is_sent_to_nobody_is_a_dead_letter",
         "A message to an actor that is gone, or never was, is a dead letter; a slot's next actor never gets it.",
-    ),
+    )
+    .node(REAL)
+    .images(GONE, GONE),
     everywhere("order::a_panic_in_the_drop_of_a_message_harms_nobody", "A panic while a message is dropped harms nobody."),
     everywhere("program::the_simple_base_runs_in_the_same_order_every_time", "A program runs in the same order every time.")
         .threads(Cannot("whichever worker is free goes first"))
@@ -107,10 +127,7 @@ pub(crate) const PROMISES: &[Promise] = &[
         ENGINE,
         Held(&[("tests/tests/processes.rs", "a_child_of_a_process_is_created_there_and_one_that_cannot_be_is_told_to_its_parent")]),
     ),
-    everywhere("create::a_failing_constructor_leaves_nothing_behind", "A failing constructor leaves nothing behind.").images(
-        Held(&[("node/tests/wasm.rs", "a_constructor_that_panics_fails_or_loops_is_a_failure_with_its_reason")]),
-        Held(&[("node/tests/process.rs", "a_constructor_that_fails_says_why")]),
-    ),
+    everywhere("create::a_failing_constructor_leaves_nothing_behind", "A failing constructor leaves nothing behind.").images(UNBUILT, UNBUILT),
     everywhere("create::a_global_name_belongs_to_one_actor_until_it_exits", "A global name has one actor until that one exits.")
         .node(NAMES)
         .images(NAMES, NAMES),
@@ -142,12 +159,14 @@ pub(crate) const PROMISES: &[Promise] = &[
         "failure::an_actor_that_fails_is_rebuilt_and_given_the_message_once_more",
         "After a panic or an error the actor is rebuilt and given the same message once more.",
     )
-    .images(REBUILT_WASM, REBUILT_PROCESS),
+    .node(REAL)
+    .images(REBUILT, REBUILT),
     everywhere(
         "failure::a_message_that_fails_twice_comes_back_as_poison_and_the_next_one_is_handled",
         "After a second failure it is rebuilt, the sender gets `PoisonMessage`, and the next message follows.",
     )
-    .images(REBUILT_WASM, REBUILT_PROCESS),
+    .node(REAL)
+    .images(REBUILT, REBUILT),
     everywhere(
         "failure::a_poison_message_whose_encoding_panics_comes_back_without_its_bytes_and_the_actor_goes_on",
         "A message whose `Serialize` panics comes back as poison without its bytes, and the actor goes on.",
@@ -161,54 +180,46 @@ pub(crate) const PROMISES: &[Promise] = &[
         "An actor that cannot be rebuilt exits, with its children; its mail becomes dead letters.",
     ),
     everywhere("failure::a_panic_in_the_drop_of_an_actor_is_caught", "A panic while an actor is dropped harms nobody.").images(
-        Cannot("an instance is ended as a whole: nothing of its actors is dropped one by one"),
-        Follows("an actor is dropped in its own process, whose end is noticed"),
+        Cannot("with an instance for each actor the drop does not run; in a shared one a panic is a trap, and all begin anew"),
+        Follows("the process catches it as a base does (`actor/src/process/serve.rs`)"),
     ),
     everywhere("failure::an_actor_that_panics_for_ever_does_not_disturb_others", "Others do not notice an actor that keeps failing.")
-        .images(
-            Held(&[("node/tests/wasm/shared.rs", "in_the_engine_a_message_that_traps_twice_is_poison_and_all_others_begin_anew")]),
-            REBUILT_PROCESS,
-        ),
+        .node(REAL)
+        .images(UNDISTURBED, UNDISTURBED),
     // Messages that are handled elsewhere.
     everywhere(
         "suspended::an_actor_whose_message_is_suspended_gets_no_other_and_takes_no_worker",
         "An actor whose message is handled elsewhere gets no other one until that has ended, and takes no worker.",
     )
-    .images(NOT_SUSPENDED, Held(&[("tests/tests/processes.rs", "many_actors_of_a_slow_process_hold_up_no_other_actor")])),
+    .images(NO_WORKER, Held(&[("tests/tests/processes.rs", "many_actors_of_a_slow_process_hold_up_no_other_actor")])),
     everywhere(
         "suspended::a_message_that_has_ended_before_its_receive_returns_is_over",
         "A message that has ended elsewhere before its `receive` returns is over.",
-    )
-    .images(NOT_SUSPENDED, ENGINE),
+    ),
     everywhere(
         "suspended::a_suspended_message_that_fails_is_given_once_more_and_comes_back_as_poison",
         "A message that fails elsewhere is given once more, and comes back as poison.",
     )
-    .images(NOT_SUSPENDED, REBUILT_PROCESS),
+    .images(ENGINE, KILLED),
     everywhere(
         "suspended::an_actor_that_cannot_be_built_for_its_message_ends_and_its_parent_is_told",
         "An actor that cannot be built elsewhere for its message ends, and its parent is told.",
-    )
-    .images(NOT_SUSPENDED, ENGINE),
+    ),
     everywhere(
         "suspended::whoever_sends_too_much_to_a_waiting_actor_is_put_aside_and_goes_on_after_it",
         "Whoever sends too much to an actor that waits is put aside, and goes on after it.",
-    )
-    .images(NOT_SUSPENDED, ENGINE),
+    ),
     everywhere(
         "suspended::a_system_that_shuts_down_does_not_wait_for_ever_for_a_suspended_message",
         "A system that shuts down does not wait for ever for what is handled elsewhere.",
-    )
-    .images(NOT_SUSPENDED, ENGINE),
+    ),
     // Exits.
     everywhere(
         "exits::an_actor_is_handed_its_exit_request_and_destroyed_even_when_it_fails_on_it",
         "`ActorExitRequest` is handed to the actor once; then it is destroyed, however the handler ended.",
     )
-    .images(
-        Held(&[("node/tests/wasm.rs", "an_untyped_value_and_a_system_message_find_their_handlers")]),
-        Held(&[("node/tests/process.rs", "untyped_values_and_system_messages_arrive")]),
-    ),
+    .node(REAL)
+    .images(GONE, GONE),
     everywhere(
         "exits::a_recursive_exit_takes_the_whole_tree_and_each_parent_is_told_after_its_children",
         "A recursive exit takes the tree; a parent's parent is told when its children are gone.",

@@ -1,4 +1,4 @@
-//! Runs the actors of this example in this process: `cargo run --example hello_goodbye -- simple|threads`.
+//! Runs the actors of this example in this process: `cargo run --example hello_goodbye -- simple|threads|simulated`.
 
 use odeon::system::{ActorSystem, Base};
 use odeon_example_hello::{Goodbye, Hello, World};

@@ -10,7 +10,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 #[test]
 fn hello_and_goodbye_answer_on_every_base() {
-    for base in [Base::Simple, Base::Threads] {
+    for base in [Base::Simple, Base::Threads, Base::Simulated] {
         let system = ActorSystem::builder(base).with::<World>().start();
         let hello = system.create_actor::<Hello>().unwrap();
         assert_eq!(system.ask::<String>(hello, "are you there?".to_owned(), PATIENCE).unwrap(), "Hello, world!");

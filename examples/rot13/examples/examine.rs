@@ -1,4 +1,4 @@
-//! Asks the authority of this example as a leader does, without a leader: `cargo run --example examine -- simple|threads`.
+//! Asks the authority of this example as a leader does, without a leader: `cargo run --example examine -- simple|threads|simulated`.
 
 use odeon::system::{ActorSystem, Base};
 use odeon::{ReadSource, SourceBytes, ValidateSource, ValidatedSource};

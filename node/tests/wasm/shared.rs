@@ -15,6 +15,10 @@ fn load(limits: WasmLimits, component: &[u8]) -> (Arc<WasmRuntime>, Vec<Definiti
     (runtime, definitions)
 }
 
+pub(super) fn definitions(component: &[u8]) -> Vec<Definition> {
+    load(limits(), component).1
+}
+
 fn usage(runtime: &WasmRuntime) -> WasmUsage {
     let [usage] = runtime.usage().try_into().unwrap();
     usage

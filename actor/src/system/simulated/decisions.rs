@@ -88,9 +88,11 @@ impl Decisions {
         self.0.iter().map(BTreeMap::len).sum()
     }
 
-    /// How far they are from plain choices: fewer decisions first, then smaller ones.
-    pub(crate) fn weight(&self) -> (usize, u64) {
-        (self.count(), self.0.iter().flat_map(BTreeMap::values).map(|value| u64::from(*value)).sum())
+    /// How far they are from plain choices: fewer decisions first, then earlier and smaller ones.
+    pub(crate) fn weight(&self) -> (usize, u64, u64) {
+        let sum = |numbers: &mut dyn Iterator<Item = &u32>| numbers.map(|number| u64::from(*number)).sum();
+        let earlier = sum(&mut self.0.iter().flat_map(BTreeMap::keys));
+        (self.count(), earlier, sum(&mut self.0.iter().flat_map(BTreeMap::values)))
     }
 }
 
@@ -197,8 +199,8 @@ mod tests {
     use super::*;
 
     fn run(decider: &mut Decider) -> Vec<(usize, Option<usize>)> {
-        let choose = |n: usize| (decider.choose(Kind::Order, n % 7), decider.happens(Kind::Crash, 0.2, 2));
-        (0..200).map(choose).collect()
+        let decide = |n: usize| (decider.choose(Kind::Order, n % 7), decider.happens(Kind::Crash, 0.2, 2));
+        (0..200).map(decide).collect()
     }
 
     #[test]

@@ -128,7 +128,10 @@ impl World {
         if !self.may_go_on() {
             return false;
         }
-        self.arrive();
+        if self.arrive() {
+            // Whoever runs the simulation may have waited for just that.
+            return true;
+        }
         self.lose_some();
         let ready = self.queue.len();
         if ready > 0 {
@@ -179,11 +182,13 @@ impl World {
         wakeups.chain(arrival).min()
     }
 
-    /// Everything that arrives by now, and the wakeups that are due.
-    fn arrive(&self) {
+    /// Everything that arrives by now, and the wakeups that are due. Says whether anything arrived.
+    fn arrive(&self) -> bool {
         let now = self.now_ns();
+        let mut some = false;
         loop {
             let Some(cargo) = self.state.lock().flight.arrive(now) else { break };
+            some = true;
             match cargo {
                 Cargo::Mail(envelope) => self.arrived(envelope),
                 Cargo::Exited { parent, child, reason } => {
@@ -196,6 +201,7 @@ impl World {
             }
         }
         self.nodes.iter().for_each(|node| node.system.0.timers.run_due(&node.system.0));
+        some
     }
 }
 
