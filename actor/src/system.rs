@@ -28,7 +28,6 @@ mod timers;
 
 pub use alone::Alone;
 pub use base::{Base, ParseBaseError};
-pub use caught::encoded;
 pub use governor::RateLimits;
 pub use mailbox::ActorState;
 pub use outside::{Envelope, Exit, Outside, Pressure, Resolution};

@@ -1,6 +1,6 @@
 //! One turn of an actor on a worker: messages one at a time, and what follows when one fails.
 
-use super::caught::{caught, dropped, encoded};
+use super::caught::{caught, dropped};
 use super::cell::{Body, Cell};
 use super::family::End;
 use super::mailbox::{ActorState, Mail};
@@ -203,7 +203,7 @@ impl Cell {
             return;
         }
         let mut details = failure.to_string();
-        let message = encoded(&mail.message).unwrap_or_else(|error| {
+        let message = mail.message.encode().unwrap_or_else(|error| {
             details.push_str(&format!(" ({error})"));
             Encoded { name: mail.message.name().to_owned(), bytes: Vec::new() }
         });
