@@ -11,6 +11,7 @@ mod caught;
 mod cell;
 mod core;
 mod family;
+mod governor;
 mod inline;
 pub mod limits;
 mod mailbox;
@@ -27,7 +28,7 @@ mod timers;
 
 pub use alone::Alone;
 pub use base::{Base, ParseBaseError};
-pub use caught::encoded;
+pub use governor::RateLimits;
 pub use mailbox::ActorState;
 pub use outside::{Envelope, Exit, Outside, Pressure, Resolution};
 pub use program::{ActorSystem, AskError, Builder, CreateError};
@@ -133,6 +134,18 @@ impl System {
     /// Lets the senders go on that were put aside with this ticket.
     pub fn resume(&self, ticket: u64) {
         self.0.resume(ticket);
+    }
+
+    /// Bounds how much actors may send in a second. Only the first call does anything.
+    pub fn limit_rates(&self, limits: RateLimits) {
+        if !limits.is_none() {
+            self.0.governor.get_or_init(|| governor::Governor::new(limits));
+        }
+    }
+
+    /// Those bounds, and how often an actor had to rest because of them.
+    pub fn rates(&self) -> (RateLimits, u64) {
+        self.0.governor.get().map_or_else(Default::default, |governor| (governor.limits(), governor.rests()))
     }
 
     /// Gives something that is not an actor an address. The callback runs in the sender's thread and must not block.

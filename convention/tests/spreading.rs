@@ -269,7 +269,7 @@ impl World {
             }
             Event::Offered { by, number } => {
                 let Some(fetch) = &mut self.nodes[n].fetch else { return };
-                let takes = fetch.offered(node(by), number);
+                let takes = fetch.offered(node(by), number, now);
                 self.say(by, if takes { Event::Taken { by: n, number } } else { Event::Left { number } });
             }
             Event::Nothing { by } => {

@@ -203,7 +203,7 @@ async fn run_once(
         false => advertise::addresses(&options.advertise, local, &Interfaces::read())
             .join(&link::ADDRESS_SEPARATOR.to_string()),
     };
-    hosting.attach(workers(), links.clone());
+    hosting.attach(workers(), options.rate_limits, links.clone());
     if let Some(ImageAuthority { actor, .. }) = options.image_authority.clone() {
         let (appoints, named) = (hosting.clone(), actor.clone());
         let appointed = tokio::task::spawn_blocking(move || appoints.appoint_own(&named)).await;

@@ -34,7 +34,7 @@ use ending::Asked;
 use frame::Frame;
 use hashbrown::HashMap;
 use loading::Loads;
-use odeon::system::{Spawn, System};
+use odeon::system::{RateLimits, Spawn, System};
 use odeon::{Address, CapabilityMap, Definition, NodeRef, Registry};
 use odeon_capabilities::Delta;
 use odeon_convention::types::{CheckOutcome, CheckVerdict, CreateOutcome, CreateSpec, SourceHash};
@@ -136,8 +136,9 @@ impl Hosting {
     }
 
     /// Gives it the system whose outside it is, and the links. Before that nothing runs.
-    pub(crate) fn attach(self: &Arc<Self>, workers: usize, links: Links) {
+    pub(crate) fn attach(self: &Arc<Self>, workers: usize, rates: RateLimits, links: Links) {
         let system = System::start(self.me, workers, Arc::new(Outpost(Arc::downgrade(self))));
+        system.limit_rates(rates);
         let attached = self.system.set(system).is_ok() & self.links.set(links).is_ok();
         assert!(attached, "a hosting is attached once");
     }

@@ -27,6 +27,7 @@ use tokio::time::Instant;
 const IMAGE: u8 = 2;
 const EVENTS_MAX: usize = 1024;
 const REGISTERED_WITHIN: Duration = Duration::from_secs(20);
+const DRIP: Duration = Duration::from_secs(1);
 const HOSTS_NOTHING: &str = "a rotten peer hosts nothing";
 
 /// What is wrong with what it serves.
@@ -42,6 +43,8 @@ pub enum Rot {
     Unasked,
     /// The hashes of the chunks; it has none of these.
     Hashes,
+    /// Nothing, but a byte a second is all that comes.
+    Dripping,
 }
 
 /// What one node has asked a rotten peer for.
@@ -250,7 +253,7 @@ impl Stored {
                     let reply = match self.rot {
                         Rot::Hashes => Reply::Nothing,
                         Rot::Unasked => Reply::Offer(self.chunks().count() as u16),
-                        Rot::Flipped | Rot::Another | Rot::Cut => {
+                        Rot::Flipped | Rot::Another | Rot::Cut | Rot::Dripping => {
                             offered = lacks[asked.chunks as usize % lacks.len()];
                             Reply::Offer(offered)
                         }
@@ -259,7 +262,14 @@ impl Stored {
                 }
                 Ask::Take => {
                     self.note(to, |asked| asked.taken += 1);
-                    send.write_all(&self.rotten(offered)).await?;
+                    let bytes = self.rotten(offered);
+                    let at_once = if self.rot == Rot::Dripping { 1 } else { bytes.len() };
+                    for piece in bytes.chunks(at_once) {
+                        send.write_all(piece).await?;
+                        if self.rot == Rot::Dripping {
+                            tokio::time::sleep(DRIP).await;
+                        }
+                    }
                     if self.rot == Rot::Cut {
                         send.finish()?;
                         return Ok(());
@@ -292,6 +302,7 @@ impl Stored {
                 let other = chunk(if number == 0 { 1 } else { number - 1 });
                 bytes.iter_mut().zip(other).for_each(|(byte, other)| *byte = other);
             }
+            Rot::Dripping => {}
             Rot::Flipped | Rot::Unasked | Rot::Hashes => {
                 let middle = bytes.len() / 2;
                 bytes[middle] ^= 1;

@@ -91,7 +91,7 @@ fn chunks_that_are_something_else_are_refused_and_who_serves_them_is_named_and_l
                     assert!((1..=BREAKS_MAX).contains(&taken), "{taken} chunks were cut for {name}");
                     assert_eq!(says("a source failed"), taken, "{said:#?}");
                 }
-                Rot::Unasked | Rot::Hashes => {
+                Rot::Unasked | Rot::Hashes | Rot::Dripping => {
                     assert!((1..=BREAKS_MAX).contains(&chunks) && taken == 0, "{name}: {of_node:?}");
                     // The last may have been asked when the image was whole.
                     assert!(
@@ -120,4 +120,12 @@ fn hashes_of_chunks_that_are_not_the_images_are_not_believed() {
     assert_eq!(peer.asked()[&fleet.cluster.node("n1").id].lists, 1);
     let said = fleet.said("n1", peer);
     assert!(said.iter().any(|line| line.contains("hashes of chunks that are not those")), "{said:#?}");
+}
+
+#[test]
+fn a_chunk_that_a_member_never_sends_to_its_end_comes_from_another() {
+    let fleet = Fleet::new(&["n1"], &[Rot::Dripping]);
+    fleet.fetch(&["n1"]);
+    let asked = fleet.peers[0].asked()[&fleet.cluster.node("n1").id];
+    assert_eq!((asked.chunks, asked.taken), (1, 1), "it is asked for nothing else meanwhile");
 }

@@ -1,9 +1,10 @@
 //! One turn of an actor on a worker: messages one at a time, and what follows when one fails.
 
-use super::caught::{caught, dropped, encoded};
+use super::caught::{caught, dropped};
 use super::cell::{Body, Cell};
 use super::family::End;
 use super::mailbox::{ActorState, Mail};
+use super::pressure::Pressed;
 use super::suspension::Open;
 use crate::host::{Host, Level};
 use crate::message::Encoded;
@@ -97,6 +98,7 @@ impl Cell {
             }
         }
         mailbox.state = match (&pressed, again) {
+            (Some(Pressed::Rate), _) => ActorState::Resting,
             (Some(_), _) => ActorState::PutAside,
             (None, true) => ActorState::Queued,
             (None, false) => ActorState::Idle,
@@ -201,7 +203,7 @@ impl Cell {
             return;
         }
         let mut details = failure.to_string();
-        let message = encoded(&mail.message).unwrap_or_else(|error| {
+        let message = mail.message.encode().unwrap_or_else(|error| {
             details.push_str(&format!(" ({error})"));
             Encoded { name: mail.message.name().to_owned(), bytes: Vec::new() }
         });

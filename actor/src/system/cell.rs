@@ -118,6 +118,11 @@ impl Host for Cell {
     }
 
     fn send(&self, to: Address, message: AnyMessage) {
+        if let Some(governor) = self.core.governor.get()
+            && governor.sent(self.address, self.core.timers.elapsed_ns())
+        {
+            self.press(Pressed::Rate);
+        }
         // An actor whose address another node promised is known here to itself; all others ask the outside.
         if self.core.is_own(&to) || to == self.address {
             match self.core.post(to, Mail { sender: self.address, message }) {

@@ -2,6 +2,7 @@
 
 use super::caught::{caught, dropped};
 use super::cell::Cell;
+use super::governor::Governor;
 use super::inline::Inline;
 use super::mailbox::{ActorState, Mail, Pushed};
 use super::nonce::nonce;
@@ -15,8 +16,8 @@ use super::{Spawn, SpawnError};
 use crate::{Address, NodeRef};
 use hashbrown::HashMap;
 use parking_lot::{Condvar, Mutex, RwLock};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
+use std::sync::{Arc, OnceLock};
 
 const SHARDS: usize = 16;
 
@@ -44,6 +45,8 @@ pub(super) struct Core {
     /// What makes addresses in a simulation, where they are no secrets; else nobody can guess them.
     numbers: Option<Arc<Mutex<Random>>>,
     pub(super) pressure: Waits,
+    /// None where actors may send as much as they can.
+    pub(super) governor: OnceLock<Governor>,
     /// Actors hosted here under addresses that were promised, by this node or another.
     adopted: [RwLock<HashMap<Address, Arc<Cell>>>; SHARDS],
     names: Mutex<HashMap<Box<str>, Address>>,
@@ -77,6 +80,7 @@ impl Core {
             timers: Timers::new(clock),
             numbers,
             pressure: Waits::default(),
+            governor: OnceLock::new(),
             adopted: std::array::from_fn(|_| RwLock::default()),
             names: Mutex::default(),
             promises: AtomicU32::new(0),

@@ -124,6 +124,9 @@ impl Core {
         while let Some(cell) = next {
             let reason = cell.family.lock().leaving.clone().unwrap_or_default();
             self.forget(&cell);
+            if let Some(governor) = self.governor.get() {
+                governor.forget(cell.address);
+            }
             self.timers.abandon(self, cell.wakeups.load(Relaxed) as usize);
             next = cell.parent.and_then(|parent| self.child_gone(parent, cell.address, &reason));
             let _ = caught(|| self.outside.exited(cell.exit_of(&reason)));

@@ -16,6 +16,10 @@ pub const WAKEUPS_MAX: usize = 1 << 22;
 pub const LISTEN_MESSAGES_MAX: usize = 1 << 16;
 /// Longest time that an actor stays put aside for the outside, should nobody resume it.
 pub const PUT_ASIDE_TIME_MAX: Duration = Duration::from_secs(1);
+/// How far ahead of its rate, where that is bounded, an actor may be before it is put to rest.
+pub const RATE_BURST: Duration = Duration::from_secs(1);
+/// How long an actor rests at once: whether it is still ahead of its rate is seen with its next message.
+pub const REST_TIME_MAX: Duration = Duration::from_secs(10);
 /// Resumed tickets that are remembered for senders that are about to wait for one.
 pub const RESUMED_TICKETS_MAX: usize = 4096;
 /// Activations that `tell` runs on the base `simple` before it returns.

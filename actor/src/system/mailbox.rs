@@ -33,6 +33,8 @@ pub enum ActorState {
     Waiting,
     /// It waits until somebody to whom it sent too much has caught up.
     PutAside,
+    /// It has sent more than it may in a second, and goes on by itself.
+    Resting,
     /// It is destroyed and waits for its children to be gone.
     Exiting,
 }
@@ -46,6 +48,7 @@ impl fmt::Display for ActorState {
             ActorState::Running => "running",
             ActorState::Waiting => "waiting",
             ActorState::PutAside => "put aside",
+            ActorState::Resting => "resting",
             ActorState::Exiting => "exiting",
         })
     }

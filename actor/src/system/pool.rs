@@ -4,9 +4,10 @@
 //! that displaces goes to the worker's queue, from which idle workers steal. An actor is in at most one of these
 //! places at a time, because only the change of its mailbox from idle to queued puts it there.
 //!
-//! Parking: a worker notes that it sleeps before its last look at all queues; whoever adds work looks for sleepers
-//! after adding. One of the two sees the other. While a worker searches nobody else is woken: the last one that
-//! stops searching looks again (when it parks) or wakes the next (when it found something).
+//! `parking` says when a worker sleeps and who wakes it.
+
+mod parking;
+mod sync;
 
 use super::caught::caught;
 use super::cell::Cell;
@@ -15,10 +16,11 @@ use super::limits::{ACTIVATION_MESSAGES_MAX, IDLE_LOOKS, INJECTOR_TURNS, LIFO_RU
 use crossbeam_deque::{Injector, Steal, Stealer, Worker};
 use crossbeam_utils::CachePadded;
 use crossbeam_utils::sync::{Parker, Unparker};
+use parking::Parking;
 use parking_lot::Mutex;
 use std::cell::{Cell as Plain, OnceCell};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst, fence};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
 use std::thread::JoinHandle;
 
 /// What others see of a worker.
@@ -60,9 +62,7 @@ pub(super) struct Pool {
     number: usize,
     injector: Injector<Arc<Cell>>,
     seats: Box<[CachePadded<Seat>]>,
-    sleepers: Mutex<Vec<usize>>,
-    asleep: AtomicUsize,
-    searching: AtomicUsize,
+    parking: Parking,
     stopped: AtomicBool,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -91,9 +91,7 @@ impl Pool {
             number: POOLS.fetch_add(1, Relaxed),
             injector: Injector::new(),
             seats: starts.iter().map(seat).collect(),
-            sleepers: Mutex::new(Vec::new()),
-            asleep: AtomicUsize::new(0),
-            searching: AtomicUsize::new(0),
+            parking: Parking::default(),
             stopped: AtomicBool::new(false),
             threads: Mutex::new(Vec::new()),
         };
@@ -155,23 +153,12 @@ impl Pool {
 
     /// Wakes a worker, unless one searches already.
     fn notify(&self) {
-        fence(SeqCst);
-        while self.asleep.load(SeqCst) > 0 && self.searching.compare_exchange(0, 1, SeqCst, SeqCst).is_ok() {
-            let sleeper = {
-                let mut sleepers = self.sleepers.lock();
-                let sleeper = sleepers.pop();
-                self.asleep.store(sleepers.len(), SeqCst);
-                sleeper
-            };
-            if let Some(sleeper) = sleeper {
-                self.seats[sleeper].unparker.unpark();
-                return;
-            }
-            // Nobody slept after all. Whoever relied on this search in the meantime is looked after here.
-            self.searching.fetch_sub(1, SeqCst);
-            if !self.has_work() {
-                return;
-            }
+        self.unpark(self.parking.wake(|| self.has_work()));
+    }
+
+    fn unpark(&self, worker: Option<usize>) {
+        if let Some(worker) = worker {
+            self.seats[worker].unparker.unpark();
         }
     }
 
@@ -201,11 +188,8 @@ impl Pool {
         let mut searching = false;
         while !self.stopped.load(SeqCst) {
             if let Some(cell) = self.find(local) {
-                if searching {
-                    searching = false;
-                    if self.searching.fetch_sub(1, SeqCst) == 1 {
-                        self.notify();
-                    }
+                if std::mem::take(&mut searching) {
+                    self.unpark(self.parking.found(|| self.has_work()));
                 }
                 seat.turns.store(seat.turns.load(Relaxed) + 1, Relaxed);
                 // A turn catches the panics of actors by itself; one that comes here is a callback's.
@@ -216,10 +200,12 @@ impl Pool {
             }
             if !searching {
                 searching = true;
-                self.searching.fetch_add(1, SeqCst);
+                self.parking.begin_search();
             }
             if !self.look_again() {
-                searching = self.sleep(local.index, parker);
+                if self.parking.sleep(local.index, || self.has_work() || self.stopped.load(SeqCst)) {
+                    parker.park();
+                }
                 core.timers.poke();
             }
         }
@@ -231,31 +217,6 @@ impl Pool {
             (0..64).for_each(|_| std::hint::spin_loop());
             self.has_work()
         })
-    }
-
-    /// Parks a searching worker until there is work. Says whether it counts as searching afterwards.
-    fn sleep(&self, index: usize, parker: &Parker) -> bool {
-        {
-            let mut sleepers = self.sleepers.lock();
-            sleepers.push(index);
-            self.asleep.store(sleepers.len(), SeqCst);
-        }
-        self.searching.fetch_sub(1, SeqCst);
-        fence(SeqCst);
-        let left = (self.has_work() || self.stopped.load(SeqCst)) && {
-            let mut sleepers = self.sleepers.lock();
-            let before = sleepers.len();
-            sleepers.retain(|sleeper| *sleeper != index);
-            self.asleep.store(sleepers.len(), SeqCst);
-            sleepers.len() < before
-        };
-        if left {
-            self.searching.fetch_add(1, SeqCst);
-        } else {
-            // Whoever takes a worker off the list has counted it as searching, and unparks it.
-            parker.park();
-        }
-        true
     }
 
     /// The next actor for a worker.
@@ -292,7 +253,7 @@ impl Pool {
 
     /// Whether a worker is awake.
     pub(super) fn is_busy(&self) -> bool {
-        self.asleep.load(SeqCst) < self.seats.len()
+        self.parking.asleep() < self.seats.len()
     }
 
     /// Lets others take what waits for workers that are still in the turn that they were in at the last call.

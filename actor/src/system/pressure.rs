@@ -12,6 +12,9 @@
 //!    limited time; none of them waits for another actor. At the end of each of its turns it releases those who wait for it if it
 //!    has drained to the lower mark, and at zero it has; when it exits it releases them all.
 //!
+//! An actor that rests, because it has sent more than it may in a second, goes on by itself after a while: others may
+//! wait for it as for one that runs.
+//!
 //! An actor never waits for itself. Whoever waits for the outside has a ticket, which [`super::System::resume`]
 //! names; should nobody do that, it goes on after [`super::limits::PUT_ASIDE_TIME_MAX`]. Endpoints and threads
 //! outside are never held up.
@@ -34,6 +37,8 @@ pub(super) enum Pressed {
         ticket: u64,
         seen: u64,
     },
+    /// More was sent than may be in a second.
+    Rate,
 }
 
 #[derive(Default)]
@@ -97,6 +102,7 @@ impl Cell {
                 let waits = self.core.pressure.admit(self, ticket, seen);
                 waits && self.core.timers.resume(PUT_ASIDE_TIME_MAX, ticket)
             }
+            Pressed::Rate => self.rests(),
         };
         // Shutting down may have begun, and let everybody go on, between the two looks.
         if !waits || self.core.is_closing() {
@@ -104,10 +110,19 @@ impl Cell {
         }
     }
 
+    /// Has the clock wake an actor that is ahead of its rate; false where it is not any more.
+    fn rests(self: &Arc<Self>) -> bool {
+        let Core { governor, timers, pressure, .. } = &*self.core;
+        let rest = governor.get().and_then(|governor| governor.rest(self.address, timers.elapsed_ns()));
+        rest.is_some_and(|(time, ticket)| {
+            pressure.admit(self, ticket, pressure.resumes()) && timers.resume(time, ticket)
+        })
+    }
+
     /// Gives an actor that was put aside its turn back. Anyone else is not affected.
     pub(super) fn go_on(self: &Arc<Self>) {
         let mut mailbox = self.mailbox.lock();
-        if mailbox.state != ActorState::PutAside {
+        if !matches!(mailbox.state, ActorState::PutAside | ActorState::Resting) {
             return;
         }
         let mail = mailbox.len() > 0;

@@ -3,7 +3,7 @@
 use super::alone::Alone;
 use super::limits::{LISTEN_MESSAGES_MAX, TELL_ACTIVATIONS_MAX};
 use super::simulated::{Decisions, Settings, Simulated};
-use super::{Base, Endpoint, Envelope, Outside, Spawn, SpawnError, System};
+use super::{Base, Endpoint, Envelope, Outside, RateLimits, Spawn, SpawnError, System};
 use crate::definition::{Definition, Registry};
 use crate::host::{CreateRequest, Level};
 use crate::{
@@ -80,6 +80,7 @@ pub struct Builder {
     registry: Registry,
     capabilities: CapabilityMap,
     log_level: Level,
+    rate_limits: RateLimits,
     seed: u64,
 }
 
@@ -105,6 +106,12 @@ impl Builder {
     /// The least level of the log lines on stderr; warn unless said.
     pub fn log_level(mut self, level: Level) -> Self {
         self.log_level = level;
+        self
+    }
+
+    /// Bounds how much actors may send in a second; not on the base `simulated`.
+    pub fn rate_limits(mut self, limits: RateLimits) -> Self {
+        self.rate_limits = limits;
         self
     }
 
@@ -211,12 +218,13 @@ impl ActorSystem {
             registry: Registry::new(),
             capabilities: CapabilityMap::new(),
             log_level: Level::Warn,
+            rate_limits: RateLimits::default(),
             seed: 0,
         }
     }
 
     fn with(builder: Builder) -> Self {
-        let Builder { base, workers, registry, capabilities, log_level, seed } = builder;
+        let Builder { base, workers, registry, capabilities, log_level, rate_limits, seed } = builder;
         if base == Base::Simulated {
             let nodes = [("node".to_owned(), capabilities)];
             return Self::simulated(registry, nodes, log_level, Settings::default(), seed, None);
@@ -232,6 +240,7 @@ impl ActorSystem {
             Base::Threads => System::start(node, workers, outside),
             Base::Simple | Base::Simulated => System::inline(node, outside),
         };
+        system.limit_rates(rate_limits);
         Self::over(Engine::System(system), base, vec![alone])
     }
 

@@ -111,6 +111,7 @@ struct Queue {
 
 pub(super) struct Timers {
     clock: Clock,
+    start: Instant,
     queue: Mutex<Queue>,
     changed: Condvar,
     /// The clock sleeps until a wakeup is due or somebody pokes it.
@@ -119,7 +120,18 @@ pub(super) struct Timers {
 
 impl Timers {
     pub(super) fn new(clock: Clock) -> Self {
-        Self { clock, queue: Mutex::default(), changed: Condvar::new(), sleeps: AtomicBool::new(false) }
+        Self {
+            start: clock.now(),
+            clock,
+            queue: Mutex::default(),
+            changed: Condvar::new(),
+            sleeps: AtomicBool::new(false),
+        }
+    }
+
+    /// Nanoseconds since the system's start.
+    pub(super) fn elapsed_ns(&self) -> u64 {
+        u64::try_from(self.clock.now().duration_since(self.start).as_nanos()).unwrap_or(u64::MAX)
     }
 
     /// Wakes an actor later. False when there are too many wakeups.

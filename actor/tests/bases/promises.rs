@@ -11,7 +11,7 @@ const ENGINE: Cell =
 const STEPS: Cell = Cannot("it runs one actor at a time: no worker can be held up, parked or raced with");
 const UNORDERED: Cell = Cannot("they are asked in that order, but what is sent to different actors arrives in any");
 const NO_LINK: Cell = Cannot("an image has the actors of its manifest; the compiler sees to it that each is exported");
-const NO_HANDLE: Cell = Cannot("there is no `ActorSystem`: `odeon down` and signals stop a node");
+const NO_HANDLE: Cell = Cannot("there is no `ActorSystem`: `odeon shutdown` and signals stop a node");
 const IN_CONVENTION: Cell = Cannot("a node is in a convention, and tells of it");
 const NO_WORKER: Cell = Held(&[(
     "node/tests/granted/engine.rs",

@@ -23,6 +23,9 @@ const SEEK_PAUSE_MS: Millis = 500;
 const SEEK_PAUSE_MAX_MS: Millis = 4_000;
 /// A peer that broke so often in a row is not asked again.
 const BREAKS_MAX: u32 = 4;
+/// A chunk that has been coming for so long is asked of others as well, and whoever sends it keeps nobody else from being
+/// asked: it may come to its end after all, or never.
+const SLOW_MS: Millis = 20_000;
 
 /// What to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,15 +46,26 @@ pub enum Step {
 enum State {
     Idle,
     Asked,
-    Receiving(u16),
+    Receiving {
+        number: u16,
+        since: Millis,
+    },
     Resting(Millis),
     /// It served rot or refused: it is not asked again.
     Out,
 }
 
 impl State {
-    fn is_at_work(self) -> bool {
-        matches!(self, State::Asked | State::Receiving(_))
+    fn is_at_work(self, now: Millis) -> bool {
+        self == State::Asked || self.receives(now).is_some()
+    }
+
+    /// The chunk that comes, unless it takes too long.
+    fn receives(self, now: Millis) -> Option<u16> {
+        match self {
+            State::Receiving { number, since } if now < since + SLOW_MS => Some(number),
+            _ => None,
+        }
     }
 }
 
@@ -137,10 +151,10 @@ impl Fetch {
                 peer.state = State::Idle;
             }
         }
-        let at_work = self.peers.iter().filter(|peer| peer.state.is_at_work()).count();
-        let lacks = self.all.without(&self.here).without(&self.under_way());
+        let at_work = self.peers.iter().filter(|peer| peer.state.is_at_work(now)).count();
+        let lacks = self.all.without(&self.here).without(&self.under_way(now));
         if !lacks.is_empty()
-            && let Some(peer) = self.choose(at_work)
+            && let Some(peer) = self.choose(at_work, now)
         {
             peer.state = State::Asked;
             return Step::Ask(peer.node, lacks);
@@ -163,7 +177,7 @@ impl Fetch {
         Step::Wait(self.wakes_at(now))
     }
 
-    fn choose(&mut self, at_work: usize) -> Option<&mut Peer> {
+    fn choose(&mut self, at_work: usize, now: Millis) -> Option<&mut Peer> {
         let idle: Vec<usize> = (0..self.peers.len()).filter(|at| self.peers[*at].state == State::Idle).collect();
         if at_work < FETCH_AT_ONCE_MAX && !idle.is_empty() {
             let at = idle[self.random.below(idle.len())];
@@ -171,14 +185,14 @@ impl Fetch {
         }
         let leader = self.leader.as_mut().filter(|leader| leader.state == State::Idle);
         // One that was asked and has not answered may have nothing.
-        let give = self.peers.iter().filter(|peer| matches!(peer.state, State::Receiving(_))).count();
+        let give = self.peers.iter().filter(|peer| peer.state.receives(now).is_some()).count();
         leader.filter(|_| give < LEADER_BELOW)
     }
 
-    fn under_way(&self) -> Chunks {
+    fn under_way(&self, now: Millis) -> Chunks {
         let mut under_way = Chunks::default();
         for peer in self.peers.iter().chain(&self.leader) {
-            if let State::Receiving(number) = peer.state {
+            if let Some(number) = peer.state.receives(now) {
                 under_way.insert(number);
             }
         }
@@ -188,6 +202,7 @@ impl Fetch {
     fn wakes_at(&self, now: Millis) -> Millis {
         let rests = self.peers.iter().chain(&self.leader).filter_map(|peer| match peer.state {
             State::Resting(until) => Some(until),
+            State::Receiving { since, .. } => Some(since + SLOW_MS).filter(|slow| *slow > now),
             _ => None,
         });
         let seeks = (self.seek_at > now).then_some(self.seek_at);
@@ -204,10 +219,10 @@ impl Fetch {
     }
 
     /// A node offers a chunk. Gives whether to take it: not when it is here or on its way from another.
-    pub fn offered(&mut self, node: NodeRef, number: u16) -> bool {
-        let takes = self.all.without(&self.here).without(&self.under_way()).contains(number);
+    pub fn offered(&mut self, node: NodeRef, number: u16, now: Millis) -> bool {
+        let takes = self.all.without(&self.here).without(&self.under_way(now)).contains(number);
         let Some(peer) = self.of(node) else { return false };
-        peer.state = if takes { State::Receiving(number) } else { State::Idle };
+        peer.state = if takes { State::Receiving { number, since: now } } else { State::Idle };
         takes
     }
 
@@ -291,7 +306,7 @@ mod tests {
     fn peers_are_asked_and_the_leader_only_while_few_of_them_give() {
         let mut fetch = fetch(&[1, 2, 3]);
         assert_eq!(asked(&mut fetch, 0), [node(0), node(1), node(2), node(3)]);
-        assert!(fetch.offered(node(1), 0) && fetch.offered(node(2), 1));
+        assert!(fetch.offered(node(1), 0, 0) && fetch.offered(node(2), 1, 0));
         fetch.rests(node(LEADER), 0);
         fetch.rests(node(3), 0);
         assert_eq!(asked(&mut fetch, 100), [node(3)], "two give");
@@ -303,12 +318,12 @@ mod tests {
     fn a_chunk_is_taken_from_one_and_one_that_served_rot_is_not_asked_again() {
         let mut fetch = fetch(&[1, 2]);
         asked(&mut fetch, 0);
-        assert!(fetch.offered(node(1), 2));
-        assert!(!fetch.offered(node(2), 2), "it is under way");
-        assert!(!fetch.offered(node(LEADER), 3), "there is no such chunk");
+        assert!(fetch.offered(node(1), 2, 0));
+        assert!(!fetch.offered(node(2), 2, 0), "it is under way");
+        assert!(!fetch.offered(node(LEADER), 3, 0), "there is no such chunk");
         fetch.is_out(node(1));
         assert_eq!(asked(&mut fetch, 0), [node(0), node(2)]);
-        assert!(fetch.offered(node(2), 2), "it is lacked again");
+        assert!(fetch.offered(node(2), 2, 0), "it is lacked again");
         fetch.know(&[node(1), node(2), node(LEADER)]);
         assert_eq!(asked(&mut fetch, 60_000), [], "it is over");
         for (number, from) in [(2, 2), (1, 2), (0, LEADER)] {
@@ -323,13 +338,29 @@ mod tests {
         let (mut now, mut times) = (0, 0);
         while now < FETCH_GIVE_UP_MS {
             if asked(&mut fetch, now).contains(&node(1)) {
-                assert!(fetch.offered(node(1), 0));
+                assert!(fetch.offered(node(1), 0, now));
                 fetch.broke(node(1), now);
                 times += 1;
             }
             now += 100;
         }
         assert_eq!(times, BREAKS_MAX);
+    }
+
+    #[test]
+    fn a_chunk_that_does_not_come_to_its_end_is_asked_of_others_and_holds_up_nobody() {
+        let mut fetch = fetch(&[1, 2]);
+        asked(&mut fetch, 0);
+        assert!(fetch.offered(node(1), 0, 0) && fetch.offered(node(2), 1, 0) && fetch.offered(node(LEADER), 2, 0));
+        fetch.arrived(node(LEADER), 2, 10);
+        assert_eq!(asked(&mut fetch, SLOW_MS - 1), [], "both come");
+        assert_eq!(fetch.next(SLOW_MS - 1), Step::Wait(SLOW_MS));
+        fetch.comes(SLOW_MS);
+        assert_eq!(asked(&mut fetch, SLOW_MS), [node(LEADER)], "though two seem to give");
+        assert!(fetch.offered(node(LEADER), 0, SLOW_MS));
+        fetch.arrived(node(LEADER), 0, SLOW_MS + 10);
+        fetch.arrived(node(2), 1, SLOW_MS + 20);
+        assert_eq!(fetch.next(SLOW_MS + 20), Step::Done);
     }
 
     #[test]
@@ -362,7 +393,7 @@ mod tests {
         fetch.broke(node(LEADER), 0);
         fetch.know(&[node(9)]);
         assert_eq!(asked(&mut fetch, 0), [node(9)]);
-        assert!(!fetch.offered(node(LEADER), 0), "what it says late is not taken");
+        assert!(!fetch.offered(node(LEADER), 0, 0), "what it says late is not taken");
     }
 
     #[test]

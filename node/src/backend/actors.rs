@@ -4,7 +4,7 @@ use super::create::encode;
 use super::{NodeBackend, Outcome, PEER_TIME_MAX, failed, led, nodes, usage};
 use crate::admin::protocol::{ActorItem, Reply, Request};
 use crate::driver::View;
-use crate::hosting::AskOutcome;
+use crate::hosting::{AskOutcome, Hosting};
 use crate::link::{LinkStats, RelayStats, Transport};
 use crate::logs::CHOSEN_MAX;
 use crate::process::ProcessRuntime;
@@ -15,6 +15,7 @@ use odeon_convention::codes;
 use odeon_convention::leader::MemberState;
 use odeon_convention::types::{AuthorityActor, Explanation, SourceHash};
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 /// How long an ask may wait at most.
@@ -175,6 +176,7 @@ impl NodeBackend {
             ("handshakes", count(links.handshakes as u64)),
             ("refused", Value::Map(refused.collect())),
             ("images", usage::usage_status(self.images.usage())),
+            ("rate_limits", rate_status(&self.hosting)),
             ("processes", self.images.processes().map_or(Value::Null, process_status)),
         ];
         Value::Map(entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
@@ -226,6 +228,15 @@ fn relay_status(relay: RelayStats) -> Value {
         ("packets".to_owned(), count(relay.packets)),
         ("dropped".to_owned(), count(relay.dropped)),
     ]))
+}
+
+/// How much actors may send in a second, and how often one had to rest because of it.
+fn rate_status(hosting: &Hosting) -> Value {
+    let (limits, rests) = hosting.system().rates();
+    let rate = |limit: Option<NonZeroU32>| limit.map_or(Value::Null, |rate| Value::from(rate.get()));
+    let rests = Value::Integer(i64::try_from(rests).unwrap_or(i64::MAX));
+    let entries = [("actor", rate(limits.actor)), ("node", rate(limits.system)), ("rests", rests)];
+    Value::Map(entries.map(|(name, value)| (name.to_owned(), value)).into())
 }
 
 fn actor_status(item: &ActorItem, log_level: Option<Level>) -> Value {

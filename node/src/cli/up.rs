@@ -6,6 +6,7 @@ use crate::advertise::ADVERTISED_MAX;
 use crate::logs::LogConfig;
 use clap::{Args, ValueEnum};
 use odeon::Value;
+use odeon::system::RateLimits;
 use odeon_capabilities::{CapabilityMap, Delta};
 use odeon_convention::codes;
 use odeon_convention::limits::{LISTEN_BYTES_MAX, VERDICT_MS};
@@ -14,7 +15,7 @@ use odeon_sourceauth::{EnvironmentName, FolderGrant, GRANTS_CAPABILITY, Grants, 
 use std::fs;
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::num::NonZeroU64;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -113,6 +114,12 @@ pub(crate) struct UpArguments {
     /// A variable of this node's environment that images that ask for it are given; may be given many times
     #[arg(long, value_name = "NAME")]
     allow_environment: Vec<EnvironmentName>,
+    /// How many messages an actor of this node may send in a second; by default as many as it can
+    #[arg(long, value_name = "N")]
+    actor_rate_limit: Option<NonZeroU32>,
+    /// How many messages all actors of this node together may send in a second
+    #[arg(long, value_name = "N")]
+    node_rate_limit: Option<NonZeroU32>,
     /// Where this node's lines are shown, beside the warnings that the leader collects; by default standard error
     #[arg(long, value_name = "FILE.toml")]
     log_config: Option<PathBuf>,
@@ -166,6 +173,8 @@ pub struct UpOptions {
     pub process_user: Option<String>,
     /// What images that ask for it may reach outside of themselves.
     pub allowed: Grants,
+    /// How much its actors may send in a second.
+    pub rate_limits: RateLimits,
     /// Where its lines are shown.
     pub log_config: LogConfig,
     /// Whether the ready line is JSON.
@@ -316,6 +325,7 @@ impl UpArguments {
             allow_process,
             process_user: self.process_user,
             allowed,
+            rate_limits: RateLimits { actor: self.actor_rate_limit, system: self.node_rate_limit },
             log_config,
             json,
         })

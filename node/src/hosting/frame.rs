@@ -4,7 +4,7 @@
 //! checked against what is there, and a frame that does not parse is counted and dropped by its receiver.
 
 use crate::link::limits::FRAME_BYTES_MAX;
-use odeon::system::{Envelope, encoded};
+use odeon::system::Envelope;
 use odeon::{ADDRESS_BYTES, Address, AnyMessage, EncodeError, Encoded, NodeRef};
 use odeon::{Incarnation, NodeId};
 
@@ -50,7 +50,7 @@ const SETTLED: u8 = 4;
 impl Frame {
     /// The bytes of a message's frame.
     pub(crate) fn message(envelope: &Envelope) -> Result<Vec<u8>, EncodeError> {
-        let Encoded { name, bytes } = encoded(&envelope.message)?;
+        let Encoded { name, bytes } = envelope.message.encode()?;
         let fail = |reason: String| EncodeError { name: name.clone(), reason };
         if name.is_empty() || name.len() > NAME_BYTES_MAX {
             return Err(fail(format!("its type name has {} bytes, not 1 to {NAME_BYTES_MAX}", name.len())));
@@ -96,9 +96,9 @@ impl Frame {
         out
     }
 
-    /// Reads a frame.
-    pub(crate) fn parse(bytes: &[u8]) -> Result<Frame, FrameError> {
-        let mut rest = Rest(bytes);
+    /// Reads a frame. A message keeps the frame's memory, which may be much.
+    pub(crate) fn parse(mut frame: Vec<u8>) -> Result<Frame, FrameError> {
+        let mut rest = Rest(&frame);
         let kind = rest.take::<1>()?[0];
         let first = Address::from_bytes(rest.take()?);
         let second = Address::from_bytes(rest.take()?);
@@ -106,7 +106,9 @@ impl Frame {
             MESSAGE => {
                 let length = usize::from(rest.take::<1>()?[0]) + 1;
                 let name = std::str::from_utf8(rest.slice(length)?).map_err(|_| FrameError::Name(length))?.to_owned();
-                let message = AnyMessage::from_encoded(Encoded { name, bytes: rest.0.to_vec() });
+                let head = frame.len() - rest.0.len();
+                frame.drain(..head);
+                let message = AnyMessage::from_encoded(Encoded { name, bytes: frame });
                 Ok(Frame::Message(Envelope { to: first, sender: second, message }))
             }
             CHILD_EXITED => Ok(Frame::ChildExited {
@@ -166,7 +168,7 @@ mod tests {
     #[test]
     fn a_message_survives_the_way() {
         let envelope = Envelope { to: address(1), sender: address(2), message: AnyMessage::new("hello".to_owned()) };
-        let Ok(Frame::Message(back)) = Frame::parse(&Frame::message(&envelope).unwrap()) else {
+        let Ok(Frame::Message(back)) = Frame::parse(Frame::message(&envelope).unwrap()) else {
             panic!("not a message")
         };
         assert_eq!((back.to, back.sender), (envelope.to, envelope.sender));
@@ -190,17 +192,17 @@ mod tests {
     #[test]
     fn the_other_frames_survive_the_way() {
         let node = NodeRef { id: NodeId([7; 16]), incarnation: Incarnation(3) };
-        let parsed = Frame::parse(&Frame::child_exited(address(1), address(2), "gone")).unwrap();
+        let parsed = Frame::parse(Frame::child_exited(address(1), address(2), "gone")).unwrap();
         assert!(matches!(parsed, Frame::ChildExited { reason, .. } if reason == "gone"));
-        let parsed = Frame::parse(&Frame::settled(address(1), Some((node, address(2))))).unwrap();
+        let parsed = Frame::parse(Frame::settled(address(1), Some((node, address(2))))).unwrap();
         assert!(matches!(parsed, Frame::Settled { at: Some((n, a)), .. } if n == node && a == address(2)));
-        let parsed = Frame::parse(&Frame::settled(address(1), None)).unwrap();
+        let parsed = Frame::parse(Frame::settled(address(1), None)).unwrap();
         assert!(matches!(parsed, Frame::Settled { at: None, .. }));
     }
 
     #[test]
     fn a_long_reason_is_cut_between_characters() {
-        let parsed = Frame::parse(&Frame::child_exited(address(1), address(2), &"ä".repeat(2000))).unwrap();
+        let parsed = Frame::parse(Frame::child_exited(address(1), address(2), &"ä".repeat(2000))).unwrap();
         assert!(matches!(parsed, Frame::ChildExited { reason, .. } if reason == "ä".repeat(REASON_BYTES_MAX / 2)));
     }
 
@@ -221,7 +223,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_make_the_parser_panic(kind in 0_u8..7, rest in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = Frame::parse(&[&[kind][..], &rest].concat());
+            let _ = Frame::parse([&[kind][..], &rest].concat());
         }
 
         #[test]
@@ -231,12 +233,12 @@ mod tests {
             with: u8,
             cut: proptest::sample::Index,
         ) {
-            prop_assert!(Frame::parse(&frame).is_ok());
+            prop_assert!(Frame::parse(frame.clone()).is_ok());
             let mut bytes = frame.clone();
             let at = at.index(bytes.len());
             bytes[at] ^= with;
             bytes.truncate(cut.index(bytes.len()) + 1);
-            if let Ok(Frame::Message(envelope)) = Frame::parse(&bytes) {
+            if let Ok(Frame::Message(envelope)) = Frame::parse(bytes) {
                 // What an actor of another type makes of it is no worse than not its message.
                 let _ = (envelope.message.is::<i64>(), envelope.message.is::<String>(), envelope.message.to_value());
             }

@@ -80,7 +80,7 @@ impl Hosting {
     /// Frames that a link could not deliver.
     pub(crate) fn undelivered(&self, frames: impl IntoIterator<Item = Vec<u8>>) {
         for frame in frames {
-            match Frame::parse(&frame) {
+            match Frame::parse(frame) {
                 Ok(Frame::Message(envelope)) => self.dead_letter(envelope),
                 Ok(Frame::WhereIs { promised }) => self.located_nowhere(&promised),
                 _ => {}
@@ -96,7 +96,7 @@ impl Hosting {
     /// Frames of another node, in their order.
     pub(crate) fn receive(&self, from: NodeRef, frames: Vec<Vec<u8>>) {
         for frame in frames {
-            match Frame::parse(&frame) {
+            match Frame::parse(frame) {
                 Ok(frame) => self.take(from, frame),
                 Err(error) => {
                     if self.bad_frames.fetch_add(1, Ordering::Relaxed) == 0 {

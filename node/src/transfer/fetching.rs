@@ -322,7 +322,7 @@ impl Images {
             // Whoever offers what it was not asked for would be asked for ever.
             return Err(TransferError::Nonsense { node, hash });
         }
-        if !arriving.choosing.lock().offered(node, number) {
+        if !arriving.choosing.lock().offered(node, number, clock.now()) {
             stream.ask(&Ask::Leave).await?;
             return Ok((Came::Declined, stream));
         }

@@ -39,7 +39,7 @@ impl LongFrames {
                     return Err(format!("more than {LONG_BYTES_MAX} bytes of long frames at once"));
                 }
                 self.bytes += total;
-                new.insert(Partial { bytes: Vec::new(), total })
+                new.insert(Partial { bytes: Vec::with_capacity(total), total })
             }
         };
         if bytes.is_empty() || partial.total != total || partial.bytes.len() + bytes.len() > total {
