@@ -7,7 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
-const TIME: Duration = Duration::from_secs(3);
+/// How long each hunts; `scripts/soak` has them do so for longer.
+fn hunt() -> Duration {
+    let seconds = std::env::var("ODEON_STRESS_SECONDS").ok().map(|text| text.parse().unwrap());
+    Duration::from_secs(seconds.unwrap_or(3))
+}
 
 #[test]
 fn no_wakeup_of_a_parked_worker_is_lost() {
@@ -25,7 +29,7 @@ fn no_wakeup_of_a_parked_worker_is_lost() {
                 let (tx, rx) = std::sync::mpsc::sync_channel(1);
                 let put = move |e: odeon::system::Envelope| tx.send(*e.message.get::<i64>().unwrap()).unwrap();
                 let me = rig.endpoint(Box::new(put)).unwrap();
-                let end = Instant::now() + TIME;
+                let end = Instant::now() + hunt();
                 let mut n = 0i64;
                 while Instant::now() < end {
                     rig.deliver(odeon::system::Envelope {
@@ -69,7 +73,7 @@ fn many_threads_and_actors_lose_and_double_nothing() {
         for thread in 0..4usize {
             let (rig, actors, sent) = (&rig, &actors, &sent);
             scope.spawn(move || {
-                let end = Instant::now() + TIME;
+                let end = Instant::now() + hunt();
                 let mut n = thread;
                 while Instant::now() < end {
                     for _ in 0..20 {
@@ -117,7 +121,7 @@ fn actors_that_come_and_go_under_fire_are_each_told_of_once() {
     std::thread::scope(|scope| {
         for _ in 0..3 {
             scope.spawn(|| {
-                let end = Instant::now() + TIME;
+                let end = Instant::now() + hunt();
                 while Instant::now() < end {
                     parents.iter().for_each(|p| rig.tell(*p, true));
                     rig.until("it is not too far behind", || rig.count() < 2_000);
