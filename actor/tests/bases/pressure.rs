@@ -51,7 +51,9 @@ fn a_sender_is_put_aside_while_its_target_has_too_much_and_goes_on_when_it_has_d
 #[test]
 fn a_ring_in_which_everybody_sends_too_much_makes_progress() {
     hold("pressure::a_ring_in_which_everybody_sends_too_much_makes_progress", |rig| {
-        for actors in [1, 2, 3, 17] {
+        // A simulation takes its time for so many messages.
+        let sizes: &[usize] = if rig.is_simulated() { &[1, 2, 3] } else { &[1, 2, 3, 17] };
+        for &actors in sizes {
             let ring = Arc::new(Mutex::new(Vec::<Address>::new()));
             let handled = Arc::new(AtomicUsize::new(0));
             for place in 0..actors {

@@ -3,7 +3,8 @@
 use super::Address;
 use crate::definition::Definition;
 use crate::system::Envelope;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use hashbrown::HashMap;
+use std::collections::{BTreeMap, VecDeque};
 
 /// Something under way between two.
 pub(super) enum Cargo {

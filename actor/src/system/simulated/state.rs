@@ -7,7 +7,8 @@ use super::{Settings, TRACE_STEPS_MAX};
 use crate::Address;
 use crate::definition::Definition;
 use crate::system::Envelope;
-use std::collections::{HashMap, HashSet, VecDeque};
+use hashbrown::{HashMap, HashSet};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
