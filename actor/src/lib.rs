@@ -14,6 +14,8 @@ mod actor;
 mod address;
 mod base32;
 pub mod bytes;
+mod carried;
+mod caught;
 mod context;
 mod definition;
 #[doc(hidden)]
@@ -24,6 +26,7 @@ mod failure;
 #[cfg(target_family = "wasm")]
 pub mod guest;
 pub mod host;
+mod kept;
 mod message;
 mod notification;
 #[cfg(all(unix, not(target_family = "wasm")))]
@@ -34,6 +37,8 @@ mod suspended;
 #[cfg(all(feature = "system", not(target_family = "wasm")))]
 pub mod system;
 mod system_message;
+mod troupe;
+mod type_name;
 
 pub use actor::{Actor, ActorType, CapabilityView};
 pub use address::{ADDRESS_BYTES, Address, Incarnation, NodeId, NodeRef, ParseAddressError};
@@ -51,6 +56,10 @@ pub use source_authority::{
 pub use source_loading::{LoadOutcome, LoadSource, SourceLoaded, SourceUnloaded, UnloadSource};
 pub use suspended::{Ending, Suspended};
 pub use system_message::{ActorExitRequest, ChildActorExited, PoisonMessage, WakeupMessage};
+pub use troupe::{
+    TROUPE_ATTEMPTS_MAX, TROUPE_PAUSE, TROUPE_PROBE_INTERVAL, TROUPE_WAITING_MESSAGES_MAX, TROUPE_WORKERS_MAX, Troupe,
+    TroupeMember, TroupeStatus, TroupeStatusRequest, TroupeWorker, UpdateTroupeSettings,
+};
 
 /// Gives a type a name by which it can be sent.
 ///
@@ -146,3 +155,8 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/notifications.md")]
 struct Notifications;
+
+/// And in the one about what stands around actors.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/helpers.md")]
+struct Helpers;

@@ -7,7 +7,6 @@
 mod activation;
 mod alone;
 mod base;
-mod caught;
 mod cell;
 mod core;
 mod family;
@@ -32,6 +31,7 @@ pub use program::{ActorSystem, AskError, Builder, CreateError};
 pub use status::ActorStatus;
 
 use self::core::{Core, Posted, Scheduler};
+use crate::caught;
 use crate::definition::Definition;
 use crate::{Address, NodeRef};
 use mailbox::Mail;

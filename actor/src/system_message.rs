@@ -4,7 +4,7 @@ use crate::message::Encoded;
 use crate::notification::{ImageAvailable, ImageUnavailable, MemberChanged, MemberJoined, MemberLost};
 use crate::source_authority::{ReadSource, SourceBytes, ValidateSource, ValidatedSource};
 use crate::source_loading::{LoadSource, SourceLoaded, SourceUnloaded, UnloadSource};
-use crate::{Address, Message};
+use crate::{Address, AnyMessage, Message};
 use serde::{Deserialize, Serialize};
 
 macro_rules! system_messages {
@@ -51,6 +51,17 @@ pub struct PoisonMessage {
     pub message: Encoded,
     /// What went wrong the second time.
     pub details: String,
+}
+
+impl PoisonMessage {
+    /// About a message that an actor failed on. One that has no encoding is named all the same.
+    pub(crate) fn new(actor: Address, message: &AnyMessage, mut details: String) -> Self {
+        let message = message.encode().unwrap_or_else(|error| {
+            details.push_str(&format!(" ({error})"));
+            Encoded { name: message.name().to_owned(), bytes: Vec::new() }
+        });
+        Self { actor, message, details }
+    }
 }
 
 /// Arrives when a wakeup is due; its sender is the actor itself.

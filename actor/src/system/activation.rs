@@ -6,7 +6,6 @@ use super::family::End;
 use super::mailbox::{ActorState, Mail};
 use super::suspension::Open;
 use crate::host::{Host, Level};
-use crate::message::Encoded;
 use crate::{
     ActorExitRequest, AnyMessage, ChildActorExited, Context, Ending, Failure, ImageAvailable, ImageUnavailable,
     MemberChanged, MemberJoined, MemberLost, Message, PoisonMessage,
@@ -140,7 +139,7 @@ impl Cell {
                 Ending::Failed(failure) => {
                     let name = mail.message.name();
                     self.log(Level::Info, &format!("failed on {name}, is given it once more: {failure}"));
-                    match self.rebuild(body) {
+                    match self.rebuild_after(body, &failure) {
                         None => return self.handle(body, cx, Open { again: true, ..open }),
                         Some(end) => {
                             self.bury(mail);
@@ -161,7 +160,7 @@ impl Cell {
             Ending::Failed(failure) => {
                 self.log(Level::Warn, &format!("failed twice on {}: {failure}", mail.message.name()));
                 self.poison(mail, &failure);
-                self.rebuild(body)
+                self.rebuild_after(body, &failure)
             }
         }
     }
@@ -182,6 +181,11 @@ impl Cell {
         End { reason, recursive: true }
     }
 
+    /// Replaces the actor after a failure, unless it has seen to that itself.
+    fn rebuild_after(&self, body: &mut Body, failure: &Failure) -> Option<End> {
+        if failure.is_rebuilt() { None } else { self.rebuild(body) }
+    }
+
     /// Replaces the actor by a new one. When there is none the actor ends.
     fn rebuild(&self, body: &mut Body) -> Option<End> {
         dropped(body.actor.take());
@@ -200,12 +204,7 @@ impl Cell {
         if UNANSWERED.contains(&mail.message.name()) {
             return;
         }
-        let mut details = failure.to_string();
-        let message = mail.message.encode().unwrap_or_else(|error| {
-            details.push_str(&format!(" ({error})"));
-            Encoded { name: mail.message.name().to_owned(), bytes: Vec::new() }
-        });
-        let poison = PoisonMessage { actor: self.address, message, details };
+        let poison = PoisonMessage::new(self.address, &mail.message, failure.to_string());
         self.send(mail.sender, AnyMessage::new(poison));
     }
 }

@@ -11,5 +11,6 @@ mod program;
 mod rig;
 mod stress;
 mod suspended;
+mod troupes;
 mod wakeups;
 mod watching;
