@@ -12,10 +12,15 @@ impl<A: ActorType> Kept<A> {
         A::create().map(|actor| Self(Some(actor)))
     }
 
-    /// Hands on a message. A failure is marked, so that nothing around this is thrown away for it.
+    /// Hands on a message.
     pub(crate) fn receive(&mut self, message: &AnyMessage, cx: &mut Context) -> Result<(), Failure> {
+        self.run(|actor| actor.receive(message, cx))
+    }
+
+    /// Has the actor do something. A failure is marked, so that nothing around this is thrown away for it.
+    pub(crate) fn run(&mut self, act: impl FnOnce(&mut A) -> Result<(), Failure>) -> Result<(), Failure> {
         let Some(actor) = &mut self.0 else { return Err(Failure::new("it could not be built again")) };
-        caught(|| actor.receive(message, cx)).and_then(|handled| handled).map_err(|failure| self.rebuild(failure))
+        caught(|| act(actor)).and_then(|done| done).map_err(|failure| self.rebuild(failure))
     }
 
     /// Where no new one can be built, the failure is one of all that stands around it.

@@ -26,17 +26,24 @@ mod failure;
 #[cfg(target_family = "wasm")]
 pub mod guest;
 pub mod host;
+mod initialising;
 mod kept;
 mod message;
 mod notification;
+#[cfg(not(target_family = "wasm"))]
+pub mod pipe;
 #[cfg(all(unix, not(target_family = "wasm")))]
 pub mod process;
+#[cfg(all(feature = "system", unix, not(target_family = "wasm")))]
+mod ready;
 mod source_authority;
 mod source_loading;
+mod supervision;
 mod suspended;
 #[cfg(all(feature = "system", not(target_family = "wasm")))]
 pub mod system;
 mod system_message;
+mod transient;
 mod troupe;
 mod type_name;
 
@@ -46,16 +53,26 @@ pub use context::{Context, Create};
 pub use definition::{Definition, Registry};
 pub use failure::Failure;
 pub use host::Level;
+pub use initialising::{Initialise, Initialising};
 pub use message::{AnyMessage, EncodeError, Encoded, Message, UNTYPED};
 pub use notification::{ImageAvailable, ImageUnavailable, MemberChanged, MemberJoined, MemberLost, Topic};
 pub use odeon_capabilities::{CapabilityMap, Requirements, Value};
+#[cfg(not(target_family = "wasm"))]
+pub use pipe::{PIPE_MESSAGES_MAX, Pipe, PipeError, Piped};
+#[cfg(all(feature = "system", unix, not(target_family = "wasm")))]
+pub use ready::{Readiness, WATCHES_MAX, Watch};
 pub use source_authority::{
     REJECTION_BYTES_MAX, ReadSource, SOURCE_PIECE_BYTES_MAX, SourceBytes, SourceVerdict, ValidateSource,
     ValidatedSource,
 };
 pub use source_loading::{LoadOutcome, LoadSource, SourceLoaded, SourceUnloaded, UnloadSource};
+pub use supervision::{Consequence, Restarts, SUPERVISED_CHILDREN_MAX, Supervised, Supervisor};
 pub use suspended::{Ending, Suspended};
-pub use system_message::{ActorExitRequest, ChildActorExited, PoisonMessage, WakeupMessage};
+pub use system_message::{
+    ActorExitRequest, ActorStatusReport, ActorStatusRequest, ChildActorExited, DeadLetter, PoisonMessage,
+    ReportedStatus, Wakeup, WakeupMessage,
+};
+pub use transient::{Lifetime, Transient, TransientActor};
 pub use troupe::{
     TROUPE_ATTEMPTS_MAX, TROUPE_PAUSE, TROUPE_PROBE_INTERVAL, TROUPE_WAITING_MESSAGES_MAX, TROUPE_WORKERS_MAX, Troupe,
     TroupeMember, TroupeStatus, TroupeStatusRequest, TroupeWorker, UpdateTroupeSettings,

@@ -2,6 +2,7 @@
 
 use super::caught::{caught, dropped};
 use super::cell::{Body, Cell};
+use super::deferral::after;
 use super::family::End;
 use super::mailbox::{ActorState, Mail};
 use super::suspension::Open;
@@ -68,9 +69,13 @@ impl Cell {
                 }
             };
             let own = || End { reason: "it exited by itself".to_owned(), recursive: true };
-            if let Some(end) = end.or_else(|| self.exits.load(Relaxed).then(own)) {
+            let after = self.after.load(Relaxed) & (after::EXIT | after::RESUME);
+            if let Some(end) = end.or_else(|| (after & after::EXIT != 0).then(own)) {
                 self.end(body, end);
                 return false;
+            }
+            if after != 0 {
+                self.bring_back(body);
             }
             if self.is_pressed.load(Relaxed) {
                 break;
@@ -134,9 +139,10 @@ impl Cell {
             Some(End { reason: "it was asked to exit".to_owned(), recursive: exit.recursive })
         } else {
             match ending {
-                Ending::Handled => None,
+                Ending::Handled => self.handled(mail),
                 Ending::Unbuilt(failure) => Some(self.unbuilt(mail, &failure)),
                 Ending::Failed(failure) => {
+                    self.unnote(after::DEFER);
                     let name = mail.message.name();
                     self.log(Level::Info, &format!("failed on {name}, is given it once more: {failure}"));
                     match self.rebuild_after(body, &failure) {
@@ -153,11 +159,20 @@ impl Cell {
         Step::Over(end)
     }
 
+    /// A message is handled, or put off.
+    fn handled(&self, mail: &Mail) -> Option<End> {
+        if self.notes(after::DEFER) {
+            self.put_off(mail);
+        }
+        None
+    }
+
     fn after_the_second(&self, body: &mut Body, mail: &Mail, ending: Ending) -> Option<End> {
         match ending {
-            Ending::Handled => None,
+            Ending::Handled => self.handled(mail),
             Ending::Unbuilt(failure) => Some(self.unbuilt(mail, &failure)),
             Ending::Failed(failure) => {
+                self.unnote(after::DEFER);
                 self.log(Level::Warn, &format!("failed twice on {}: {failure}", mail.message.name()));
                 self.poison(mail, &failure);
                 self.rebuild_after(body, &failure)
@@ -200,7 +215,7 @@ impl Cell {
 
     /// Tells the sender that its message failed twice. A poison message that fails ends there, as does whatever
     /// else the system itself tells.
-    fn poison(&self, mail: &Mail, failure: &Failure) {
+    pub(super) fn poison(&self, mail: &Mail, failure: &Failure) {
         if UNANSWERED.contains(&mail.message.name()) {
             return;
         }

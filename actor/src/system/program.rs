@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long the last handle's drop waits for the actors.
-const DROP_WAIT: Duration = Duration::from_secs(2);
+const DROP_WAIT: Duration = Duration::from_secs(3);
 /// How long [`ActorSystem::shutdown`] waits for the actors.
 const SHUTDOWN_WAIT: Duration = Duration::from_secs(10);
 
@@ -35,7 +35,7 @@ struct Program {
 
 /// Envelopes for the program itself.
 #[derive(Default)]
-struct Inbox {
+pub(super) struct Inbox {
     queue: Mutex<VecDeque<Envelope>>,
     arrived: Condvar,
 }
@@ -227,7 +227,7 @@ impl ActorSystem {
         let refused = |reason| CreateError::NoCompatibleNode { actor: request.actor.clone(), reason };
         let definition = self.0.alone.accept(&request).map_err(refused)?;
         let spawn = Spawn { definition, parent: None, global_name: request.global_name, address: None };
-        match self.0.system.spawn(spawn) {
+        match self.0.system.spawn_where(spawn, request.requirements) {
             Err(SpawnError::NameTaken { by, .. }) => Ok(by),
             spawned => spawned.map_err(CreateError::Spawn),
         }
@@ -235,9 +235,25 @@ impl ActorSystem {
 
     /// Sends a message from the program. On the base `simple` actors run before this returns, until none has mail.
     pub fn tell(&self, actor: Address, message: impl Message) {
-        let message = AnyMessage::new(message);
-        self.0.system.deliver(Envelope { to: actor, sender: self.address(), message });
+        self.tell_from(self.address(), actor, AnyMessage::new(message));
+    }
+
+    pub(super) fn tell_from(&self, sender: Address, actor: Address, message: AnyMessage) {
+        self.0.system.deliver(Envelope { to: actor, sender, message });
         self.0.system.run(TELL_ACTIVATIONS_MAX, || false);
+    }
+
+    /// An address with an inbox of its own. What a full inbox refuses is a dead letter.
+    pub(super) fn open_inbox(&self) -> Result<(Arc<Inbox>, Endpoint), SpawnError> {
+        let inbox = Arc::new(Inbox::default());
+        let (box_, dead) = (inbox.clone(), self.0.alone.clone());
+        let put = move |envelope| {
+            if let Err(envelope) = box_.put(envelope) {
+                dead.dead_letter(envelope);
+            }
+        };
+        let endpoint = self.0.system.endpoint(Box::new(put))?;
+        Ok((inbox, endpoint))
     }
 
     /// Sends a message and waits for the first answer, which has to be an `R`.
@@ -262,7 +278,7 @@ impl ActorSystem {
     }
 
     /// Waits for an envelope; on the base `simple` that is when actors run and wakeups arrive.
-    fn wait(&self, inbox: &Inbox, timeout: Duration) -> Option<Envelope> {
+    pub(super) fn wait(&self, inbox: &Inbox, timeout: Duration) -> Option<Envelope> {
         let deadline = Instant::now().checked_add(timeout);
         loop {
             let late = || deadline.is_some_and(|deadline| Instant::now() >= deadline);
@@ -278,7 +294,14 @@ impl ActorSystem {
             if work {
                 continue;
             }
-            match [deadline, wakeup].into_iter().flatten().min() {
+            let until = [deadline, wakeup].into_iter().flatten().min();
+            if self.0.base == Base::Simple {
+                // A thread outside may have something for an actor, and nobody else runs it.
+                drop(queue);
+                self.0.system.rest(until, || !inbox.is_empty());
+                continue;
+            }
+            match until {
                 Some(until) => drop(inbox.arrived.wait_until(&mut queue, until)),
                 None => inbox.arrived.wait(&mut queue),
             }
@@ -290,9 +313,12 @@ impl ActorSystem {
         self.0.alone.capabilities()
     }
 
-    /// Changes what the system says it has; `None` removes it. Actors that live already stay.
+    /// Changes what the system says it has; `None` removes it. Actors that it does not suit any more are asked to exit.
     pub fn update_capability(&self, key: impl Into<String>, value: Option<Value>) -> Result<(), MapError> {
-        self.0.alone.change(key.into(), value)
+        self.0.alone.change(key.into(), value)?;
+        self.0.system.recheck();
+        self.0.system.run(TELL_ACTIVATIONS_MAX, || false);
+        Ok(())
     }
 
     /// Asks all actors to exit and waits for them. Says whether they all did.

@@ -4,7 +4,7 @@
 //! or lost it, and had it done it, that would have come first.
 
 use super::messages::{
-    Probe, Probed, Tick, TroupeStatus, TroupeStatusRequest, UpdateTroupeSettings, Work, WorkDone, WorkLost, named, own,
+    Probe, Probed, Tick, TroupeStatus, TroupeStatusRequest, UpdateTroupeSettings, Work, WorkDone, WorkLost, named,
 };
 use super::{
     TROUPE_ATTEMPTS_MAX, TROUPE_PAUSE, TROUPE_PROBE_INTERVAL, TROUPE_WAITING_MESSAGES_MAX, TROUPE_WORKERS_MAX,
@@ -69,21 +69,21 @@ impl Crew {
         let sender = cx.sender();
         let asked = named(message, &[TroupeStatusRequest::NAME, UpdateTroupeSettings::NAME]);
         let message = asked.as_ref().unwrap_or(message);
-        if let Some(done) = own::<WorkDone>(message) {
+        if let Some(done) = message.of_name::<WorkDone>() {
             self.done(sender, done.number, cx);
-        } else if let Some(lost) = own::<WorkLost>(message) {
+        } else if let Some(lost) = message.of_name::<WorkLost>() {
             self.lost(sender, lost.number, "it failed on another message", cx);
-        } else if let Some(probed) = own::<Probed>(message) {
+        } else if let Some(probed) = message.of_name::<Probed>() {
             self.probed(sender, probed, cx);
-        } else if let Some(exited) = own::<ChildActorExited>(message) {
+        } else if let Some(exited) = message.of_name::<ChildActorExited>() {
             self.exited(exited, cx);
-        } else if let Some(poison) = own::<PoisonMessage>(message) {
+        } else if let Some(poison) = message.of_name::<PoisonMessage>() {
             self.failed(sender, poison, cx);
-        } else if let Some(wakeup) = own::<WakeupMessage>(message) {
+        } else if let Some(wakeup) = message.of_name::<WakeupMessage>() {
             self.woken(wakeup, cx);
-        } else if own::<ActorExitRequest>(message).is_some() {
+        } else if message.of_name::<ActorExitRequest>().is_some() {
             self.close(cx);
-        } else if own::<TroupeStatusRequest>(message).is_some() {
+        } else if message.of_name::<TroupeStatusRequest>().is_some() {
             cx.reply(self.status());
         } else if message.name() == UpdateTroupeSettings::NAME {
             self.update(message, cx);
@@ -197,7 +197,7 @@ impl Crew {
 
     fn woken(&mut self, wakeup: &WakeupMessage, cx: &Context) {
         let payload = wakeup.payload.clone().map(AnyMessage::from_encoded);
-        match payload.as_ref().and_then(own::<Tick>) {
+        match payload.as_ref().and_then(AnyMessage::of_name::<Tick>) {
             Some(Tick::Pause) => self.dismiss_extras(cx),
             Some(Tick::Probe) => self.probe(cx),
             None => {}

@@ -99,13 +99,8 @@ pub(super) enum Tick {
     Probe,
 }
 
-/// A message that is an `M` by its name, so that no untyped value is taken for one that it happens to look like.
-pub(super) fn own<M: Message>(message: &AnyMessage) -> Option<&M> {
-    if message.name() == M::NAME { message.get() } else { None }
-}
-
 /// The message that a map of one key stands for, where the key is one of these names: how a shell speaks to a troupe itself.
-pub(super) fn named(message: &AnyMessage, names: &[&str]) -> Option<AnyMessage> {
+pub(crate) fn named(message: &AnyMessage, names: &[&str]) -> Option<AnyMessage> {
     if message.name() != UNTYPED {
         return None;
     }

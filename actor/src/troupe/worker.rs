@@ -1,7 +1,7 @@
 //! A worker: an actor as a troupe knows it.
 
 use super::TroupeMember;
-use super::messages::{Probe, Probed, Work, WorkDone, WorkLost, own};
+use super::messages::{Probe, Probed, Work, WorkDone, WorkLost};
 use crate::kept::Kept;
 use crate::type_name::TypeName;
 use crate::{Actor, ActorType, Address, AnyMessage, CapabilityView, Context, Failure, Requirements};
@@ -65,9 +65,9 @@ impl<A: TroupeMember> TroupeWorker<A> {
 
 impl<A: TroupeMember> Actor for TroupeWorker<A> {
     fn receive(&mut self, message: &AnyMessage, cx: &mut Context) -> Result<(), Failure> {
-        if let Some(work) = own::<Work>(message) {
+        if let Some(work) = message.of_name::<Work>() {
             self.work(work, cx)
-        } else if let Some(probe) = own::<Probe>(message) {
+        } else if let Some(probe) = message.of_name::<Probe>() {
             self.probed(probe, cx);
             Ok(())
         } else {

@@ -2,15 +2,21 @@
 
 #![allow(clippy::unwrap_used, reason = "a test's own wiring may fail loudly")]
 
+mod api;
 mod create;
+mod deferral;
 mod exits;
 mod failure;
+mod initialising;
 mod order;
+mod pipes;
 mod pressure;
 mod program;
 mod rig;
 mod stress;
+mod supervision;
 mod suspended;
+mod transient;
 mod troupes;
 mod wakeups;
 mod watching;
