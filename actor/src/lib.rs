@@ -16,6 +16,8 @@ mod base32;
 pub mod bytes;
 mod carried;
 mod caught;
+#[cfg(all(feature = "system", target_os = "linux"))]
+pub mod command;
 mod context;
 mod definition;
 #[doc(hidden)]

@@ -9,6 +9,8 @@ mod worker;
 use crate::type_name::TypeName;
 use crate::{Actor, ActorType, AnyMessage, CapabilityView, Context, Failure, Requirements};
 use crew::Crew;
+#[cfg(all(feature = "system", target_os = "linux"))]
+pub(crate) use messages::named;
 pub use messages::{TroupeStatus, TroupeStatusRequest, UpdateTroupeSettings};
 use std::marker::PhantomData;
 use std::time::Duration;

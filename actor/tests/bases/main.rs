@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test's own wiring may fail loudly")]
 
 mod api;
+#[cfg(target_os = "linux")]
+mod commands;
 mod create;
 mod deferral;
 mod exits;
