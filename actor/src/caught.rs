@@ -1,6 +1,7 @@
 //! Keeps the panics of actors, messages and callbacks away from the threads that run them.
 
-use crate::Failure;
+use crate::message::{EncodeError, Encoded};
+use crate::{AnyMessage, Failure};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Runs foreign code. A panic becomes a failure, whatever the panic carries.
@@ -13,6 +14,15 @@ pub(crate) fn caught<T>(run: impl FnOnce() -> T) -> Result<T, Failure> {
         }
         failure
     })
+}
+
+/// Encodes a message where it is not an actor that does so. A panic of its `Serialize` is an error like any other.
+///
+/// # Errors
+/// When the message cannot be encoded.
+pub fn encoded(message: &AnyMessage) -> Result<Encoded, EncodeError> {
+    let failed = |failure: Failure| EncodeError { name: message.name().to_owned(), reason: failure.to_string() };
+    caught(|| message.encode()).unwrap_or_else(|failure| Err(failed(failure)))
 }
 
 /// Drops something foreign. A panic on the way is of no interest to anyone.

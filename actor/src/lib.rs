@@ -1,8 +1,8 @@
 //! Odeon's SDK: everything that the author of an actor imports.
 //!
 //! An actor handles one message at a time, keeps its own state, and reaches others only by sending to their
-//! [`Address`]. The same source runs in this process on the bases `simple` and `threads`, on a node that links it
-//! in, and inside a wasm image. Start with [`actor`] (the attribute), then [`Context`].
+//! [`Address`]. The same source runs in this process on the bases `simple`, `threads` and `simulated`, on a node that
+//! links it in, and inside a wasm image. Start with [`actor`] (the attribute), then [`Context`].
 //!
 //! This crate opens no socket and starts no asynchronous runtime.
 
@@ -38,6 +38,8 @@ pub mod pipe;
 pub mod process;
 #[cfg(all(feature = "system", unix, not(target_family = "wasm")))]
 mod ready;
+#[cfg(all(feature = "system", not(target_family = "wasm")))]
+pub mod simulate;
 mod source_authority;
 mod source_loading;
 mod supervision;

@@ -1,7 +1,7 @@
 //! The bases: systems of actors inside this process.
 //!
 //! [`ActorSystem`] is what a program uses: the base `simple` runs everything in the thread that asks, `threads` has a
-//! pool of workers. [`System`] is the engine below it; a node uses the same engine and adds what lies [`Outside`].
+//! pool of workers, and on `simulated` one seed decides what happens when (see [`crate::simulate`]). [`System`] is the engine below it; a node uses the same engine and adds what lies [`Outside`].
 //! It opens no socket and decides no placement. Not compiled into wasm images.
 
 mod activation;
@@ -22,6 +22,7 @@ mod pressure;
 mod private;
 mod program;
 mod recheck;
+mod simulated;
 mod slots;
 mod status;
 mod suspension;
@@ -30,10 +31,13 @@ mod way;
 
 pub use alone::Alone;
 pub use base::{Base, ParseBaseError};
+pub use caught::encoded;
 pub use mailbox::ActorState;
 pub use outside::{Envelope, Exit, Outside, Pressure, Resolution};
 pub use private::PrivateContext;
 pub use program::{ActorSystem, AskError, Builder, CreateError};
+pub(crate) use simulated::NoEnd;
+pub use simulated::{Decisions, Event, Kind, Settings, Simulated, Step, Trace};
 pub use status::ActorStatus;
 
 use self::core::{Core, Posted, Scheduler};
@@ -103,7 +107,7 @@ impl System {
 
     /// A system without threads: its actors run inside [`System::run`] only.
     pub fn inline(node: NodeRef, outside: Arc<dyn Outside>) -> Self {
-        Self(Core::new(node, Scheduler::Inline(inline::Inline::default()), outside))
+        Self(Core::new(node, Scheduler::Inline(Arc::default()), outside))
     }
 
     /// Creates an actor. Its constructor runs in the caller's thread; a panic there is an error.

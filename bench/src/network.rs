@@ -37,6 +37,8 @@ pub enum Measure {
     RoundTrip,
     /// 64 bytes in one direction, as many as fit.
     OneWay,
+    /// Fifty million bytes there and back.
+    Large,
 }
 
 impl Measure {
@@ -45,6 +47,7 @@ impl Measure {
         match self {
             Measure::RoundTrip => "round-trip",
             Measure::OneWay => "one-way",
+            Measure::Large => "large",
         }
     }
 
@@ -56,14 +59,16 @@ impl Measure {
                 Figure::new(format!("round trip, {when}, 99th percentile"), Unit::Nanoseconds),
             ],
             Measure::OneWay => vec![Figure::new(format!("one way, {when}, messages/s"), Unit::PerSecond)],
+            Measure::Large => vec![Figure::new(format!("50 MB there and back, {when}, median"), Unit::Nanoseconds)],
         }
     }
 
-    /// Rounds or messages.
+    /// Rounds, messages or bytes.
     pub fn size(self, options: &Options) -> u64 {
         match self {
             Measure::RoundTrip => options.size(10_000),
             Measure::OneWay => options.size(3_000_000),
+            Measure::Large => options.size(50_000_000),
         }
     }
 }
@@ -78,6 +83,8 @@ pub fn sample(peer: &str, measure: &str, size: u64, address: &str, folder: &Path
     runtime()?.block_on(async {
         match (peer, measure) {
             ("tcp", "round-trip") => tcp::connect(address).await?.round_trips(size).await.map(round_trips),
+            ("tcp", "large") => tcp::connect(address).await?.large(size).await.map(|took| vec![took]),
+            ("quinn", "large") => quic::connect(address, folder).await?.large(size).await.map(|took| vec![took]),
             ("tcp", "one-way") => tcp::connect(address).await?.one_way(size).await.map(|rate| vec![rate]),
             ("quinn", "round-trip") => quic::connect(address, folder).await?.round_trips(size).await.map(round_trips),
             ("quinn", "one-way") => quic::connect(address, folder).await?.one_way(size).await.map(|rate| vec![rate]),
@@ -85,6 +92,9 @@ pub fn sample(peer: &str, measure: &str, size: u64, address: &str, folder: &Path
         }
     })
 }
+
+/// How often a large message goes there and back for one sample, after once to warm up.
+const LARGE_ROUNDS: u64 = 3;
 
 /// Median and 99th percentile.
 fn round_trips(mut took: Vec<u64>) -> Vec<f64> {

@@ -142,6 +142,16 @@ codes! {
     INSTANCE_FULL = 177, exit 4;
     /// The code of an image cannot be built.
     BUILD_FAILED = 178, exit 1;
+    /// A node's own Source Authority rejects an image that is approved.
+    OWN_AUTHORITY_REJECTS = 179, exit 5;
+    /// A node's own Source Authority has not spoken on an image in time.
+    OWN_AUTHORITY_SILENT = 180, exit 3;
+    /// A node's own Source Authority is gone, or does not answer as it has to.
+    OWN_AUTHORITY_ABSENT = 181, exit 5;
+    /// The actor that is to be a node's own Source Authority cannot be created.
+    OWN_AUTHORITY_UNUSABLE = 182, exit 1;
+    /// A log file or journald cannot be written to.
+    LOG_OUTPUT = 196, exit 1;
     /// Something failed that has no code of its own.
     INTERNAL = 199, exit 1;
 }

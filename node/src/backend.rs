@@ -153,6 +153,7 @@ impl NodeBackend {
             Request::Ask { address, message, timeout_ms } => self.ask(address, &message, timeout_ms).await,
             Request::Tell { address, message } => self.tell(address, &message),
             Request::Stop { address } => self.stop(address),
+            Request::SetLogLevel { address, level } => self.set_log_level(&view, address, level).await,
             Request::Actors { node } => self.actors(&view, node).await,
             Request::Status { of } => self.status(&view, of).await,
             Request::Logs(query) => self.logs(&view, query, replies).await,

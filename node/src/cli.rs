@@ -26,7 +26,7 @@ mod watch;
 pub(crate) use error::CommandError;
 pub(crate) use output::Output;
 pub(crate) use session::Session;
-pub use up::{AllowRemoteImages, UpOptions};
+pub use up::{AllowRemoteImages, ImageAuthority, UpOptions};
 
 use crate::admin::protocol::{Failed, Request};
 use clap::{CommandFactory, Parser, Subcommand};
@@ -112,6 +112,13 @@ enum Command {
     Stop {
         /// The actor
         address: Address,
+    },
+    /// Sets from which level on an actor's lines are shown at its node, and collected by the leader
+    LogLevel {
+        /// The actor
+        address: Address,
+        /// All from here on; 'default' for what the node shows of others
+        level: logs::ChosenLevel,
     },
     /// Lists actors
     Actors {
@@ -232,6 +239,9 @@ async fn order(command: Command, session: &mut Session<'_, '_>) -> Result<(), Co
         Command::Ask { mail, timeout } => actors::ask(session, mail, timeout).await,
         Command::Tell { mail: actors::Mail { address, message } } => {
             session.order(&Request::Tell { address, message }).await
+        }
+        Command::LogLevel { address, level } => {
+            session.order(&Request::SetLogLevel { address, level: level.into() }).await
         }
         Command::Stop { address } => session.order(&Request::Stop { address }).await,
         Command::Actors { node } => actors::actors(session, node).await,

@@ -10,7 +10,7 @@ use crate::admin::protocol::Failed;
 use crate::advertise::{self, Interfaces};
 use crate::backend::{NodeBackend, failed};
 use crate::causes::{chain, of_data};
-use crate::cli::UpOptions;
+use crate::cli::{ImageAuthority, UpOptions};
 use crate::driver::{Driver, EVENTS_MAX, End, Event, Means};
 use crate::grants::Allowed;
 use crate::hosting::Hosting;
@@ -18,14 +18,14 @@ use crate::identity::{self, DataFolder, DialFrom, Identity, InviteCode, Joined, 
 use crate::leaders::{self, Leaders};
 use crate::ledger::{Ledger, Listener, Seat};
 use crate::link::{self, LinkConfig, Links};
-use crate::logs::{self, ActorLog, LogSetup, Origin, Outbox, OutboxLimits, StoreLimits};
+use crate::logs::{self, ActorLog, LogSetup, Origin, Outbox, OutboxLimits, SetupError, StoreLimits};
 use crate::memory;
 use crate::process::{ProcessRuntime, ProcessSettings};
 use crate::runtimes::Runtimes;
 use crate::shipping;
 use crate::store::Store;
 use crate::test_actor::TestActor;
-use crate::transfer::{Images, OwnSigners, Rate, Rates, Room};
+use crate::transfer::{Images, Own, OwnAuthority, OwnSigners, Rate, Rates, Room};
 use crate::wasm::{WasmLimits, WasmRuntime};
 use odeon::{NodeRef, Registry};
 use odeon_convention::codes;
@@ -62,7 +62,7 @@ const IO_THREADS: usize = 2;
 /// Runs a node until SIGINT, SIGTERM or `odeon shutdown`.
 pub(crate) fn run(options: UpOptions, registry: Registry) -> Result<(), Failed> {
     let registry = registry.with::<TestActor>();
-    let logging = logs::init(options.json).map_err(internal)?;
+    let logging = logs::init(&options.log_config).map_err(log_unusable)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(IO_THREADS)
         .thread_name("odeon-io")
@@ -131,6 +131,12 @@ async fn run_once(
         let checked = ProcessRuntime::check_user(options.process_user.as_deref());
         checked.map_err(|e| failed(codes::PROCESS_USER, e.to_string()))?;
     }
+    if let Some(ImageAuthority { actor, .. }) = &options.image_authority
+        && registry.find(actor).is_none()
+    {
+        let known: Vec<&str> = registry.iter().map(|d| &*d.name).collect();
+        return Err(unappointed(actor, &format!("linked into this node are {}", known.join(", "))));
+    }
     let data = options.data.clone();
     let folder = DataFolder::open(&data).map_err(|e| of_data(e.code(), &e))?;
     // What can be refused is looked at before anything is founded or a token used: then the folder is as it was.
@@ -158,14 +164,16 @@ async fn run_once(
         false => None,
     };
 
-    let (hosting, orders) =
-        Hosting::new(me, registry.clone(), options.capabilities.clone(), events.clone(), ActorLog::new(outbox.clone()));
+    let log = ActorLog::new(outbox.clone(), logging.levels().clone());
+    let (hosting, orders) = Hosting::new(me, registry.clone(), options.capabilities.clone(), events.clone(), log);
     let store = Store::open(stored.clone()).map_err(unusable(&stored))?;
     let wasm = WasmRuntime::new(&compiled, WasmLimits::default()).map_err(unusable(&compiled))?;
     let allowed = Allowed::new(options.allowed.clone(), &data);
     let runtimes = Runtimes::new(wasm, processes(options, &name, &allowed)?, allowed);
-    let own = options.image_signers.clone().map(|keyring| OwnSigners::open(keyring, &approvals));
-    let own = own.transpose().map_err(unusable(&approvals))?;
+    let signers = options.image_signers.clone().map(|keyring| OwnSigners::open(keyring, &approvals));
+    let signers = signers.transpose().map_err(unusable(&approvals))?;
+    let authority = options.image_authority.clone();
+    let own = Own { signers, authority: authority.map(|own| OwnAuthority::new(own.actor, own.answer)) };
     let room = Room::new(options.image_store_bytes_max, (!leads).then(|| events.clone()));
     let rates =
         Rates { upload: Rate::new(options.image_upload_limit), download: Rate::new(options.image_download_limit) };
@@ -196,6 +204,11 @@ async fn run_once(
             .join(&link::ADDRESS_SEPARATOR.to_string()),
     };
     hosting.attach(workers(), links.clone());
+    if let Some(ImageAuthority { actor, .. }) = options.image_authority.clone() {
+        let (appoints, named) = (hosting.clone(), actor.clone());
+        let appointed = tokio::task::spawn_blocking(move || appoints.appoint_own(&named)).await;
+        appointed.map_err(internal)?.map_err(|why| unappointed(&actor, &why))?;
+    }
 
     let facts = NodeFacts {
         name: name.clone(),
@@ -276,6 +289,7 @@ async fn run_once(
     // Whoever asked for the end hears that it is coming.
     let _ = stop_socket.send(());
     let _ = tokio::join!(serving, wiring.drained());
+    hosting.dismiss_own();
     let system = hosting.system().clone();
     let exited = tokio::task::spawn_blocking(move || system.shutdown(EXIT_MAX));
     if !matches!(exited.await, Ok(true)) {
@@ -499,6 +513,10 @@ async fn leave_on_signal(events: mpsc::Sender<Event>) {
     let _ = events.send(Event::Stop).await;
 }
 
+fn unappointed(actor: &str, why: &str) -> Failed {
+    failed(codes::OWN_AUTHORITY_UNUSABLE, format!("--image-authority {actor}: {why}"))
+}
+
 fn natives(registry: &Registry) -> Vec<NativeActor> {
     registry.iter().map(|d| NativeActor { name: d.name.to_string(), required: d.required.to_vec() }).collect()
 }
@@ -527,6 +545,14 @@ fn unusable<E: std::error::Error + 'static>(part: &std::path::Path) -> impl FnOn
         let part = part.display().to_string();
         failed(code, if message.contains(&part) { message } else { format!("{part}: {message}") })
     }
+}
+
+fn log_unusable(error: SetupError) -> Failed {
+    let code = match error {
+        SetupError::File { .. } | SetupError::Journald(_) => codes::LOG_OUTPUT,
+        SetupError::Filter { .. } | SetupError::Twice(_) => codes::INTERNAL,
+    };
+    failed(code, chain(&error))
 }
 
 fn internal(error: impl std::error::Error) -> Failed {

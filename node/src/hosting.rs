@@ -10,9 +10,11 @@ mod checks;
 mod definitions;
 mod draining;
 mod ending;
+mod examining;
 mod frame;
 mod loading;
 mod outside;
+mod own;
 mod receiving;
 mod revoking;
 mod routes;
@@ -21,6 +23,7 @@ mod watching;
 
 pub(crate) use asking::AskOutcome;
 pub(crate) use checks::Checks;
+pub(crate) use examining::{NoWord, Question};
 pub(crate) use loading::{Order, Wish};
 
 use crate::driver::Event;
@@ -36,6 +39,7 @@ use odeon::{Address, CapabilityMap, Definition, NodeRef, Registry};
 use odeon_capabilities::Delta;
 use odeon_convention::types::{CheckOutcome, CheckVerdict, CreateOutcome, CreateSpec, SourceHash};
 use outside::Outpost;
+use own::Own;
 use parking_lot::{Mutex, RwLock};
 use routes::{Located, Nodes, Promise, Promises, Waiting};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -77,6 +81,7 @@ pub(crate) struct Hosting {
     nodes: RwLock<Nodes>,
     asks: Mutex<HashMap<Address, AskEnd>>,
     loads: Loads,
+    own: Own,
     events: mpsc::Sender<Event>,
     kept: Mutex<Kept>,
     /// Wakes the driver to [`Hosting::take_kept`].
@@ -112,6 +117,7 @@ impl Hosting {
             nodes: RwLock::default(),
             asks: Mutex::default(),
             loads,
+            own: Own::default(),
             events,
             kept: Mutex::default(),
             kept_changed: Notify::new(),
@@ -122,6 +128,11 @@ impl Hosting {
             hasher: hashbrown::DefaultHashBuilder::default(),
         });
         (hosting, orders)
+    }
+
+    /// Where its actors log.
+    pub(crate) fn log(&self) -> &ActorLog {
+        &self.log
     }
 
     /// Gives it the system whose outside it is, and the links. Before that nothing runs.

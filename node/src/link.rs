@@ -56,7 +56,7 @@ pub(crate) use vitals::Vitals;
 use crate::identity::{Identity, Tokens};
 use door::Door;
 use error::{CLOSE_DONE, Close};
-use limits::{CONTROL_FRAME_BYTES_MAX, FRAME_BYTES_MAX, LANES, OPEN_TIMEOUT};
+use limits::{CONTROL_FRAME_BYTES_MAX, FRAME_BYTES_MAX, OPEN_TIMEOUT, PARTS_LANE};
 use odeon::{NodeId, NodeRef};
 use odeon_convention::codes;
 use odeon_convention::types::Role;
@@ -189,6 +189,23 @@ pub struct LinkConfig {
     pub urgent: Option<tokio::runtime::Handle>,
 }
 
+impl LinkConfig {
+    /// Of a member that listens at that address.
+    pub fn member(listen: SocketAddr, identity: Arc<Identity>, name: String) -> Self {
+        Self {
+            listen,
+            sockets: None,
+            identity,
+            name,
+            tokens: Tokens::default(),
+            admission: None,
+            outbound_only: false,
+            tcp_only: false,
+            urgent: None,
+        }
+    }
+}
+
 /// What became of a frame.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Pressure {
@@ -309,7 +326,7 @@ impl Links {
             return Err(LinkError::FrameTooLarge { found: frame.len(), max: CONTROL_FRAME_BYTES_MAX });
         }
         let session = self.0.session(to)?;
-        self.push(&session, 0, frame).map(|_| ()).map_err(|(error, _)| error)
+        self.push(&session, 0, 0, frame).map(|_| ()).map_err(|(error, _)| error)
     }
 
     /// How many control frames peers have acknowledged, ever.
@@ -351,16 +368,22 @@ impl Links {
             Ok(session) => session,
             Err(e) => return refused(e, frame),
         };
-        match self.push(&session, lane_of(lane_key), frame) {
+        match self.push(&session, lane_of(lane_key), lane_key, frame) {
             Ok(None) => Pressure::None,
             Ok(Some(ticket)) => Pressure::PutAside(ticket),
             Err((error, frame)) => refused(error, frame),
         }
     }
 
-    fn push(&self, session: &Arc<Session>, lane: usize, frame: Vec<u8>) -> Result<Option<u64>, (LinkError, Vec<u8>)> {
+    fn push(
+        &self,
+        session: &Arc<Session>,
+        lane: usize,
+        key: u64,
+        frame: Vec<u8>,
+    ) -> Result<Option<u64>, (LinkError, Vec<u8>)> {
         let mut outgoing = session.outgoing.lock();
-        let pushed = outgoing.push(lane, frame, || self.0.next_ticket());
+        let pushed = outgoing.push(lane, key, frame, || self.0.next_ticket());
         let waker = outgoing.writer.take();
         let attached = outgoing.attached;
         drop(outgoing);
@@ -485,8 +508,8 @@ impl Links {
     }
 }
 
-/// The actor lane of a key: any of them but the control lane, spread evenly whatever the keys are.
+/// The actor lane of a key: any of them but the first and the last, spread evenly whatever the keys are.
 fn lane_of(key: u64) -> usize {
     let mixed = (key ^ (key >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    1 + ((mixed >> 32) as usize) % (LANES - 1)
+    1 + ((mixed >> 32) as usize) % (PARTS_LANE - 1)
 }

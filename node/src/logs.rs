@@ -5,22 +5,28 @@
 //! opens a connection.
 //!
 //! A warning about the shipping of logs must not become a line to ship. Code that ships logs gives its events the
-//! target [`LOCAL_TARGET`], or one below this module's own name: those stay on the node's standard error.
+//! target [`LOCAL_TARGET`], or one below this module's own name: those are shown at the node and nowhere else.
 
 mod actor;
 mod batch;
 mod capture;
+mod config;
+mod file;
 mod format;
+mod levels;
 mod line;
 mod origin;
 mod outbox;
 mod query;
 mod setup;
+mod shows;
 mod store;
 pub mod time;
 
 pub use actor::ActorLog;
 pub use batch::{Batch, BatchError};
+pub use config::{LogConfig, LogConfigError};
+pub use levels::{ActorLevels, CHOSEN_MAX};
 pub use origin::Origin;
 pub use outbox::{Outbox, OutboxLimits};
 pub use query::Query;
@@ -31,6 +37,8 @@ pub use store::{Follower, Store, StoreError, StoreLimits};
 pub const LOCAL_TARGET: &str = "odeon::local";
 /// Events with this target carry an actor's line; [`ActorLog`] ships them itself.
 pub(crate) const ACTOR_TARGET: &str = "odeon::actor";
+/// The same of an actor whose level was chosen: no filter is asked.
+pub(crate) const CHOSEN_TARGET: &str = "odeon::chosen_actor";
 
 /// The limits of a line and of what is shipped at once.
 pub mod limits {

@@ -1,10 +1,12 @@
 //! Images on this node: brought from another node, checked, loaded into the runtime, served to others.
 //!
 //! Bytes are checked against their hash on every arrival and every read. Who may fetch what from whom is the
-//! convention's decision; this file moves bytes. A node with signers of its own uses no image that these have not signed.
+//! convention's decision; this file moves bytes. A node with signers of its own uses no image that these have not signed,
+//! and one with an actor of its own that decides none that this has not approved.
 
 mod asked;
 mod carried;
+mod examining;
 mod fetching;
 mod list;
 mod moving;
@@ -15,6 +17,7 @@ mod running;
 mod serving;
 mod stream;
 
+pub(crate) use examining::OwnAuthority;
 pub(crate) use fetching::Way;
 pub(crate) use list::ChunkList;
 pub(crate) use own::OwnSigners;
@@ -31,6 +34,7 @@ use crate::runtimes::{RuntimeError, Runtimes, Usage};
 use crate::store::{Store, StoreError};
 use asked::Asked;
 use carried::Small;
+use examining::NotLet;
 use fetching::FETCHES_MAX;
 use hashbrown::HashSet;
 use odeon::{CapabilityMap, Definition, NodeRef, Requirements};
@@ -70,6 +74,8 @@ pub(crate) enum TransferError {
     Silent { node: NodeRef },
     #[error("the signers that this node wants to see itself (--image-signers) have not approved image {hash}")]
     NotSigned { hash: SourceHash, source: Box<Rejection> },
+    #[error(transparent)]
+    NotLet(#[from] NotLet),
     #[error("{signatures} signatures of {bytes} bytes are said to approve image {hash}, more than is looked at")]
     Evidence { hash: SourceHash, signatures: usize, bytes: usize },
     #[error(
@@ -105,13 +111,30 @@ pub(crate) struct Rates {
     pub(crate) download: Rate,
 }
 
+/// What this node wants to see itself; nothing of it where the leader's word is enough.
+#[derive(Default)]
+pub(crate) struct Own {
+    pub(crate) signers: Option<OwnSigners>,
+    pub(crate) authority: Option<OwnAuthority>,
+}
+
+impl Own {
+    fn forget(&self, hash: SourceHash) {
+        if let Some(signers) = &self.signers {
+            signers.forget(hash);
+        }
+        if let Some(authority) = &self.authority {
+            authority.forget(hash);
+        }
+    }
+}
+
 /// The images of one node.
 pub(crate) struct Images {
     store: Store,
     runtimes: Runtimes,
     allow: AllowRemoteImages,
-    /// None where the leader's word is enough.
-    own: Option<OwnSigners>,
+    own: Own,
     /// One image is fetched once however many ask,
     running: Running,
     /// and no more than so many at once.
@@ -136,7 +159,7 @@ impl Images {
         store: Store,
         runtimes: Runtimes,
         allow: AllowRemoteImages,
-        own: Option<OwnSigners>,
+        own: Own,
         room: Room,
         hosting: Arc<Hosting>,
         rates: Rates,
@@ -215,21 +238,25 @@ impl Images {
         Ok(image)
     }
 
-    /// Whether this node may use an image that its leader, itself perhaps, has just approved. Blocks on the disk.
-    pub(crate) fn is_signed(&self, image: &Verified) -> Result<(), TransferError> {
-        let Some(own) = &self.own else { return Ok(()) };
+    /// Whether this node may use an image that its leader, itself perhaps, has just approved. Blocks on the disk, and on
+    /// this node's own authority.
+    pub(crate) fn may_use(&self, image: &Verified) -> Result<(), TransferError> {
         let evidence: Vec<String> = image.approval().endorsements.iter().map(|one| one.text.clone()).collect();
-        own.keep(SourceHash(image.hash().0), &evidence)?;
-        own.verify(image.image())
+        if let Some(signers) = &self.own.signers {
+            signers.keep(SourceHash(image.hash().0), &evidence)?;
+            signers.verify(image.image())?;
+        }
+        self.examine_approved(image, evidence)
     }
 
+    /// Whether this node's own signers, where it has some, have approved an image.
     fn verify(&self, image: &Image) -> Result<(), TransferError> {
-        self.own.as_ref().map_or(Ok(()), |own| own.verify(image))
+        self.own.signers.as_ref().map_or(Ok(()), |signers| signers.verify(image))
     }
 
     /// Whether nothing stands against what was loaded before.
     fn may_run(&self, hash: SourceHash) -> bool {
-        self.own.as_ref().is_none_or(|own| own.knows(hash))
+        self.own.signers.as_ref().is_none_or(|signers| signers.knows(hash)) && self.is_let(hash).is_ok()
     }
 
     /// Loads an image's code without keeping it in the store: whether it can run at all. What only this node cannot run
@@ -261,7 +288,8 @@ impl Images {
         self.runtimes.usage()
     }
 
-    /// Makes the actor types of a stored image ready to be created from. Blocks on the disk and the compiler.
+    /// Makes the actor types of a stored image ready to be created from, if this node may use it: what its own authority
+    /// has not been asked about it may not. Blocks on the disk and the compiler.
     pub(crate) fn load(&self, hash: SourceHash) -> Result<(), TransferError> {
         let text = hash.to_string();
         self.room.note_use(hash);
@@ -273,6 +301,7 @@ impl Images {
         if is_loaded() && self.may_run(hash) {
             return Ok(());
         }
+        self.is_let(hash)?;
         let image = self.read(hash)?;
         self.verify(image.image())?;
         if is_loaded() {
@@ -302,7 +331,7 @@ impl Images {
             Some((hash, Err(TransferError::Revoked(_)))) => {
                 tracing::debug!(image = %hash, "the image of a check was revoked");
             }
-            Some((hash, Err(error))) if error.is_of_this_node() => {
+            Some((hash, Err(error))) if error.is_of_this_node() || matches!(error, TransferError::NotLet(_)) => {
                 tracing::debug!(image = %hash, %error, "this node cannot run the code for a check");
             }
             Some((hash, Err(error))) => tracing::warn!(image = %hash, %error, "an image in the store cannot be used"),
@@ -321,9 +350,7 @@ impl Images {
         if let Err(error) = self.store.remove(sourceauth::SourceHash(hash.0)) {
             tracing::warn!(image = %hash, %error, "an unloaded image stays on disk");
         }
-        if let Some(own) = &self.own {
-            own.forget(hash);
-        }
+        self.own.forget(hash);
     }
 
     /// Nothing is created from an image any more once this returns, its bytes and its code are gone, and they do not
@@ -342,9 +369,7 @@ impl Images {
         self.hosting.revoke_image(&text, end);
         self.runtimes.forget(&text)?;
         self.store.remove(sourceauth::SourceHash(hash.0))?;
-        if let Some(own) = &self.own {
-            own.forget(hash);
-        }
+        self.own.forget(hash);
         Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! Actors that the tests of real nodes link in: they show what happened to them when they are asked.
 
+mod courier;
 #[path = "../guest/src/judge.rs"]
 mod judge;
 mod librarian;
@@ -9,6 +10,7 @@ mod neighbours;
 #[path = "../guest/src/watcher.rs"]
 mod watcher;
 
+pub use courier::{Courier, Deliver};
 pub use judge::{Accomplice, Judge};
 pub use librarian::{Bring, Librarian};
 pub use loader::{Load, Loader, Unload};
@@ -41,6 +43,7 @@ pub fn registry() -> Registry {
         .with::<Loader>()
         .with::<Prober>()
         .with::<Pest>()
+        .with::<Courier>()
 }
 
 /// Makes a [`Keeper`] create a child.

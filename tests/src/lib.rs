@@ -3,5 +3,6 @@
 pub mod actors;
 pub mod cluster;
 pub mod hosts;
+pub mod rotten;
 pub mod sim;
 pub mod strangers;

@@ -10,11 +10,13 @@ pub enum Base {
     Simple,
     /// A pool of worker threads.
     Threads,
+    /// No threads either, and a virtual clock: one seed decides what happens when. See [`crate::simulate`].
+    Simulated,
 }
 
 /// A text that names no base.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{found:?} is no base: expected \"simple\" or \"threads\"")]
+#[error("{found:?} is no base: expected \"simple\", \"threads\" or \"simulated\"")]
 pub struct ParseBaseError {
     found: String,
 }
@@ -26,6 +28,7 @@ impl FromStr for Base {
         match text {
             "simple" => Ok(Base::Simple),
             "threads" => Ok(Base::Threads),
+            "simulated" => Ok(Base::Simulated),
             _ => Err(ParseBaseError { found: text.chars().take(80).collect() }),
         }
     }
@@ -36,6 +39,7 @@ impl fmt::Display for Base {
         f.write_str(match self {
             Base::Simple => "simple",
             Base::Threads => "threads",
+            Base::Simulated => "simulated",
         })
     }
 }

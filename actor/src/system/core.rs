@@ -11,8 +11,9 @@ use super::outside::{Envelope, Outside};
 use super::pool::Pool;
 use super::pressure::Waits;
 use super::recheck::Required;
+use super::simulated::Random;
 use super::slots::{Entry, Line, NOBODY, Slots};
-use super::timers::Timers;
+use super::timers::{Clock, Timers};
 use super::{Spawn, SpawnError};
 use crate::{Address, NodeRef};
 use hashbrown::HashMap;
@@ -25,7 +26,7 @@ const SHARDS: usize = 16;
 /// Who runs the actors.
 pub(super) enum Scheduler {
     Pool(Pool),
-    Inline(Inline),
+    Inline(Arc<Inline>),
 }
 
 /// What became of a message.
@@ -43,6 +44,8 @@ pub(super) struct Core {
     pub(super) outside: Arc<dyn Outside>,
     pub(super) slots: Slots,
     pub(super) timers: Timers,
+    /// What makes addresses in a simulation, where they are no secrets; else nobody can guess them.
+    numbers: Option<Arc<Mutex<Random>>>,
     pub(super) pressure: Waits,
     /// Actors hosted here under addresses that were promised, by this node or another.
     adopted: [RwLock<HashMap<Address, Arc<Cell>>>; SHARDS],
@@ -64,12 +67,24 @@ pub(super) struct Core {
 
 impl Core {
     pub(super) fn new(node: NodeRef, scheduler: Scheduler, outside: Arc<dyn Outside>) -> Arc<Self> {
+        Self::with(node, scheduler, outside, Clock::Real, None)
+    }
+
+    /// The same with a clock of its own, and a source of the numbers in its addresses.
+    pub(super) fn with(
+        node: NodeRef,
+        scheduler: Scheduler,
+        outside: Arc<dyn Outside>,
+        clock: Clock,
+        numbers: Option<Arc<Mutex<Random>>>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             node,
             scheduler,
             outside,
             slots: Slots::new(),
-            timers: Timers::default(),
+            timers: Timers::new(clock),
+            numbers,
             pressure: Waits::default(),
             adopted: std::array::from_fn(|_| RwLock::default()),
             names: Mutex::default(),
@@ -82,6 +97,10 @@ impl Core {
             required: Required::default(),
             holds: AtomicUsize::new(0),
         })
+    }
+
+    pub(super) fn is_simulated(&self) -> bool {
+        self.numbers.is_some()
     }
 
     pub(super) fn pool(&self) -> Option<&Pool> {
@@ -160,19 +179,28 @@ impl Core {
 
     pub(super) fn dead(&self, to: Address, mail: Mail) {
         let envelope = Envelope { to, sender: mail.sender, message: mail.message };
+        // Counted before anybody can answer it.
+        let _ = caught(|| self.outside.dead_letter(envelope.clone()));
         self.hand_dead_letter(&envelope);
-        let _ = caught(|| self.outside.dead_letter(envelope));
+    }
+
+    /// A number that tells an address from others of its slot.
+    fn number(&self) -> u64 {
+        match &self.numbers {
+            Some(numbers) => numbers.lock().next(),
+            None => nonce(),
+        }
     }
 
     /// The address of an actor that never was.
     pub(super) fn nobody(&self) -> Address {
-        Address::mint(self.node, NOBODY, nonce())
+        Address::mint(self.node, NOBODY, self.number())
     }
 
     /// An address for an actor that may come to live anywhere.
     pub(super) fn promise(&self) -> Address {
         let number = self.promises.fetch_add(1, Relaxed) & (u32::MAX >> 1);
-        Address::mint_promised(self.node, number, nonce())
+        Address::mint_promised(self.node, number, self.number())
     }
 
     pub(super) fn spawn(self: &Arc<Self>, spawn: Spawn) -> Result<Address, SpawnError> {
@@ -185,7 +213,7 @@ impl Core {
             Some(address) => (address, None),
             None => {
                 let slot = self.slots.reserve().ok_or(SpawnError::Full)?;
-                (Address::mint(self.node, slot, nonce()), Some(slot))
+                (Address::mint(self.node, slot, self.number()), Some(slot))
             }
         };
         if let Some(global) = &global_name
@@ -287,17 +315,19 @@ impl Core {
     /// Gives something that is not an actor an address.
     pub(super) fn open_line(&self, on_message: Box<dyn Fn(Envelope) + Send + Sync>) -> Result<Address, SpawnError> {
         let slot = self.slots.reserve().ok_or(SpawnError::Full)?;
-        let nonce = nonce();
+        let nonce = self.number();
         self.slots.fill(slot, Entry::Line(Arc::new(Line { nonce, on_message })));
         Ok(Address::mint(self.node, slot, nonce))
     }
 
-    /// Every actor that is not gone.
+    /// Every actor that is not gone, those that were promised in the order of their addresses.
     pub(super) fn cells(&self) -> Vec<Arc<Cell>> {
         let mut cells = self.slots.actors();
+        let own = cells.len();
         for shard in &self.adopted {
             cells.extend(shard.read().values().cloned());
         }
+        cells[own..].sort_unstable_by_key(|cell| cell.address);
         cells
     }
 

@@ -1,8 +1,9 @@
-//! The scheduler of the base `simple`: one queue, first come first served, run by whoever asks, one message a turn.
+//! The scheduler of the base `simple`: one queue, first come first served, run by whoever asks, one message a turn. The
+//! base `simulated` has one queue for all its nodes, and says itself who is next.
 
 use super::cell::Cell;
 use super::core::Core;
-use parking_lot::{Condvar, Mutex, ReentrantMutex};
+use parking_lot::{Condvar, Mutex, ReentrantMutex, ReentrantMutexGuard};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
@@ -53,6 +54,30 @@ impl Inline {
     pub(super) fn poke(&self) {
         let _queue = self.queue.lock();
         self.changed.notify_all();
+    }
+
+    /// Keeps everybody else from running actors while it is held.
+    pub(super) fn turn(&self) -> ReentrantMutexGuard<'_, ()> {
+        self.turn.lock()
+    }
+
+    /// Gives the actor at a place of the queue its turn, for one message.
+    pub(super) fn run_at(&self, place: usize) -> Option<Arc<Cell>> {
+        let cell = self.queue.lock().remove(place)?;
+        if let Ok(true) = super::caught::caught(|| cell.activate(1)) {
+            self.schedule(cell.clone());
+        }
+        Some(cell)
+    }
+
+    /// How many actors wait for their turn.
+    pub(super) fn len(&self) -> usize {
+        self.queue.lock().len()
+    }
+
+    /// Takes the actors of one system off the queue.
+    pub(super) fn forget(&self, core: &Arc<Core>) {
+        self.queue.lock().retain(|cell| !Arc::ptr_eq(&cell.core, core));
     }
 
     /// Whether an actor waits for its turn.

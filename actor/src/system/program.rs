@@ -2,6 +2,7 @@
 
 use super::alone::Alone;
 use super::limits::{LISTEN_MESSAGES_MAX, TELL_ACTIVATIONS_MAX};
+use super::simulated::{Decisions, Settings, Simulated};
 use super::{Base, Endpoint, Envelope, Outside, Spawn, SpawnError, System};
 use crate::definition::{Definition, Registry};
 use crate::host::{CreateRequest, Level};
@@ -25,12 +26,18 @@ const SHUTDOWN_WAIT: Duration = Duration::from_secs(10);
 pub struct ActorSystem(Arc<Program>);
 
 struct Program {
-    system: System,
-    alone: Arc<Alone>,
+    engine: Engine,
+    /// One for each node; there are several in a simulation only.
+    alone: Vec<Arc<Alone>>,
     base: Base,
     /// Where answers to `tell` come.
     own: Endpoint,
     inbox: Arc<Inbox>,
+}
+
+enum Engine {
+    System(System),
+    Simulated(Simulated),
 }
 
 /// Envelopes for the program itself.
@@ -73,6 +80,7 @@ pub struct Builder {
     registry: Registry,
     capabilities: CapabilityMap,
     log_level: Level,
+    seed: u64,
 }
 
 impl Builder {
@@ -100,9 +108,70 @@ impl Builder {
         self
     }
 
+    /// What decides everything on the base `simulated`; 0 unless said.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
     /// Starts it.
     pub fn start(self) -> ActorSystem {
         ActorSystem::with(self)
+    }
+}
+
+impl Engine {
+    /// Where the program's own addresses are.
+    fn program(&self) -> &System {
+        match self {
+            Engine::System(system) => system,
+            Engine::Simulated(simulated) => simulated.program(),
+        }
+    }
+
+    /// The nodes where an actor can live now.
+    fn nodes(&self) -> Vec<usize> {
+        match self {
+            Engine::System(_) => vec![0],
+            Engine::Simulated(simulated) => simulated.living(),
+        }
+    }
+
+    fn spawn(
+        &self,
+        places: Vec<(usize, Definition)>,
+        spawn: Spawn,
+        requirements: Requirements,
+    ) -> Result<Address, SpawnError> {
+        match self {
+            Engine::System(system) => system.spawn_where(spawn, requirements),
+            Engine::Simulated(simulated) => simulated.spawn_on(places, spawn),
+        }
+    }
+
+    fn named(&self, name: &str) -> Option<Address> {
+        match self {
+            Engine::System(system) => system.named(name),
+            Engine::Simulated(simulated) => simulated.named(name),
+        }
+    }
+
+    fn try_deliver(&self, envelope: Envelope) -> Result<(), Envelope> {
+        match self {
+            Engine::System(system) => system.try_deliver(envelope),
+            Engine::Simulated(simulated) if !simulated.is_there(envelope.to) => Err(envelope),
+            Engine::Simulated(simulated) => {
+                simulated.deliver(envelope);
+                Ok(())
+            }
+        }
+    }
+
+    fn shutdown(&self, timeout: Duration) -> bool {
+        match self {
+            Engine::System(system) => system.shutdown(timeout),
+            Engine::Simulated(simulated) => simulated.shutdown(timeout),
+        }
     }
 }
 
@@ -147,11 +216,16 @@ impl ActorSystem {
             registry: Registry::new(),
             capabilities: CapabilityMap::new(),
             log_level: Level::Warn,
+            seed: 0,
         }
     }
 
     fn with(builder: Builder) -> Self {
-        let Builder { base, workers, registry, capabilities, log_level } = builder;
+        let Builder { base, workers, registry, capabilities, log_level, seed } = builder;
+        if base == Base::Simulated {
+            let nodes = [("node".to_owned(), capabilities)];
+            return Self::simulated(registry, nodes, log_level, Settings::default(), seed, None);
+        }
         let alone = Arc::new(Alone::new(registry, capabilities, log_level));
         // No other node knows this one, but addresses of two systems in one process must differ.
         let mut id = [0; 16];
@@ -160,18 +234,43 @@ impl ActorSystem {
         let node = NodeRef { id: NodeId(id), incarnation: Incarnation(1) };
         let outside: Arc<dyn Outside> = alone.clone();
         let system = match base {
-            Base::Simple => System::inline(node, outside),
             Base::Threads => System::start(node, workers, outside),
+            Base::Simple | Base::Simulated => System::inline(node, outside),
         };
+        Self::over(Engine::System(system), base, vec![alone])
+    }
+
+    /// A simulation of these nodes, which are known by name and capabilities.
+    pub(crate) fn simulated(
+        registry: Registry,
+        nodes: impl IntoIterator<Item = (String, CapabilityMap)>,
+        log_level: Level,
+        settings: Settings,
+        seed: u64,
+        script: Option<Decisions>,
+    ) -> Self {
+        let alone = |capabilities| Arc::new(Alone::new(registry.clone(), capabilities, log_level));
+        let nodes: Vec<_> = nodes.into_iter().map(|(name, capabilities)| (name, alone(capabilities))).collect();
+        let outside = |(name, alone): &(String, Arc<Alone>)| (name.as_str().into(), alone.clone() as Arc<dyn Outside>);
+        // The same in every run, like everything else.
+        let program = NodeRef { id: NodeId([0x5e; 16]), incarnation: Incarnation(1) };
+        let simulated = Simulated::start(program, nodes.iter().map(outside).collect(), settings, seed, script);
+        let alone = nodes.into_iter().map(|(_, alone)| alone).collect();
+        Self::over(Engine::Simulated(simulated), Base::Simulated, alone)
+    }
+
+    fn over(engine: Engine, base: Base, alone: Vec<Arc<Alone>>) -> Self {
         let inbox = Arc::new(Inbox::default());
-        let (box_, dead) = (inbox.clone(), alone.clone());
+        let (box_, dead) = (inbox.clone(), alone[0].clone());
         let put = move |envelope| {
             if let Err(envelope) = box_.put(envelope) {
                 dead.dead_letter(envelope);
             }
         };
-        let Ok(own) = system.endpoint(Box::new(put)) else { unreachable!("a new system has room for an endpoint") };
-        Self(Arc::new(Program { system, alone, base, own, inbox }))
+        let Ok(own) = engine.program().endpoint(Box::new(put)) else {
+            unreachable!("a new system has room for an endpoint")
+        };
+        Self(Arc::new(Program { engine, alone, base, own, inbox }))
     }
 
     /// Which base this is.
@@ -179,9 +278,17 @@ impl ActorSystem {
         self.0.base
     }
 
-    /// The engine below.
+    /// The engine below. On the base `simulated` that is the engine of the program alone: see [`ActorSystem::simulation`].
     pub fn system(&self) -> &System {
-        &self.0.system
+        self.0.engine.program()
+    }
+
+    /// The simulation below, on the base `simulated`.
+    pub fn simulation(&self) -> Option<&Simulated> {
+        match &self.0.engine {
+            Engine::Simulated(simulated) => Some(simulated),
+            Engine::System(_) => None,
+        }
     }
 
     /// Where actors reach the program: what they send here, [`ActorSystem::listen`] returns.
@@ -191,7 +298,7 @@ impl ActorSystem {
 
     /// How many messages could not be delivered.
     pub fn dead_letters(&self) -> u64 {
-        self.0.alone.dead_letters()
+        self.0.alone.iter().map(|alone| alone.dead_letters()).sum()
     }
 
     /// Creates an actor of a type that is linked into this program. It has no parent.
@@ -210,7 +317,7 @@ impl ActorSystem {
     }
 
     fn create_linked<A: ActorType>(&self, request: CreateRequest) -> Result<Address, CreateError> {
-        self.0.alone.link(A::NAME, Definition::of::<A>);
+        self.0.alone.iter().for_each(|alone| alone.link(A::NAME, Definition::of::<A>));
         self.create(request)
     }
 
@@ -221,38 +328,51 @@ impl ActorSystem {
 
     /// Creates an actor of a registered type.
     pub fn create(&self, request: CreateRequest) -> Result<Address, CreateError> {
-        if let Some(actor) = request.global_name.as_deref().and_then(|name| self.0.system.named(name)) {
+        if let Some(actor) = request.global_name.as_deref().and_then(|name| self.0.engine.named(name)) {
             return Ok(actor);
         }
         let refused = |reason| CreateError::NoCompatibleNode { actor: request.actor.clone(), reason };
-        let definition = self.0.alone.accept(&request).map_err(refused)?;
+        let answers: Vec<_> =
+            self.0.engine.nodes().into_iter().map(|node| (node, self.0.alone[node].accept(&request))).collect();
+        let places: Vec<_> = answers.iter().filter_map(|(node, a)| Some((*node, a.clone().ok()?))).collect();
+        let Some((_, definition)) = places.first().cloned() else {
+            let reason = answers.into_iter().find_map(|(_, answer)| answer.err());
+            return Err(refused(reason.unwrap_or_else(|| "every node is lost".to_owned())));
+        };
         let spawn = Spawn { definition, parent: None, global_name: request.global_name, address: None };
-        match self.0.system.spawn_where(spawn, request.requirements) {
+        match self.0.engine.spawn(places, spawn, request.requirements) {
             Err(SpawnError::NameTaken { by, .. }) => Ok(by),
             spawned => spawned.map_err(CreateError::Spawn),
         }
     }
 
-    /// Sends a message from the program. On the base `simple` actors run before this returns, until none has mail.
+    /// Sends a message from the program. On the base `simple` actors run before this returns, until none has mail; on
+    /// `simulated` they run while the program waits only.
     pub fn tell(&self, actor: Address, message: impl Message) {
         self.tell_from(self.address(), actor, AnyMessage::new(message));
     }
 
     pub(super) fn tell_from(&self, sender: Address, actor: Address, message: AnyMessage) {
-        self.0.system.deliver(Envelope { to: actor, sender, message });
-        self.0.system.run(TELL_ACTIVATIONS_MAX, || false);
+        let envelope = Envelope { to: actor, sender, message };
+        match &self.0.engine {
+            Engine::System(system) => {
+                system.deliver(envelope);
+                system.run(TELL_ACTIVATIONS_MAX, || false);
+            }
+            Engine::Simulated(simulated) => simulated.deliver(envelope),
+        }
     }
 
     /// An address with an inbox of its own. What a full inbox refuses is a dead letter.
     pub(super) fn open_inbox(&self) -> Result<(Arc<Inbox>, Endpoint), SpawnError> {
         let inbox = Arc::new(Inbox::default());
-        let (box_, dead) = (inbox.clone(), self.0.alone.clone());
+        let (box_, dead) = (inbox.clone(), self.0.alone[0].clone());
         let put = move |envelope| {
             if let Err(envelope) = box_.put(envelope) {
                 dead.dead_letter(envelope);
             }
         };
-        let endpoint = self.0.system.endpoint(Box::new(put))?;
+        let endpoint = self.0.engine.program().endpoint(Box::new(put))?;
         Ok((inbox, endpoint))
     }
 
@@ -262,9 +382,9 @@ impl ActorSystem {
         let answers = inbox.clone();
         // Only the first answer counts, so what a full inbox refuses was not waited for.
         let put = Box::new(move |envelope| drop(answers.put(envelope)));
-        let endpoint = self.0.system.endpoint(put).map_err(|_| AskError::Full)?;
+        let endpoint = self.0.engine.program().endpoint(put).map_err(|_| AskError::Full)?;
         let envelope = Envelope { to: actor, sender: endpoint.address(), message: AnyMessage::new(message) };
-        self.0.system.try_deliver(envelope).map_err(|_| AskError::Gone { actor })?;
+        self.0.engine.try_deliver(envelope).map_err(|_| AskError::Gone { actor })?;
         let answer = self.wait(&inbox, timeout).ok_or(AskError::Timeout { actor, timeout })?;
         answer.message.take::<R>().map_err(|other| match other.get::<PoisonMessage>() {
             Some(poison) => AskError::Poison { actor: poison.actor, details: poison.details.clone() },
@@ -272,18 +392,25 @@ impl ActorSystem {
         })
     }
 
-    /// The next message that an actor sent to the program.
+    /// The next message that an actor sent to the program. On the base `simulated` the timeout is virtual: nothing waits.
     pub fn listen(&self, timeout: Duration) -> Option<Envelope> {
         self.wait(&self.0.inbox, timeout)
     }
 
-    /// Waits for an envelope; on the base `simple` that is when actors run and wakeups arrive.
+    /// Waits for an envelope; on the bases `simple` and `simulated` that is when actors run and wakeups arrive.
     pub(super) fn wait(&self, inbox: &Inbox, timeout: Duration) -> Option<Envelope> {
+        let system = match &self.0.engine {
+            Engine::System(system) => system,
+            Engine::Simulated(simulated) => {
+                simulated.run(timeout, || !inbox.is_empty());
+                return inbox.queue.lock().pop_front();
+            }
+        };
         let deadline = Instant::now().checked_add(timeout);
         loop {
             let late = || deadline.is_some_and(|deadline| Instant::now() >= deadline);
-            self.0.system.run(TELL_ACTIVATIONS_MAX, || !inbox.is_empty() || late());
-            let (work, wakeup) = self.0.system.idle_until();
+            system.run(TELL_ACTIVATIONS_MAX, || !inbox.is_empty() || late());
+            let (work, wakeup) = system.idle_until();
             let mut queue = inbox.queue.lock();
             if let Some(envelope) = queue.pop_front() {
                 return Some(envelope);
@@ -298,7 +425,7 @@ impl ActorSystem {
             if self.0.base == Base::Simple {
                 // A thread outside may have something for an actor, and nobody else runs it.
                 drop(queue);
-                self.0.system.rest(until, || !inbox.is_empty());
+                system.rest(until, || !inbox.is_empty());
                 continue;
             }
             match until {
@@ -308,27 +435,29 @@ impl ActorSystem {
         }
     }
 
-    /// What the system says it has.
+    /// What the system says it has; of a simulation, its first node.
     pub fn capabilities(&self) -> Arc<CapabilityMap> {
-        self.0.alone.capabilities()
+        self.0.alone[0].capabilities()
     }
 
     /// Changes what the system says it has; `None` removes it. Actors that it does not suit any more are asked to exit.
     pub fn update_capability(&self, key: impl Into<String>, value: Option<Value>) -> Result<(), MapError> {
-        self.0.alone.change(key.into(), value)?;
-        self.0.system.recheck();
-        self.0.system.run(TELL_ACTIVATIONS_MAX, || false);
+        self.0.alone[0].change(key.into(), value)?;
+        if let Engine::System(system) = &self.0.engine {
+            system.recheck();
+            system.run(TELL_ACTIVATIONS_MAX, || false);
+        }
         Ok(())
     }
 
     /// Asks all actors to exit and waits for them. Says whether they all did.
     pub fn shutdown(&self) -> bool {
-        self.0.system.shutdown(SHUTDOWN_WAIT)
+        self.0.engine.shutdown(SHUTDOWN_WAIT)
     }
 }
 
 impl Drop for Program {
     fn drop(&mut self) {
-        self.system.shutdown(DROP_WAIT);
+        self.engine.shutdown(DROP_WAIT);
     }
 }

@@ -1,5 +1,8 @@
 //! All wakeups of one system, by the time they are due, and the clock thread of a pool.
 //!
+//! On a simulated system the time is virtual, and whoever runs the simulation moves it. Asking which costs wakeups a branch
+//! and messages nothing.
+//!
 //! Wakeups of actors that are gone are not delivered; they are thrown out once they are more than half of all.
 
 use super::cell::Cell;
@@ -14,13 +17,57 @@ use parking_lot::{Condvar, Mutex};
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 /// What stands for "for ever": nothing runs as long.
 const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 /// Below this many it is not worth while to look for wakeups of actors that are gone, or that were cancelled.
 const ABANDONED_MIN: usize = 1024;
+
+/// What tells when a wakeup is due.
+#[derive(Clone, Default)]
+pub(super) enum Clock {
+    #[default]
+    Real,
+    Virtual(Arc<VirtualClock>),
+}
+
+/// A clock that stands still until it is moved.
+pub(super) struct VirtualClock {
+    start: Instant,
+    elapsed_ns: AtomicU64,
+}
+
+impl VirtualClock {
+    pub(super) fn new() -> Self {
+        Self { start: Instant::now(), elapsed_ns: AtomicU64::new(0) }
+    }
+
+    /// Nanoseconds since it was made.
+    pub(super) fn elapsed_ns(&self) -> u64 {
+        self.elapsed_ns.load(SeqCst)
+    }
+
+    /// Moves it to so many nanoseconds since it was made, never back.
+    pub(super) fn advance(&self, to_ns: u64) {
+        self.elapsed_ns.fetch_max(to_ns, SeqCst);
+    }
+
+    /// When something is due, in nanoseconds since it was made.
+    pub(super) fn ns_of(&self, at: Instant) -> u64 {
+        u64::try_from(at.duration_since(self.start).as_nanos()).unwrap_or(u64::MAX)
+    }
+}
+
+impl Clock {
+    fn now(&self) -> Instant {
+        match self {
+            Clock::Real => Instant::now(),
+            Clock::Virtual(clock) => clock.start + Duration::from_nanos(clock.elapsed_ns()),
+        }
+    }
+}
 
 enum What {
     Wake { actor: Address, message: Box<WakeupMessage> },
@@ -80,8 +127,8 @@ struct Queue {
     cancelled: HashMap<u64, Address>,
 }
 
-#[derive(Default)]
 pub(super) struct Timers {
+    clock: Clock,
     queue: Mutex<Queue>,
     changed: Condvar,
     /// The clock sleeps until a wakeup is due or somebody pokes it.
@@ -89,6 +136,10 @@ pub(super) struct Timers {
 }
 
 impl Timers {
+    pub(super) fn new(clock: Clock) -> Self {
+        Self { clock, queue: Mutex::default(), changed: Condvar::new(), sleeps: AtomicBool::new(false) }
+    }
+
     /// Wakes an actor later. None when there are too many wakeups.
     pub(super) fn wake(&self, cell: &Cell, delay: Duration, payload: Option<Encoded>) -> Option<Wakeup> {
         let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
@@ -125,7 +176,7 @@ impl Timers {
 
     /// The number of what was added.
     fn add(&self, delay: Duration, what: What) -> Option<u64> {
-        let now = Instant::now();
+        let now = self.clock.now();
         let at = now.checked_add(delay.min(FOREVER)).unwrap_or(now);
         let mut queue = self.queue.lock();
         if queue.heap.len() >= WAKEUPS_MAX {
@@ -166,7 +217,7 @@ impl Timers {
     /// Delivers everything that is due.
     pub(super) fn run_due(&self, core: &Core) {
         loop {
-            let now = Instant::now();
+            let now = self.clock.now();
             let due = {
                 let mut queue = self.queue.lock();
                 if queue.heap.peek().is_none_or(|due| due.at > now) {

@@ -1,6 +1,7 @@
 //! What actors may ask of their system, and programs of theirs.
 
 use crate::rig::{BOUND, Rig, plain};
+use crate::table::{BASES, Column, hold, holds_on};
 use odeon::host::CreateRequest;
 use odeon::system::{ActorSystem, Base, CreateError, Envelope};
 use odeon::{
@@ -31,7 +32,7 @@ fn letters(rig: &Rig) -> Vec<(Address, Address, String)> {
 
 #[test]
 fn dead_letters_go_to_the_last_actor_that_asked_for_them_until_it_is_gone() {
-    Rig::each(|rig| {
+    hold("api::dead_letters_go_to_the_last_actor_that_asked_for_them_until_it_is_gone", |rig| {
         let (first, second) = (rig.root(undertaker(rig.me())), rig.root(undertaker(rig.me())));
         let gone = rig.root(plain("gone", |_, cx| {
             cx.exit();
@@ -64,7 +65,7 @@ fn dead_letters_go_to_the_last_actor_that_asked_for_them_until_it_is_gone() {
 
 #[test]
 fn a_letter_that_the_handler_cannot_be_told_of_goes_round_in_no_circle() {
-    Rig::each(|rig| {
+    hold("api::a_letter_that_the_handler_cannot_be_told_of_goes_round_in_no_circle", |rig| {
         // What it sends on finds nobody, and is a dead letter again.
         let nobody = rig.root(plain("nobody", |_, cx| {
             cx.exit();
@@ -84,6 +85,7 @@ fn a_letter_that_the_handler_cannot_be_told_of_goes_round_in_no_circle() {
 
 #[test]
 fn an_actor_is_told_how_another_one_is_though_that_is_stuck_or_gone() {
+    holds_on("api::an_actor_is_told_how_another_one_is_though_that_is_stuck_or_gone", &[Column::Threads]);
     let rig = Rig::threads(2);
     let (stop, stopped) = std::sync::mpsc::channel::<()>();
     let stopped = std::sync::Mutex::new(stopped);
@@ -140,6 +142,7 @@ impl Echo {
 
 #[test]
 fn an_actor_shuts_its_system_down_and_nothing_is_created_then() {
+    holds_on("api::an_actor_shuts_its_system_down_and_nothing_is_created_then", &[Column::Simple, Column::Threads]);
     for base in [Base::Simple, Base::Threads] {
         let system = ActorSystem::new(base);
         let (first, second) = (system.create_actor::<Echo>().unwrap(), system.create_actor::<Echo>().unwrap());
@@ -152,17 +155,46 @@ fn an_actor_shuts_its_system_down_and_nothing_is_created_then() {
 
 #[test]
 fn where_actors_may_not_shut_down_they_do_not() {
-    let rig = Rig::threads(1);
-    let actor = rig.root(odeon::Definition::of::<Echo>());
-    rig.tell(actor, String::from("shut down"));
-    rig.tell(actor, 1i64);
-    rig.wait::<i64>(1);
-    assert!(rig.notes.logs.lock().unwrap().iter().any(|(_, line)| line.contains("not for actors here")));
-    assert!(rig.shutdown(BOUND));
+    hold("api::where_actors_may_not_shut_down_they_do_not", |rig| {
+        rig.offer(odeon::Definition::of::<Echo>());
+        let actor = rig.root(odeon::Definition::of::<Echo>());
+        rig.tell(actor, String::from("shut down"));
+        rig.tell(actor, 1i64);
+        rig.wait::<i64>(1);
+        assert!(rig.notes.logs.lock().unwrap().iter().any(|(_, line)| line.contains("not for actors here")));
+    });
+}
+
+#[test]
+fn an_actor_is_told_how_one_is_wherever_that_lives() {
+    hold("api::an_actor_is_told_how_one_is_wherever_that_lives", |rig| {
+        let me = rig.me();
+        let asker = rig.root(plain("asker", move |message, cx| {
+            if let Some(of) = message.get::<Address>() {
+                cx.request_status(*of);
+            } else if let Some(report) = message.get::<ActorStatusReport>() {
+                assert_eq!(cx.sender(), report.of);
+                cx.send(me, report.clone());
+            }
+            Ok(())
+        }));
+        let others: Vec<_> = (0..4).map(|_| rig.root(odeon::Definition::of::<Echo>())).collect();
+        for (nth, other) in others.iter().enumerate() {
+            rig.tell(asker, *other);
+            let report = rig.wait::<ActorStatusReport>(nth + 1).remove(nth);
+            let status = report.status.unwrap();
+            assert_eq!((report.of, status.actor.as_str(), status.received), (*other, "Echo", 0));
+        }
+        rig.tell(others[0], odeon::ActorExitRequest::default());
+        rig.until("it is gone", || rig.count() == 4);
+        rig.tell(asker, others[0]);
+        assert_eq!(rig.wait::<ActorStatusReport>(5)[4], ActorStatusReport { of: others[0], status: None });
+    });
 }
 
 #[test]
 fn every_private_context_hears_what_is_for_it_and_nothing_else() {
+    holds_on("api::every_private_context_hears_what_is_for_it_and_nothing_else", &[Column::Simple, Column::Threads]);
     for base in [Base::Simple, Base::Threads] {
         let system = ActorSystem::new(base);
         let echo = system.create_actor::<Echo>().unwrap();
@@ -212,6 +244,7 @@ impl Database {
 
 #[test]
 fn actors_whose_check_holds_no_more_exit_when_capabilities_change() {
+    holds_on("api::actors_whose_check_holds_no_more_exit_when_capabilities_change", &[Column::Simple, Column::Threads]);
     for base in [Base::Simple, Base::Threads] {
         let system = ActorSystem::new(base);
         let gone = |actor: Address| {
@@ -244,6 +277,7 @@ fn actors_whose_check_holds_no_more_exit_when_capabilities_change() {
 
 #[test]
 fn a_message_may_be_part_of_a_message() {
+    holds_on("api::a_message_may_be_part_of_a_message", &BASES);
     let letter = DeadLetter { to: Address::NODE, sender: Address::NODE, message: AnyMessage::new(7i64) };
     let crossed = AnyMessage::from_encoded(AnyMessage::new(letter).encode().unwrap());
     assert_eq!(crossed.get::<DeadLetter>().unwrap().message.get::<i64>(), Some(&7));

@@ -1,4 +1,5 @@
 use crate::rig::{BOUND, Rig, plain};
+use crate::table::{Column, hold, holds_on};
 use odeon::command::{
     COMMANDS_WAITING_MAX, Command, CommandAbort, CommandOutcome, CommandOutput, CommandResult, CommandStarted,
     KILL_AFTER, OUTPUT_BYTES_MAX, RunCommand, Stream,
@@ -31,7 +32,7 @@ fn started(rig: &Rig, count: usize) -> Vec<String> {
 
 #[test]
 fn a_command_has_its_arguments_variables_folder_and_input_and_its_outputs_come_back() {
-    Rig::each(|rig| {
+    hold("commands::a_command_has_its_arguments_variables_folder_and_input_and_its_outputs_come_back", |rig| {
         let mut command = Command::shell("cat; echo \"$1 $WHAT in $(pwd)\"; echo complaint >&2; exit 3");
         command.id = 7;
         command.args = vec!["it's".into()];
@@ -54,7 +55,7 @@ fn a_command_has_its_arguments_variables_folder_and_input_and_its_outputs_come_b
 
 #[test]
 fn what_cannot_be_started_says_why_and_the_log_has_no_arguments() {
-    Rig::each(|rig| {
+    hold("commands::what_cannot_be_started_says_why_and_the_log_has_no_arguments", |rig| {
         let result = run(&rig, Command::new("/no/such/program", ["secret"]));
         let CommandOutcome::NotStarted(reason) = &result.outcome else { panic!("{result:?}") };
         assert!(reason.starts_with("/no/such/program: No such file"), "{reason}");
@@ -75,7 +76,7 @@ fn what_cannot_be_started_says_why_and_the_log_has_no_arguments() {
 
 #[test]
 fn a_shell_asks_for_a_command_by_name_and_anything_else_comes_back() {
-    Rig::each(|rig| {
+    hold("commands::a_shell_asks_for_a_command_by_name_and_anything_else_comes_back", |rig| {
         let runner = runner(&rig);
         let json = serde_json::json!({"odeon.Command": {"program": "echo", "args": ["hi"]}});
         rig.tell(runner, serde_json::from_value::<Value>(json).unwrap());
@@ -87,7 +88,7 @@ fn a_shell_asks_for_a_command_by_name_and_anything_else_comes_back() {
 
 #[test]
 fn output_is_kept_up_to_its_limit_and_counted_beyond() {
-    Rig::each(|rig| {
+    hold("commands::output_is_kept_up_to_its_limit_and_counted_beyond", |rig| {
         let mut command = Command::shell("head -c 3000000 /dev/zero; head -c 5 /dev/zero >&2");
         command.output_bytes_max = 1_000;
         let result = run(&rig, command);
@@ -98,7 +99,7 @@ fn output_is_kept_up_to_its_limit_and_counted_beyond() {
 
 #[test]
 fn streamed_output_comes_while_the_command_runs_and_in_order() {
-    Rig::each(|rig| {
+    hold("commands::streamed_output_comes_while_the_command_runs_and_in_order", |rig| {
         let runner = runner(&rig);
         let mut command = Command::shell("echo one; echo two >&2; read line; echo $line; sleep 1000");
         command.stream = true;
@@ -120,7 +121,7 @@ fn streamed_output_comes_while_the_command_runs_and_in_order() {
 
 #[test]
 fn a_command_that_reads_and_writes_much_waits_for_nobody() {
-    Rig::each(|rig| {
+    hold("commands::a_command_that_reads_and_writes_much_waits_for_nobody", |rig| {
         let mut command = Command::new("cat", Vec::<String>::new());
         command.input = (0..1_000_000u32).flat_map(u32::to_le_bytes).collect();
         command.output_bytes_max = 8_000_000;
@@ -135,7 +136,7 @@ fn a_command_that_reads_and_writes_much_waits_for_nobody() {
 
 #[test]
 fn a_command_that_takes_too_long_is_ended_with_its_whole_group() {
-    Rig::each(|rig| {
+    hold("commands::a_command_that_takes_too_long_is_ended_with_its_whole_group", |rig| {
         let mut command = Command::shell("sleep 1000 & echo $!; wait");
         command.timeout_ms = Some(100);
         let start = Instant::now();
@@ -148,6 +149,7 @@ fn a_command_that_takes_too_long_is_ended_with_its_whole_group() {
 
 #[test]
 fn a_command_that_does_not_want_to_end_is_killed() {
+    holds_on("commands::a_command_that_does_not_want_to_end_is_killed", &[Column::Simple, Column::Threads]);
     for rig in [Rig::simple(), Rig::threads(2)] {
         let runner = runner(&rig);
         let mut command = Command::shell("trap '' TERM; echo ready; while :; do sleep 0.05; done");
@@ -163,6 +165,10 @@ fn a_command_that_does_not_want_to_end_is_killed() {
 
 #[test]
 fn what_a_command_leaves_behind_in_its_group_holds_up_nothing_and_is_killed() {
+    holds_on(
+        "commands::what_a_command_leaves_behind_in_its_group_holds_up_nothing_and_is_killed",
+        &[Column::Simple, Column::Threads],
+    );
     for rig in [Rig::simple(), Rig::threads(2)] {
         let result = run(&rig, Command::shell("sleep 1000 & echo $!"));
         assert!(result.is_success());
@@ -172,6 +178,10 @@ fn what_a_command_leaves_behind_in_its_group_holds_up_nothing_and_is_killed() {
 
 #[test]
 fn nothing_is_left_when_the_actor_exits_or_fails_and_a_shutdown_waits_for_that() {
+    holds_on(
+        "commands::nothing_is_left_when_the_actor_exits_or_fails_and_a_shutdown_waits_for_that",
+        &[Column::Simple, Column::Threads],
+    );
     for rig in [Rig::simple(), Rig::threads(2)] {
         let polite = |line: &str| {
             let mut command = Command::shell(line);
@@ -195,7 +205,7 @@ fn nothing_is_left_when_the_actor_exits_or_fails_and_a_shutdown_waits_for_that()
 
 #[test]
 fn commands_wait_for_each_other_and_are_taken_back_by_their_number() {
-    Rig::each(|rig| {
+    hold("commands::commands_wait_for_each_other_and_are_taken_back_by_their_number", |rig| {
         let runner = runner(&rig);
         let numbered = |id: u64, line: &str| Command { id, ..Command::shell(line) };
         rig.tell(runner, numbered(0, "sleep 1000"));
@@ -211,6 +221,7 @@ fn commands_wait_for_each_other_and_are_taken_back_by_their_number() {
 
 #[test]
 fn more_commands_than_may_wait_are_not_started() {
+    holds_on("commands::more_commands_than_may_wait_are_not_started", &[Column::Threads]);
     let rig = Rig::threads(2);
     let runner = runner(&rig);
     rig.tell(runner, Command::shell("sleep 1000"));
@@ -226,6 +237,7 @@ fn more_commands_than_may_wait_are_not_started() {
 
 #[test]
 fn commands_take_no_worker() {
+    holds_on("commands::commands_take_no_worker", &[Column::Threads]);
     let rig = Rig::threads(1);
     let runners: Vec<_> = (0..16).map(|_| runner(&rig)).collect();
     let start = Instant::now();
@@ -246,7 +258,7 @@ fn commands_take_no_worker() {
 
 #[test]
 fn a_troupe_runs_several_commands_at_a_time() {
-    Rig::each(|rig| {
+    hold("commands::a_troupe_runs_several_commands_at_a_time", |rig| {
         rig.offer(Definition::of::<TroupeWorker<RunCommand>>());
         assert_eq!(<Troupe<RunCommand>>::NAME, "RunCommand.troupe");
         let troupe = rig.root(Definition::of::<Troupe<RunCommand>>());
@@ -259,6 +271,7 @@ fn a_troupe_runs_several_commands_at_a_time() {
 
 #[test]
 fn a_program_on_the_simple_base_hears_of_its_command() {
+    holds_on("commands::a_program_on_the_simple_base_hears_of_its_command", &[Column::Simple, Column::Threads]);
     for base in [Base::Simple, Base::Threads] {
         let system = ActorSystem::new(base);
         let runner = system.create_actor::<RunCommand>().unwrap();

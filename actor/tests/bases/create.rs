@@ -1,10 +1,11 @@
-use crate::rig::{Rig, define, plain};
+use crate::rig::{define, plain};
+use crate::table::hold;
 use odeon::system::{Spawn, SpawnError};
 use odeon::{Address, AnyMessage, ChildActorExited, Context, Failure};
 
 #[test]
 fn a_child_that_cannot_be_created_is_an_address_of_nobody_and_its_creator_is_told() {
-    Rig::each(|rig| {
+    hold("create::a_child_that_cannot_be_created_is_an_address_of_nobody_and_its_creator_is_told", |rig| {
         rig.offer(define("broken", || {
             assert!(std::hint::black_box(false), "no constructor today");
             Ok(|_: &AnyMessage, _: &mut Context| Ok(()))
@@ -24,17 +25,17 @@ fn a_child_that_cannot_be_created_is_an_address_of_nobody_and_its_creator_is_tol
         rig.tell(creator, String::from("unheard of"));
         let told = rig.wait::<ChildActorExited>(2);
         let children = rig.wait::<Address>(2);
-        assert_eq!(told.iter().map(|e| e.child).collect::<Vec<_>>(), children);
-        assert_eq!(told[0].reason, "the constructor of broken failed: panicked: no constructor today");
-        assert_eq!(told[1].reason, "nobody has unheard of");
-        assert_eq!(rig.dead(), ["integer", "integer"]);
+        let why = |child| told.iter().find(|exited| exited.child == child).map(|exited| exited.reason.as_str());
+        assert_eq!(why(children[0]), Some("the constructor of broken failed: panicked: no constructor today"));
+        assert_eq!(why(children[1]), Some("nobody has unheard of"));
+        rig.until("what they were sent is dead", || rig.dead() == ["integer", "integer"]);
         assert_eq!((rig.count(), rig.status(creator).unwrap().children), (1, 0));
     });
 }
 
 #[test]
 fn what_is_sent_to_a_child_elsewhere_goes_outside_in_order() {
-    Rig::each(|rig| {
+    hold("create::what_is_sent_to_a_child_elsewhere_goes_outside_in_order", |rig| {
         rig.notes.elsewhere.lock().unwrap().push("far".into());
         let creator = rig.root(plain("creator", |message, cx| {
             if message.is::<bool>() {
@@ -55,7 +56,7 @@ fn what_is_sent_to_a_child_elsewhere_goes_outside_in_order() {
 
 #[test]
 fn a_global_name_belongs_to_one_actor_until_it_exits() {
-    Rig::each(|rig| {
+    hold("create::a_global_name_belongs_to_one_actor_until_it_exits", |rig| {
         let spawn = || Spawn {
             definition: plain("king", |_, cx| {
                 cx.exit();
@@ -85,7 +86,7 @@ fn a_global_name_belongs_to_one_actor_until_it_exits() {
 
 #[test]
 fn a_failing_constructor_leaves_nothing_behind() {
-    Rig::each(|rig| {
+    hold("create::a_failing_constructor_leaves_nothing_behind", |rig| {
         let definition = define("never", || {
             if std::hint::black_box(true) {
                 return Err(Failure::new("not today"));

@@ -1,4 +1,5 @@
-use crate::rig::{Rig, define, plain};
+use crate::rig::{define, plain};
+use crate::table::hold;
 use odeon::system::limits::DEFERRED_MESSAGES_MAX;
 use odeon::{ActorExitRequest, AnyMessage, Context, Definition, Failure, PoisonMessage};
 
@@ -22,12 +23,11 @@ fn shop(name: &str) -> Definition {
 
 #[test]
 fn what_is_put_off_comes_again_in_its_order_before_what_waits_and_from_its_sender() {
-    Rig::each(|rig| {
+    hold("deferral::what_is_put_off_comes_again_in_its_order_before_what_waits_and_from_its_sender", |rig| {
         let shop = rig.root(shop("shop"));
         let other = rig.root(plain("other", move |message, cx| {
-            match message.is::<String>() {
-                true => cx.send(shop, 100i64),
-                false => cx.forward(cx.my_address(), message),
+            if message.is::<String>() {
+                cx.send(shop, 100i64);
             }
             Ok(())
         }));
@@ -47,7 +47,7 @@ fn what_is_put_off_comes_again_in_its_order_before_what_waits_and_from_its_sende
 
 #[test]
 fn what_is_put_off_may_be_put_off_again() {
-    Rig::each(|rig| {
+    hold("deferral::what_is_put_off_may_be_put_off_again", |rig| {
         let shop = rig.root(shop("shop"));
         (0..5i64).for_each(|number| rig.tell(shop, number));
         rig.tell(shop, false);
@@ -60,7 +60,7 @@ fn what_is_put_off_may_be_put_off_again() {
 
 #[test]
 fn an_actor_that_is_built_anew_finds_what_was_put_off() {
-    Rig::each(|rig| {
+    hold("deferral::an_actor_that_is_built_anew_finds_what_was_put_off", |rig| {
         let shop = rig.root(shop("shop"));
         rig.tell(shop, 1i64);
         rig.tell(shop, 1.5f64);
@@ -72,7 +72,7 @@ fn an_actor_that_is_built_anew_finds_what_was_put_off() {
 
 #[test]
 fn a_handler_that_fails_puts_nothing_off() {
-    Rig::each(|rig| {
+    hold("deferral::a_handler_that_fails_puts_nothing_off", |rig| {
         let actor = rig.root(plain("hasty", |message, cx| {
             if message.is::<bool>() {
                 cx.resume_deferred();
@@ -92,22 +92,23 @@ fn a_handler_that_fails_puts_nothing_off() {
 
 #[test]
 fn what_is_put_off_becomes_dead_letters_when_the_actor_exits() {
-    for rig in [Rig::simple(), Rig::threads(2)] {
+    hold("deferral::what_is_put_off_becomes_dead_letters_when_the_actor_exits", |rig| {
         let (first, second) = (rig.root(shop("first")), rig.root(shop("second")));
         for shop in [first, second] {
             (0..3i64).for_each(|number| rig.tell(shop, number));
         }
+        rig.until("all are put off", || [first, second].iter().all(|shop| rig.status(*shop).unwrap().received == 3));
         rig.tell(first, ActorExitRequest::default());
         rig.until("it is gone", || rig.count() == 1);
         assert_eq!(rig.dead(), ["integer"; 3]);
         assert!(rig.shutdown(crate::rig::BOUND));
         assert_eq!(rig.dead(), ["integer"; 6]);
-    }
+    });
 }
 
 #[test]
 fn one_message_too_many_goes_back_to_its_sender() {
-    Rig::each(|rig| {
+    hold("deferral::one_message_too_many_goes_back_to_its_sender", |rig| {
         let shop = rig.root(shop("shop"));
         (0..=DEFERRED_MESSAGES_MAX as i64).for_each(|number| rig.tell(shop, number));
         let poison = rig.wait::<PoisonMessage>(1);

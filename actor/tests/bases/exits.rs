@@ -1,4 +1,5 @@
 use crate::rig::{Rig, plain};
+use crate::table::{Column, hold, holds_on};
 use odeon::system::{Spawn, SpawnError};
 use odeon::{ActorExitRequest, Address, ChildActorExited, Context, Definition, NodeRef};
 use std::sync::{Arc, Mutex};
@@ -28,7 +29,7 @@ fn child_of(rig: &Rig, parent: Address) -> Address {
 
 #[test]
 fn an_actor_is_handed_its_exit_request_and_destroyed_even_when_it_fails_on_it() {
-    Rig::each(|rig| {
+    hold("exits::an_actor_is_handed_its_exit_request_and_destroyed_even_when_it_fails_on_it", |rig| {
         let actor = rig.root(plain("last words", |message, cx| {
             if message.is::<ActorExitRequest>() {
                 cx.reply(true);
@@ -47,7 +48,7 @@ fn an_actor_is_handed_its_exit_request_and_destroyed_even_when_it_fails_on_it() 
 
 #[test]
 fn a_recursive_exit_takes_the_whole_tree_and_each_parent_is_told_after_its_children() {
-    Rig::each(|rig| {
+    hold("exits::a_recursive_exit_takes_the_whole_tree_and_each_parent_is_told_after_its_children", |rig| {
         rig.offer(node(rig.me()));
         let root = rig.root(node(rig.me()));
         let (a, b) = (child_of(&rig, root), child_of(&rig, root));
@@ -66,7 +67,7 @@ fn a_recursive_exit_takes_the_whole_tree_and_each_parent_is_told_after_its_child
 
 #[test]
 fn a_tree_deeper_than_a_stack_exits() {
-    Rig::each(|rig| {
+    hold("exits::a_tree_deeper_than_a_stack_exits", |rig| {
         const DEPTH: usize = 20_000;
         let definition = plain("link", |_, _| Ok(()));
         let mut parent = None;
@@ -84,14 +85,14 @@ fn a_tree_deeper_than_a_stack_exits() {
 
 #[test]
 fn an_exit_that_is_not_recursive_leaves_the_children() {
-    Rig::each(|rig| {
+    hold("exits::an_exit_that_is_not_recursive_leaves_the_children", |rig| {
         rig.offer(node(rig.me()));
         let root = rig.root(node(rig.me()));
         let child = child_of(&rig, root);
         rig.tell(root, ActorExitRequest { recursive: false });
         rig.until("the parent is gone", || rig.status(root).is_none());
         let grandchild = child_of(&rig, child);
-        assert!(rig.status(grandchild).is_some());
+        rig.until("the grandchild is there", || rig.status(grandchild).is_some());
         // When the parent is gone nobody is told.
         rig.tell(child, ActorExitRequest::default());
         rig.until("all are gone", || rig.count() == 0);
@@ -102,7 +103,7 @@ fn an_exit_that_is_not_recursive_leaves_the_children() {
 
 #[test]
 fn an_actor_that_exits_by_itself_handles_its_current_message_only() {
-    Rig::each(|rig| {
+    hold("exits::an_actor_that_exits_by_itself_handles_its_current_message_only", |rig| {
         rig.offer(node(rig.me()));
         let root = rig.root(node(rig.me()));
         let child = child_of(&rig, root);
@@ -117,7 +118,7 @@ fn an_actor_that_exits_by_itself_handles_its_current_message_only() {
 
 #[test]
 fn a_child_elsewhere_is_told_of_once() {
-    Rig::each(|rig| {
+    hold("exits::a_child_elsewhere_is_told_of_once", |rig| {
         rig.notes.elsewhere.lock().unwrap().push("node".into());
         let root = rig.root(node(rig.me()));
         let child = child_of(&rig, root);
@@ -134,7 +135,7 @@ fn a_child_elsewhere_is_told_of_once() {
 
 #[test]
 fn an_exiting_parent_waits_for_its_children_elsewhere() {
-    Rig::each(|rig| {
+    hold("exits::an_exiting_parent_waits_for_its_children_elsewhere", |rig| {
         rig.notes.elsewhere.lock().unwrap().push("node".into());
         let root = rig.root(node(rig.me()));
         let child = child_of(&rig, root);
@@ -148,7 +149,7 @@ fn an_exiting_parent_waits_for_its_children_elsewhere() {
 
 #[test]
 fn an_actor_under_a_promised_address_lives_here_and_tells_both_sides() {
-    Rig::each(|rig| {
+    hold("exits::an_actor_under_a_promised_address_lives_here_and_tells_both_sides", |rig| {
         let other = NodeRef { id: odeon::NodeId([9; 16]), incarnation: odeon::Incarnation(3) };
         let address = Address::mint_promised(other, 5, 77);
         let parent = Address::mint(other, 6, 78);
@@ -175,6 +176,8 @@ fn an_actor_under_a_promised_address_lives_here_and_tells_both_sides() {
 
 #[test]
 fn children_are_asked_to_exit_in_the_order_of_their_creation() {
+    let test = "exits::children_are_asked_to_exit_in_the_order_of_their_creation";
+    holds_on(test, &[Column::Simple]);
     let rig = Rig::simple();
     let order = Arc::new(Mutex::new(Vec::new()));
     let o = order.clone();

@@ -1,5 +1,7 @@
-use crate::rig::{Rig, define, plain};
-use odeon::{ActorExitRequest, AnyMessage, ChildActorExited, Context, Failure, PoisonMessage};
+use crate::rig::{define, plain};
+use crate::table::hold;
+use odeon::{ActorExitRequest, AnyMessage, ChildActorExited, Context, Failure, Message, PoisonMessage};
+use serde::{Deserialize, Serialize, Serializer};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
@@ -24,7 +26,7 @@ fn counter(builds: Arc<AtomicUsize>) -> odeon::Definition {
 
 #[test]
 fn an_actor_that_fails_is_rebuilt_and_given_the_message_once_more() {
-    Rig::each(|rig| {
+    hold("failure::an_actor_that_fails_is_rebuilt_and_given_the_message_once_more", |rig| {
         let attempts = Arc::new(AtomicUsize::new(0));
         let a = attempts.clone();
         let actor = rig.root(define("once", move || {
@@ -48,7 +50,7 @@ fn an_actor_that_fails_is_rebuilt_and_given_the_message_once_more() {
 
 #[test]
 fn a_message_that_fails_twice_comes_back_as_poison_and_the_next_one_is_handled() {
-    Rig::each(|rig| {
+    hold("failure::a_message_that_fails_twice_comes_back_as_poison_and_the_next_one_is_handled", |rig| {
         let builds = Arc::new(AtomicUsize::new(0));
         let actor = rig.root(counter(builds.clone()));
         for n in [1i64, -1, -101, 2] {
@@ -64,9 +66,41 @@ fn a_message_that_fails_twice_comes_back_as_poison_and_the_next_one_is_handled()
     });
 }
 
+/// A message that nobody can encode.
+#[derive(Debug, Deserialize, Message)]
+struct Unspeakable;
+
+impl Serialize for Unspeakable {
+    fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        panic!("cannot be said")
+    }
+}
+
+#[test]
+fn a_poison_message_whose_encoding_panics_comes_back_without_its_bytes_and_the_actor_goes_on() {
+    hold("failure::a_poison_message_whose_encoding_panics_comes_back_without_its_bytes_and_the_actor_goes_on", |rig| {
+        let actor = rig.root(plain("picky", |message, cx| {
+            if message.is::<i64>() {
+                cx.reply(7i64);
+                return Ok(());
+            }
+            Err(Failure::new("not that"))
+        }));
+        rig.tell(actor, Unspeakable);
+        rig.tell(actor, 1i64);
+        assert_eq!(rig.wait::<i64>(1), [7]);
+        let poison = rig.wait::<PoisonMessage>(1);
+        assert!(poison[0].message.bytes.is_empty());
+        assert!(
+            poison[0].details.starts_with("not that (") && poison[0].details.contains("cannot be said"),
+            "{poison:?}"
+        );
+    });
+}
+
 #[test]
 fn a_poison_message_that_fails_is_not_answered_with_another() {
-    Rig::each(|rig| {
+    hold("failure::a_poison_message_that_fails_is_not_answered_with_another", |rig| {
         let actor = rig.root(plain("bitter", |message, cx| {
             if message.is::<bool>() {
                 cx.reply(true);
@@ -93,7 +127,7 @@ fn a_poison_message_that_fails_is_not_answered_with_another() {
 
 #[test]
 fn an_actor_that_cannot_be_rebuilt_exits_and_its_mail_is_dead() {
-    Rig::each(|rig| {
+    hold("failure::an_actor_that_cannot_be_rebuilt_exits_and_its_mail_is_dead", |rig| {
         let builds = Arc::new(AtomicUsize::new(0));
         rig.offer(define("brittle", move || {
             if builds.fetch_add(1, SeqCst) > 0 {
@@ -128,7 +162,7 @@ fn a_panic_in_the_drop_of_an_actor_is_caught() {
             panic!("an actor that panics when it is dropped");
         }
     }
-    Rig::each(|rig| {
+    hold("failure::a_panic_in_the_drop_of_an_actor_is_caught", |rig| {
         let actor = rig.root(define("bomb", || {
             let bomb = Bomb;
             Ok(move |message: &AnyMessage, cx: &mut Context| {
@@ -150,7 +184,7 @@ fn a_panic_in_the_drop_of_an_actor_is_caught() {
 
 #[test]
 fn an_actor_that_panics_for_ever_does_not_disturb_others() {
-    Rig::each(|rig| {
+    hold("failure::an_actor_that_panics_for_ever_does_not_disturb_others", |rig| {
         let bad = rig.root(plain("bad", |_, _| panic!("always")));
         let good = rig.root(plain("good", |message, cx| {
             cx.reply(*message.get::<i64>().unwrap());

@@ -1,4 +1,5 @@
 use crate::rig::{Rig, plain};
+use crate::table::hold;
 use odeon::{
     ActorExitRequest, ChildActorExited, Context, Definition, Failure, Initialise, Initialising, Message, PoisonMessage,
     Value, actor,
@@ -59,7 +60,7 @@ fn till() -> Definition {
 
 #[test]
 fn everything_waits_in_its_order_for_what_the_actor_needs() {
-    Rig::each(|rig| {
+    hold("initialising::everything_waits_in_its_order_for_what_the_actor_needs", |rig| {
         let till = rig.root(till());
         rig.tell(till, 5i64);
         rig.tell(till, Discount(1));
@@ -78,7 +79,7 @@ fn everything_waits_in_its_order_for_what_the_actor_needs() {
 
 #[test]
 fn one_that_fails_later_is_initialised_again_before_it_goes_on() {
-    Rig::each(|rig| {
+    hold("initialising::one_that_fails_later_is_initialised_again_before_it_goes_on", |rig| {
         let till = rig.root(till());
         rig.tell(till, Currency("EUR".into()));
         rig.tell(till, Discount(1));
@@ -92,7 +93,7 @@ fn one_that_fails_later_is_initialised_again_before_it_goes_on() {
 
 #[test]
 fn what_it_needs_may_be_given_again_when_it_was_bad() {
-    Rig::each(|rig| {
+    hold("initialising::what_it_needs_may_be_given_again_when_it_was_bad", |rig| {
         let till = rig.root(till());
         rig.tell(till, 3i64);
         rig.tell(till, Currency(String::new()));
@@ -146,7 +147,7 @@ fn parent(rig: &Rig) -> odeon::Address {
 
 #[test]
 fn one_that_cannot_be_initialised_again_exits_and_its_parent_is_told() {
-    Rig::each(|rig| {
+    hold("initialising::one_that_cannot_be_initialised_again_exits_and_its_parent_is_told", |rig| {
         CLOSED.store(false, SeqCst);
         let parent = parent(&rig);
         rig.tell(parent, String::from("create"));
@@ -160,7 +161,7 @@ fn one_that_cannot_be_initialised_again_exits_and_its_parent_is_told() {
 
 #[test]
 fn one_that_does_not_have_what_it_needs_in_time_exits_and_says_what_was_missing() {
-    Rig::each(|rig| {
+    hold("initialising::one_that_does_not_have_what_it_needs_in_time_exits_and_says_what_was_missing", |rig| {
         let parent = parent(&rig);
         rig.tell(parent, String::from("create"));
         let kiosk = rig.wait::<odeon::Address>(1)[0];
@@ -173,7 +174,7 @@ fn one_that_does_not_have_what_it_needs_in_time_exits_and_says_what_was_missing(
 
 #[test]
 fn an_exit_request_waits_for_nothing() {
-    Rig::each(|rig| {
+    hold("initialising::an_exit_request_waits_for_nothing", |rig| {
         let till = rig.root(till());
         rig.tell(till, 1i64);
         rig.tell(till, ActorExitRequest::default());

@@ -1,4 +1,5 @@
 use crate::rig::{BOUND, Rig, define};
+use crate::table::{Column, hold, holds_on};
 use odeon::system::{ActorSystem, Base};
 use odeon::{AnyMessage, Context, Definition, Failure, Message, PIPE_MESSAGES_MAX, Pipe, PipeError, actor};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
@@ -42,7 +43,7 @@ fn open(rig: &Rig) -> (odeon::Address, Pipe<Line>, Shared<i64>) {
 
 #[test]
 fn what_threads_send_comes_in_the_order_of_each_and_is_given_back_after_the_exit() {
-    Rig::each(|rig| {
+    hold("pipes::what_threads_send_comes_in_the_order_of_each_and_is_given_back_after_the_exit", |rig| {
         let (actor, pipe, lines) = open(&rig);
         let threads: Vec<_> = (0..4)
             .map(|thread| {
@@ -72,6 +73,10 @@ fn what_threads_send_comes_in_the_order_of_each_and_is_given_back_after_the_exit
 
 #[test]
 fn a_pipe_holds_so_many_messages_and_who_waits_goes_on_when_there_is_room_or_nobody() {
+    holds_on(
+        "pipes::a_pipe_holds_so_many_messages_and_who_waits_goes_on_when_there_is_room_or_nobody",
+        &[Column::Simple],
+    );
     let rig = Rig::simple();
     let (actor, pipe, lines) = open(&rig);
     (0..PIPE_MESSAGES_MAX as i64).for_each(|n| pipe.send(Line(n)).unwrap());
@@ -100,7 +105,7 @@ impl Wake for Nobody {
 
 #[test]
 fn a_future_sends_what_it_comes_to_and_ends_without_when_the_actor_is_gone() {
-    Rig::each(|rig| {
+    hold("pipes::a_future_sends_what_it_comes_to_and_ends_without_when_the_actor_is_gone", |rig| {
         let (actor, pipe, lines) = open(&rig);
         let waker = Waker::from(Arc::new(Nobody));
         let mut cx = std::task::Context::from_waker(&waker);
@@ -126,7 +131,7 @@ fn a_future_sends_what_it_comes_to_and_ends_without_when_the_actor_is_gone() {
 
 #[test]
 fn a_shutdown_waits_for_what_has_to_be_put_in_order() {
-    Rig::each(|rig| {
+    hold("pipes::a_shutdown_waits_for_what_has_to_be_put_in_order", |rig| {
         let (_, pipe, _) = open(&rig);
         let hold = pipe.hold();
         assert!(!rig.shutdown(Duration::from_millis(50)));
@@ -161,6 +166,7 @@ impl Slow {
 
 #[test]
 fn a_program_that_waits_on_the_simple_base_is_woken_by_a_thread() {
+    holds_on("pipes::a_program_that_waits_on_the_simple_base_is_woken_by_a_thread", &[Column::Simple, Column::Threads]);
     for base in [Base::Simple, Base::Threads] {
         let system = ActorSystem::new(base);
         let slow = system.create_actor::<Slow>().unwrap();
@@ -178,7 +184,7 @@ fn watched(pipe: &Pipe<Line>, fd: impl std::os::fd::AsFd, readiness: odeon::Read
 fn an_actor_is_told_once_that_a_descriptor_is_ready_and_not_before() {
     use odeon::Readiness::{Read, Write};
     use std::io::{Read as _, Write as _};
-    Rig::each(|rig| {
+    hold("pipes::an_actor_is_told_once_that_a_descriptor_is_ready_and_not_before", |rig| {
         let (_, pipe, lines) = open(&rig);
         let (mut from, mut into) = std::io::pipe().unwrap();
         let watch = watched(&pipe, &from, Read, 1);
@@ -203,6 +209,7 @@ fn an_actor_is_told_once_that_a_descriptor_is_ready_and_not_before() {
 fn what_is_not_watched_any_more_is_let_go_of() {
     use odeon::Readiness::Read;
     use std::io::Write as _;
+    holds_on("pipes::what_is_not_watched_any_more_is_let_go_of", &[Column::Threads]);
     let rig = Rig::threads(2);
     let (_, pipe, lines) = open(&rig);
     let (from, mut into) = std::io::pipe().unwrap();

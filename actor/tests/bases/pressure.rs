@@ -1,14 +1,17 @@
 use crate::rig::{Rig, plain};
+use crate::table::{Column, hold, holds_on};
 use odeon::system::{ActorState, limits};
 use odeon::{Address, NodeRef};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const HIGH: usize = limits::MAILBOX_MESSAGES_HIGH;
 
 #[test]
 fn a_sender_is_put_aside_while_its_target_has_too_much_and_goes_on_when_it_has_drained() {
+    let test = "pressure::a_sender_is_put_aside_while_its_target_has_too_much_and_goes_on_when_it_has_drained";
+    holds_on(test, &[Column::Threads]);
     let rig = Rig::threads(2);
     let held = Arc::new(AtomicBool::new(true));
     let most = Arc::new(AtomicUsize::new(0));
@@ -47,7 +50,7 @@ fn a_sender_is_put_aside_while_its_target_has_too_much_and_goes_on_when_it_has_d
 
 #[test]
 fn a_ring_in_which_everybody_sends_too_much_makes_progress() {
-    Rig::each(|rig| {
+    hold("pressure::a_ring_in_which_everybody_sends_too_much_makes_progress", |rig| {
         for actors in [1, 2, 3, 17] {
             let ring = Arc::new(Mutex::new(Vec::<Address>::new()));
             let handled = Arc::new(AtomicUsize::new(0));
@@ -78,7 +81,7 @@ fn a_ring_in_which_everybody_sends_too_much_makes_progress() {
 
 #[test]
 fn many_senders_to_one_all_get_through() {
-    Rig::each(|rig| {
+    hold("pressure::many_senders_to_one_all_get_through", |rig| {
         const SENDERS: usize = 64;
         const EACH: i64 = 1_000;
         let handled = Arc::new(AtomicUsize::new(0));
@@ -105,7 +108,7 @@ fn many_senders_to_one_all_get_through() {
 
 #[test]
 fn a_sender_to_the_outside_waits_for_its_ticket() {
-    Rig::each(|rig| {
+    hold("pressure::a_sender_to_the_outside_waits_for_its_ticket", |rig| {
         let far = Address::mint(NodeRef { id: odeon::NodeId([1; 16]), ..crate::rig::NODE }, 1, 1);
         let actor = rig.root(plain("talks", move |message, cx| {
             cx.send(far, *message.get::<i64>().unwrap());
@@ -126,17 +129,18 @@ fn a_sender_to_the_outside_waits_for_its_ticket() {
 
 #[test]
 fn a_sender_whose_ticket_nobody_resumes_goes_on_after_a_while() {
-    Rig::each(|rig| {
+    hold("pressure::a_sender_whose_ticket_nobody_resumes_goes_on_after_a_while", |rig| {
         let far = Address::mint(NodeRef { id: odeon::NodeId([1; 16]), ..crate::rig::NODE }, 1, 1);
         let actor = rig.root(plain("talks", move |_, cx| {
             cx.send(far, true);
             Ok(())
         }));
         rig.notes.ticket.store(8, SeqCst);
-        let start = Instant::now();
+        let now = rig.clock();
+        let start = now();
         rig.tell(actor, true);
         rig.tell(actor, true);
         rig.until("it sent both", || rig.notes.sent.lock().unwrap().len() == 2);
-        assert!(start.elapsed() >= limits::PUT_ASIDE_TIME_MAX - Duration::from_millis(1));
+        assert!(now() - start >= limits::PUT_ASIDE_TIME_MAX - Duration::from_millis(1));
     });
 }

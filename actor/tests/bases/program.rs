@@ -1,3 +1,4 @@
+use crate::table::{BASES, Column, bases_of, holds_on};
 use odeon::host::CreateRequest;
 use odeon::system::{ActorSystem, AskError, Base, CreateError};
 use odeon::{
@@ -91,17 +92,27 @@ actor_type!(Sleeper, &[], |_caps, _req| true, |self, message, cx| {
     }
 });
 
-fn each(test: impl Fn(ActorSystem)) {
-    for base in [Base::Simple, Base::Threads] {
+fn each(test: &str, run: impl Fn(ActorSystem)) {
+    for column in bases_of(test) {
+        let base = match column {
+            Column::Simple => Base::Simple,
+            Column::Threads => Base::Threads,
+            _ => Base::Simulated,
+        };
         let system = ActorSystem::builder(base).log_level(Level::Error).start();
         assert_eq!(system.base(), base);
-        test(system);
+        run(system);
     }
+}
+
+/// Time, virtual where it is.
+fn now(system: &ActorSystem, started: Instant) -> Duration {
+    system.simulation().map_or_else(|| started.elapsed(), |simulation| simulation.now())
 }
 
 #[test]
 fn hello_creates_world_without_registration() {
-    each(|system| {
+    each("program::hello_creates_world_without_registration", |system| {
         let hello = system.create_actor::<Hello>().unwrap();
         assert_eq!(system.ask::<String>(hello, String::from("hi"), LONG).unwrap(), "Hello, world!");
         system.tell(hello, String::from("hi"));
@@ -115,15 +126,17 @@ fn hello_creates_world_without_registration() {
 
 #[test]
 fn a_base_is_named_by_its_name() {
+    holds_on("program::a_base_is_named_by_its_name", &BASES);
     assert_eq!("simple".parse(), Ok(Base::Simple));
     assert_eq!("threads".parse(), Ok(Base::Threads));
     let error = "multiprocTCPBase".parse::<Base>().unwrap_err();
-    assert_eq!(error.to_string(), "\"multiprocTCPBase\" is no base: expected \"simple\" or \"threads\"");
+    assert_eq!("simulated".parse(), Ok(Base::Simulated));
+    assert_eq!(error.to_string(), "\"multiprocTCPBase\" is no base: expected \"simple\", \"threads\" or \"simulated\"");
 }
 
 #[test]
 fn an_actor_lives_only_where_the_capabilities_are() {
-    each(|system| {
+    each("program::an_actor_lives_only_where_the_capabilities_are", |system| {
         let refused = |r: Result<Address, CreateError>| match r {
             Err(CreateError::NoCompatibleNode { reason, .. }) => reason,
             other => panic!("{other:?}"),
@@ -153,11 +166,12 @@ fn an_actor_lives_only_where_the_capabilities_are() {
 
 #[test]
 fn an_ask_that_is_not_answered_says_why() {
-    each(|system| {
+    each("program::an_ask_that_is_not_answered_says_why", |system| {
         let sleeper = system.create_actor::<Sleeper>().unwrap();
         let start = Instant::now();
+        let before = now(&system, start);
         assert!(system.ask::<bool>(sleeper, 30i64, LONG).unwrap());
-        assert!(start.elapsed() >= Duration::from_millis(30), "a wakeup was early");
+        assert!(now(&system, start) - before >= Duration::from_millis(30), "a wakeup was early");
         let short = Duration::from_millis(20);
         let error = system.ask::<bool>(sleeper, 60_000i64, short).unwrap_err();
         assert_eq!(error, AskError::Timeout { actor: sleeper, timeout: short });
@@ -170,7 +184,7 @@ fn an_ask_that_is_not_answered_says_why() {
 
 #[test]
 fn a_global_name_gives_the_same_actor_twice() {
-    each(|system| {
+    each("program::a_global_name_gives_the_same_actor_twice", |system| {
         let first = system.create_global::<World>("the world").unwrap();
         assert_eq!(system.create_global::<World>("the world"), Ok(first));
         assert_eq!(system.create(CreateRequest::named("World").global_name("the world")), Ok(first));
@@ -180,19 +194,21 @@ fn a_global_name_gives_the_same_actor_twice() {
 
 #[test]
 fn the_last_handle_stops_the_system() {
-    each(|system| {
-        let engine = system.system().clone();
+    each("program::the_last_handle_stops_the_system", |system| {
+        let (engine, simulation) = (system.system().clone(), system.simulation().cloned());
+        let count = || simulation.as_ref().map_or_else(|| engine.count(), |simulation| simulation.count());
         system.create_actor::<Hello>().unwrap();
         let other = system.clone();
         drop(system);
-        assert_eq!(engine.count(), 1);
+        assert_eq!(count(), 1);
         drop(other);
-        assert_eq!(engine.count(), 0);
+        assert_eq!(count(), 0);
     });
 }
 
 #[test]
 fn the_simple_base_runs_in_the_same_order_every_time() {
+    holds_on("program::the_simple_base_runs_in_the_same_order_every_time", &[Column::Simple]);
     let run = || {
         let system = ActorSystem::simple();
         let actors: Vec<_> = (0..5).map(|_| system.create_actor::<Hello>().unwrap()).collect();

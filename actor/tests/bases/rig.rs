@@ -1,13 +1,16 @@
 //! A system with an outside that writes everything down, and actors made of closures.
 
+use crate::table::Column;
 use odeon::host::{CreateRequest, Level};
-use odeon::system::{Envelope, Exit, Outside, Pressure, Resolution, Spawn, System};
+use odeon::system::{
+    ActorStatus, Endpoint, Envelope, Exit, Outside, Pressure, Resolution, Settings, Simulated, Spawn, SpawnError,
+    System,
+};
 use odeon::{
     Actor, Address, AnyMessage, CapabilityMap, Context, Definition, Failure, Incarnation, Message, NodeId, NodeRef,
     Topic, Value,
 };
 use std::collections::BTreeMap;
-use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -120,47 +123,157 @@ impl Outside for Notes {
     }
 }
 
+/// What runs the actors.
+#[derive(Clone)]
+enum Engine {
+    System(System),
+    Simulated(Simulated),
+}
+
 /// A running system with its notes.
 pub(crate) struct Rig {
-    pub(crate) system: System,
+    engine: Engine,
     pub(crate) notes: Arc<Notes>,
     /// Everything that was sent to [`Rig::me`].
     pub(crate) mail: Arc<Mutex<Vec<Envelope>>>,
-    me: odeon::system::Endpoint,
+    me: Endpoint,
+    started: Instant,
 }
 
-impl Deref for Rig {
-    type Target = System;
-
-    fn deref(&self) -> &System {
-        &self.system
-    }
-}
+/// The seeds with which a promise is held on the base `simulated`.
+const SEEDS: u64 = 3;
 
 impl Rig {
-    fn with(make: impl FnOnce(Arc<dyn Outside>) -> System) -> Self {
+    fn with(make: impl FnOnce(Arc<dyn Outside>) -> Engine) -> Self {
         let notes = Arc::new(Notes::default());
-        let system = make(notes.clone());
+        let engine = make(notes.clone());
         let mail = Arc::new(Mutex::new(Vec::new()));
         let kept = mail.clone();
-        let me = system.endpoint(Box::new(move |envelope| kept.lock().unwrap().push(envelope))).unwrap();
-        Self { system, notes, mail, me }
+        let put = Box::new(move |envelope| kept.lock().unwrap().push(envelope));
+        let me = match &engine {
+            Engine::System(system) => system.endpoint(put),
+            Engine::Simulated(simulated) => simulated.endpoint(put),
+        };
+        Self { engine, notes, mail, me: me.unwrap(), started: Instant::now() }
     }
 
     pub(crate) fn simple() -> Self {
-        Self::with(|outside| System::inline(NODE, outside))
+        Self::with(|outside| Engine::System(System::inline(NODE, outside)))
     }
 
     pub(crate) fn threads(workers: usize) -> Self {
-        Self::with(|outside| System::start(NODE, workers, outside))
+        Self::with(|outside| Engine::System(System::start(NODE, workers, outside)))
     }
 
-    /// Runs a test over every base.
-    pub(crate) fn each(test: impl Fn(Rig)) {
-        for rig in [Rig::simple(), Rig::threads(1), Rig::threads(4)] {
-            let system = rig.system.clone();
-            test(rig);
-            assert!(system.shutdown(BOUND), "these did not exit: {:?}", system.actors());
+    /// Three nodes, and nothing that fails.
+    pub(crate) fn simulated(seed: u64) -> Self {
+        Self::with(|outside| {
+            let nodes = ["a", "b", "c"].map(|name| (name.into(), outside.clone()));
+            Engine::Simulated(Simulated::start(NODE, nodes.into(), Settings::default(), seed, None))
+        })
+    }
+
+    /// The rigs of a base.
+    pub(crate) fn of(base: Column) -> Vec<Self> {
+        match base {
+            Column::Simple => vec![Self::simple()],
+            Column::Threads => vec![Self::threads(1), Self::threads(4)],
+            Column::Simulated => (0..SEEDS).map(Self::simulated).collect(),
+            other => unreachable!("{other:?} is held by tests elsewhere"),
+        }
+    }
+
+    pub(crate) fn is_simulated(&self) -> bool {
+        matches!(self.engine, Engine::Simulated(_))
+    }
+
+    /// Tells the time since the beginning, virtual where it is.
+    pub(crate) fn clock(&self) -> Arc<dyn Fn() -> Duration + Send + Sync> {
+        let (engine, started) = (self.engine.clone(), self.started);
+        Arc::new(move || match &engine {
+            Engine::System(_) => started.elapsed(),
+            Engine::Simulated(simulated) => simulated.now(),
+        })
+    }
+
+    /// Runs a test and holds that everything exits in the end.
+    pub(crate) fn run_and_end(self, test: impl FnOnce(Rig)) {
+        let engine = self.engine.clone();
+        test(self);
+        let (exited, left) = match &engine {
+            Engine::System(system) => (system.shutdown(BOUND), system.actors()),
+            Engine::Simulated(simulated) => (simulated.shutdown(BOUND), simulated.actors()),
+        };
+        assert!(exited, "these did not exit: {left:?}");
+    }
+
+    pub(crate) fn spawn(&self, spawn: Spawn) -> Result<Address, SpawnError> {
+        match &self.engine {
+            Engine::System(system) => system.spawn(spawn),
+            Engine::Simulated(simulated) => simulated.spawn(spawn),
+        }
+    }
+
+    pub(crate) fn deliver(&self, envelope: Envelope) {
+        match &self.engine {
+            Engine::System(system) => system.deliver(envelope),
+            Engine::Simulated(simulated) => simulated.deliver(envelope),
+        }
+    }
+
+    pub(crate) fn endpoint(&self, on_message: Box<dyn Fn(Envelope) + Send + Sync>) -> Result<Endpoint, SpawnError> {
+        match &self.engine {
+            Engine::System(system) => system.endpoint(on_message),
+            Engine::Simulated(simulated) => simulated.endpoint(on_message),
+        }
+    }
+
+    pub(crate) fn child_exited(&self, parent: Address, child: Address, reason: &str) {
+        match &self.engine {
+            Engine::System(system) => system.child_exited(parent, child, reason),
+            Engine::Simulated(simulated) => simulated.child_exited(parent, child, reason),
+        }
+    }
+
+    pub(crate) fn resume(&self, ticket: u64) {
+        match &self.engine {
+            Engine::System(system) => system.resume(ticket),
+            Engine::Simulated(simulated) => simulated.resume(ticket),
+        }
+    }
+
+    pub(crate) fn actors(&self) -> Vec<ActorStatus> {
+        match &self.engine {
+            Engine::System(system) => system.actors(),
+            Engine::Simulated(simulated) => simulated.actors(),
+        }
+    }
+
+    pub(crate) fn status(&self, actor: Address) -> Option<ActorStatus> {
+        match &self.engine {
+            Engine::System(system) => system.status(actor),
+            Engine::Simulated(simulated) => simulated.status(actor),
+        }
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        match &self.engine {
+            Engine::System(system) => system.count(),
+            Engine::Simulated(simulated) => simulated.count(),
+        }
+    }
+
+    pub(crate) fn named(&self, name: &str) -> Option<Address> {
+        match &self.engine {
+            Engine::System(system) => system.named(name),
+            Engine::Simulated(simulated) => simulated.named(name),
+        }
+    }
+
+    pub(crate) fn shutdown(&self, timeout: Duration) -> bool {
+        match &self.engine {
+            Engine::System(system) => system.shutdown(timeout),
+            Engine::Simulated(simulated) => simulated.shutdown(timeout),
         }
     }
 
@@ -185,7 +298,10 @@ impl Rig {
     pub(crate) fn until(&self, what: &str, state: impl Fn() -> bool) {
         let deadline = Instant::now() + BOUND;
         loop {
-            self.run(1_000, &state);
+            match &self.engine {
+                Engine::System(system) => system.run(1_000, &state),
+                Engine::Simulated(simulated) => simulated.run(Duration::from_secs(1), &state),
+            }
             if state() {
                 return;
             }
@@ -198,7 +314,11 @@ impl Rig {
     #[track_caller]
     pub(crate) fn until_idle(&self) {
         self.until("every actor is idle", || {
-            self.actors().iter().all(|a| a.state == odeon::system::ActorState::Idle && a.queued == 0)
+            let is_quiet = match &self.engine {
+                Engine::System(_) => true,
+                Engine::Simulated(simulated) => simulated.is_quiet(),
+            };
+            is_quiet && self.actors().iter().all(|a| a.state == odeon::system::ActorState::Idle && a.queued == 0)
         });
     }
 
@@ -212,6 +332,17 @@ impl Rig {
     pub(crate) fn wait<M: Message + Clone>(&self, count: usize) -> Vec<M> {
         self.until(&format!("{count} messages {} came", M::NAME), || self.got::<M>().len() >= count);
         self.got()
+    }
+
+    /// Lets so much time pass, virtual where it is.
+    pub(crate) fn pass(&self, time: Duration) {
+        match &self.engine {
+            Engine::System(system) => {
+                std::thread::sleep(time);
+                system.run(1_000, || false);
+            }
+            Engine::Simulated(simulated) => simulated.run(time, || false),
+        }
     }
 
     pub(crate) fn dead(&self) -> Vec<String> {

@@ -1,6 +1,7 @@
 //! Races of parking and mailboxes, hunted with many threads for a bounded time.
 
 use crate::rig::{Rig, plain};
+use crate::table::{Column, holds_on};
 use odeon::{ActorExitRequest, Address, ChildActorExited};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
@@ -10,6 +11,7 @@ const TIME: Duration = Duration::from_secs(3);
 
 #[test]
 fn no_wakeup_of_a_parked_worker_is_lost() {
+    holds_on("stress::no_wakeup_of_a_parked_worker_is_lost", &[Column::Threads]);
     let rig = Rig::threads(4);
     let echo = rig.root(plain("echo", |message, cx| {
         cx.reply(*message.get::<i64>().unwrap());
@@ -45,6 +47,7 @@ fn no_wakeup_of_a_parked_worker_is_lost() {
 
 #[test]
 fn many_threads_and_actors_lose_and_double_nothing() {
+    holds_on("stress::many_threads_and_actors_lose_and_double_nothing", &[Column::Threads]);
     let rig = Rig::threads(4);
     const ACTORS: usize = 50;
     let handled = Arc::new(AtomicUsize::new(0));
@@ -85,6 +88,7 @@ fn many_threads_and_actors_lose_and_double_nothing() {
 
 #[test]
 fn actors_that_come_and_go_under_fire_are_each_told_of_once() {
+    holds_on("stress::actors_that_come_and_go_under_fire_are_each_told_of_once", &[Column::Threads]);
     let rig = Rig::threads(4);
     let (created, told) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     rig.offer(plain("fly", |message, cx| {
@@ -130,6 +134,7 @@ fn actors_that_come_and_go_under_fire_are_each_told_of_once() {
 
 #[test]
 fn an_actor_woken_by_a_worker_that_is_held_up_runs_elsewhere() {
+    holds_on("stress::an_actor_woken_by_a_worker_that_is_held_up_runs_elsewhere", &[Column::Threads]);
     let rig = Rig::threads(2);
     let free = Arc::new(AtomicBool::new(false));
     let f = free.clone();

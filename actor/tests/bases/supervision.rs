@@ -1,4 +1,5 @@
 use crate::rig::{Rig, plain};
+use crate::table::hold;
 use odeon::{
     ActorExitRequest, Address, ChildActorExited, Consequence, Context, Restarts, Supervised, Supervisor, WakeupMessage,
     actor,
@@ -75,7 +76,7 @@ fn driver(rig: &Rig) -> Address {
 
 #[test]
 fn a_child_is_created_again_after_a_pause_until_it_has_exited_too_often() {
-    Rig::each(|rig| {
+    hold("supervision::a_child_is_created_again_after_a_pause_until_it_has_exited_too_often", |rig| {
         let driver = driver(&rig);
         rig.tell(driver, 3i64);
         for start in 1..=4 {
@@ -85,7 +86,7 @@ fn a_child_is_created_again_after_a_pause_until_it_has_exited_too_often() {
         assert_eq!(rig.wait::<String>(1), ["given up"]);
         assert_eq!((rig.got::<Address>().len(), rig.count()), (4, 1));
         // All that it has asked for was cancelled, or is of no account.
-        std::thread::sleep(Duration::from_millis(450));
+        rig.pass(Duration::from_millis(450));
         rig.until_idle();
         assert_eq!((rig.got::<Address>().len(), rig.count()), (4, 1));
     });
@@ -93,15 +94,14 @@ fn a_child_is_created_again_after_a_pause_until_it_has_exited_too_often() {
 
 #[test]
 fn exits_that_are_long_ago_do_not_count() {
-    Rig::each(|rig| {
+    hold("supervision::exits_that_are_long_ago_do_not_count", |rig| {
         let driver = driver(&rig);
         rig.tell(driver, 1i64);
         for start in 1..=3 {
             let engine = rig.wait::<Address>(start)[start - 1];
             rig.tell(engine, 1i64);
             rig.wait::<Address>(start + 1);
-            std::thread::sleep(Duration::from_millis(450));
-            rig.run(1_000, || false);
+            rig.pass(Duration::from_millis(450));
             rig.until_idle();
         }
         assert!(rig.got::<String>().is_empty());
@@ -110,7 +110,7 @@ fn exits_that_are_long_ago_do_not_count() {
 
 #[test]
 fn a_child_that_is_stopped_is_not_created_again() {
-    Rig::each(|rig| {
+    hold("supervision::a_child_that_is_stopped_is_not_created_again", |rig| {
         let driver = driver(&rig);
         rig.tell(driver, 1i64);
         let engine = rig.wait::<Address>(1)[0];
@@ -120,7 +120,7 @@ fn a_child_that_is_stopped_is_not_created_again() {
         assert_eq!(rig.wait::<String>(1), ["not supervised"]);
         assert!(rig.status(engine).is_none());
         rig.tell(engine, ActorExitRequest::default());
-        std::thread::sleep(Duration::from_millis(30));
+        rig.pass(Duration::from_millis(30));
         rig.until_idle();
         assert_eq!(rig.count(), 1);
     });

@@ -1,4 +1,5 @@
 use crate::rig::{BOUND, Rig, define, plain};
+use crate::table::{bases_of, hold};
 use odeon::system::ActorState;
 use odeon::{AnyMessage, ChildActorExited, Context, Definition, Ending, Failure, Message, PoisonMessage, Suspended};
 use std::sync::{Arc, Mutex};
@@ -29,7 +30,7 @@ fn take(rig: &Rig, held: &Held) -> Suspended {
 
 #[test]
 fn an_actor_whose_message_is_suspended_gets_no_other_and_takes_no_worker() {
-    Rig::each(|rig| {
+    hold("suspended::an_actor_whose_message_is_suspended_gets_no_other_and_takes_no_worker", |rig| {
         let held = Held::default();
         let waiting: Vec<_> = (0..100).map(|_| rig.root(holder(&held))).collect();
         for actor in &waiting {
@@ -37,7 +38,7 @@ fn an_actor_whose_message_is_suspended_gets_no_other_and_takes_no_worker() {
             rig.tell(*actor, 2i64);
         }
         rig.until("all wait", || waiting.iter().all(|actor| rig.status(*actor).unwrap().state == ActorState::Waiting));
-        assert_eq!(rig.got::<i64>(), vec![1; 100]);
+        assert_eq!(rig.wait::<i64>(100), vec![1; 100]);
         let other = rig.root(plain("other", |_, cx| {
             cx.reply(true);
             Ok(())
@@ -48,7 +49,7 @@ fn an_actor_whose_message_is_suspended_gets_no_other_and_takes_no_worker() {
             take(&rig, &held).end(Ending::Handled);
         }
         rig.until("the second ones are held", || held.lock().unwrap().len() == 100);
-        assert_eq!(rig.got::<i64>().iter().filter(|n| **n == 2).count(), 100);
+        assert_eq!(rig.wait::<i64>(200).iter().filter(|n| **n == 2).count(), 100);
         held.lock().unwrap().drain(..).for_each(|message| message.end(Ending::Handled));
         rig.until_idle();
     });
@@ -56,7 +57,7 @@ fn an_actor_whose_message_is_suspended_gets_no_other_and_takes_no_worker() {
 
 #[test]
 fn a_message_that_has_ended_before_its_receive_returns_is_over() {
-    Rig::each(|rig| {
+    hold("suspended::a_message_that_has_ended_before_its_receive_returns_is_over", |rig| {
         let actor = rig.root(plain("quick", |message, cx| {
             cx.host().suspend().unwrap().end(Ending::Handled);
             cx.forward(cx.sender(), message);
@@ -69,7 +70,7 @@ fn a_message_that_has_ended_before_its_receive_returns_is_over() {
 
 #[test]
 fn a_suspended_message_that_fails_is_given_once_more_and_comes_back_as_poison() {
-    Rig::each(|rig| {
+    hold("suspended::a_suspended_message_that_fails_is_given_once_more_and_comes_back_as_poison", |rig| {
         let held = Held::default();
         let actor = rig.root(holder(&held));
         rig.tell(actor, 1i64);
@@ -87,7 +88,7 @@ fn a_suspended_message_that_fails_is_given_once_more_and_comes_back_as_poison() 
 
 #[test]
 fn an_actor_that_cannot_be_built_for_its_message_ends_and_its_parent_is_told() {
-    Rig::each(|rig| {
+    hold("suspended::an_actor_that_cannot_be_built_for_its_message_ends_and_its_parent_is_told", |rig| {
         let held = Held::default();
         rig.offer(holder(&held));
         let reasons: Arc<Mutex<Vec<String>>> = Arc::default();
@@ -117,7 +118,7 @@ fn an_actor_that_cannot_be_built_for_its_message_ends_and_its_parent_is_told() {
 
 #[test]
 fn whoever_sends_too_much_to_a_waiting_actor_is_put_aside_and_goes_on_after_it() {
-    Rig::each(|rig| {
+    hold("suspended::whoever_sends_too_much_to_a_waiting_actor_is_put_aside_and_goes_on_after_it", |rig| {
         let held = Held::default();
         let slow = rig.root(holder(&held));
         rig.tell(slow, 1i64);
@@ -137,7 +138,8 @@ fn whoever_sends_too_much_to_a_waiting_actor_is_put_aside_and_goes_on_after_it()
 
 #[test]
 fn a_system_that_shuts_down_does_not_wait_for_ever_for_a_suspended_message() {
-    for rig in [Rig::simple(), Rig::threads(1)] {
+    let test = "suspended::a_system_that_shuts_down_does_not_wait_for_ever_for_a_suspended_message";
+    for rig in bases_of(test).into_iter().flat_map(Rig::of) {
         let held = Held::default();
         let actor = rig.root(holder(&held));
         rig.tell(actor, 1i64);

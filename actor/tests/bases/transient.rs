@@ -1,9 +1,9 @@
-use crate::rig::Rig;
+use crate::table::hold;
 use odeon::{
     Context, Definition, Failure, Lifetime, PoisonMessage, Transient, TransientActor, Troupe, TroupeMember,
     TroupeWorker, actor,
 };
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const TIME: Duration = Duration::from_millis(80);
 
@@ -38,46 +38,46 @@ impl TroupeMember for Guest {}
 
 #[test]
 fn a_transient_actor_lives_on_until_its_first_message_and_then_for_its_time() {
-    Rig::each(|rig| {
+    hold("transient::a_transient_actor_lives_on_until_its_first_message_and_then_for_its_time", |rig| {
         let fly = rig.root(Definition::of::<Transient<Fly>>());
-        std::thread::sleep(TIME + TIME / 2);
-        rig.run(100, || false);
+        rig.pass(TIME + TIME / 2);
         assert!(rig.status(fly).is_some(), "its time has not begun");
-        let start = Instant::now();
+        let clock = rig.clock();
+        let start = clock();
         rig.tell(fly, 1i64);
         rig.wait::<i64>(1);
-        rig.until("it is gone, whatever it is told", || {
-            rig.tell(fly, -1i64);
-            rig.status(fly).is_none()
-        });
-        assert!(start.elapsed() >= TIME);
+        rig.pass(TIME / 4);
+        rig.tell(fly, -1i64);
+        rig.until("it is gone, whatever it is told", || rig.status(fly).is_none());
+        assert!(clock() - start >= TIME);
     });
 }
 
 #[test]
 fn an_idle_actor_lives_for_as_long_as_somebody_speaks_to_it() {
-    Rig::each(|rig| {
+    hold("transient::an_idle_actor_lives_for_as_long_as_somebody_speaks_to_it", |rig| {
         let guest = rig.root(Definition::of::<Transient<Guest>>());
-        let start = Instant::now();
+        let clock = rig.clock();
+        let start = clock();
         let mut last = start;
         for number in 0..20i64 {
             rig.tell(guest, number);
-            last = Instant::now();
+            last = clock();
             rig.wait::<i64>(number as usize + 1);
-            std::thread::sleep(TIME / 8);
+            rig.pass(TIME / 8);
         }
-        assert!(start.elapsed() >= 2 * TIME);
+        assert!(clock() - start >= 2 * TIME);
         // A failure is built anew inside and changes nothing of its time.
         rig.tell(guest, -1i64);
         rig.wait::<PoisonMessage>(1);
         rig.until("it is gone", || rig.status(guest).is_none());
-        assert!(last.elapsed() >= TIME, "it was gone {:?} after its last message", last.elapsed());
+        assert!(clock() - last >= TIME, "it was gone {:?} after its last message", clock() - last);
     });
 }
 
 #[test]
 fn a_troupe_may_be_transient() {
-    Rig::each(|rig| {
+    hold("transient::a_troupe_may_be_transient", |rig| {
         rig.offer(Definition::of::<TroupeWorker<Guest>>());
         let troupe = rig.root(Definition::of::<Transient<Troupe<Guest>>>());
         rig.tell(troupe, 3i64);

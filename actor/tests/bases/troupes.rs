@@ -1,4 +1,5 @@
 use crate::rig::{Rig, define};
+use crate::table::{Column, hold, holds_on};
 use odeon::system::Spawn;
 use odeon::{
     ActorExitRequest, ActorType, Address, AnyMessage, Context, Definition, Encoded, Failure, Message, PoisonMessage,
@@ -59,7 +60,7 @@ fn status(rig: &Rig, troupe: Address) -> TroupeStatus {
 }
 
 /// Has so many workers hold something.
-fn hold(rig: &Rig, troupe: Address, count: usize) -> Vec<Address> {
+fn held(rig: &Rig, troupe: Address, count: usize) -> Vec<Address> {
     let before = rig.got::<Address>().len();
     (0..count).for_each(|_| rig.tell(troupe, 0i64));
     rig.wait::<Address>(before + count).split_off(before)
@@ -67,10 +68,12 @@ fn hold(rig: &Rig, troupe: Address, count: usize) -> Vec<Address> {
 
 #[test]
 fn workers_are_created_on_demand_have_their_turns_and_see_the_sender() {
-    Rig::each(|rig| {
+    hold("troupes::workers_are_created_on_demand_have_their_turns_and_see_the_sender", |rig| {
         let troupe = troupe::<Clerk>(&rig);
         assert_eq!(rig.count(), 1, "nobody is there before there is work");
-        let workers = hold(&rig, troupe, 3);
+        // None is dismissed, however long this takes.
+        rig.tell(troupe, UpdateTroupeSettings { max: None, idle: Some(4) });
+        let workers = held(&rig, troupe, 3);
         assert_eq!(rig.count(), 4);
         for worker in &workers {
             rig.tell(*worker, true);
@@ -99,42 +102,44 @@ fn workers_are_created_on_demand_have_their_turns_and_see_the_sender() {
 
 #[test]
 fn what_finds_no_idle_worker_waits_in_its_order_and_a_busy_worker_gets_nothing_else() {
-    Rig::each(|rig| {
+    hold("troupes::what_finds_no_idle_worker_waits_in_its_order_and_a_busy_worker_gets_nothing_else", |rig| {
         let troupe = troupe::<Clerk>(&rig);
-        let workers = hold(&rig, troupe, 4);
+        let workers = held(&rig, troupe, 4);
         (1..=20i64).for_each(|number| rig.tell(troupe, number));
         let now = status(&rig, troupe);
         assert_eq!((now.workers, now.busy, now.waiting, now.handled), (4, 4, 20, 0));
         assert!(rig.got::<i64>().is_empty());
         rig.tell(workers[2], true);
         assert!(rig.wait::<i64>(20).into_iter().eq(1..=20));
-        assert_eq!(status(&rig, troupe).busy, 3);
+        rig.until("it is idle", || status(&rig, troupe).busy == 3);
         assert!(rig.got::<Address>()[4..].iter().all(|worker| *worker == workers[2]));
     });
 }
 
 #[test]
 fn workers_that_are_too_many_are_dismissed_after_a_pause_and_not_before() {
-    for rig in [Rig::simple(), Rig::threads(2)] {
+    hold("troupes::workers_that_are_too_many_are_dismissed_after_a_pause_and_not_before", |rig| {
         let troupe = troupe::<Clerk>(&rig);
-        let start = std::time::Instant::now();
-        for worker in hold(&rig, troupe, 4) {
+        let clock = rig.clock();
+        let start = clock();
+        for worker in held(&rig, troupe, 4) {
             rig.tell(worker, true);
         }
         rig.wait::<String>(4);
         rig.until("one worker is left", || rig.count() == 2);
-        assert!(start.elapsed() >= odeon::TROUPE_PAUSE);
+        assert!(clock() - start >= odeon::TROUPE_PAUSE);
+        rig.until("all is done", || status(&rig, troupe).handled == 4);
         let now = status(&rig, troupe);
-        assert_eq!((now.workers, now.busy, now.handled), (1, 0, 4));
-        assert_eq!(rig.status(troupe).unwrap().children, 1);
-    }
+        assert_eq!((now.workers, now.busy), (1, 0));
+        rig.until("it has one child", || rig.status(troupe).unwrap().children == 1);
+    });
 }
 
 #[test]
 fn settings_change_at_run_time_also_from_a_shell_and_bad_ones_come_back() {
-    Rig::each(|rig| {
+    hold("troupes::settings_change_at_run_time_also_from_a_shell_and_bad_ones_come_back", |rig| {
         let troupe = troupe::<Clerk>(&rig);
-        let workers = hold(&rig, troupe, 4);
+        let workers = held(&rig, troupe, 4);
         rig.tell(troupe, 7i64);
         assert_eq!(status(&rig, troupe).waiting, 1);
         rig.tell(troupe, UpdateTroupeSettings { max: Some(5), idle: Some(3) });
@@ -166,11 +171,11 @@ fn settings_change_at_run_time_also_from_a_shell_and_bad_ones_come_back() {
 
 #[test]
 fn a_message_that_a_worker_fails_on_twice_comes_back_as_it_was_and_the_worker_goes_on() {
-    Rig::each(|rig| {
+    hold("troupes::a_message_that_a_worker_fails_on_twice_comes_back_as_it_was_and_the_worker_goes_on", |rig| {
         let troupe = troupe::<Clerk>(&rig);
         rig.tell(troupe, -1i64);
         let poison = rig.wait::<PoisonMessage>(1).remove(0);
-        let workers = rig.got::<Address>();
+        let workers = rig.wait::<Address>(2);
         assert_eq!((workers.len(), workers[0]), (2, workers[1]), "it was given twice to one worker");
         assert_eq!((poison.actor, poison.details.as_str()), (workers[0], "it cannot be done"));
         assert_eq!(AnyMessage::from_encoded(poison.message).get::<i64>(), Some(&-1));
@@ -184,7 +189,7 @@ fn a_message_that_a_worker_fails_on_twice_comes_back_as_it_was_and_the_worker_go
 
 #[test]
 fn the_work_of_a_worker_that_exits_goes_to_another_one_and_at_last_back_to_its_sender() {
-    Rig::each(|rig| {
+    hold("troupes::the_work_of_a_worker_that_exits_goes_to_another_one_and_at_last_back_to_its_sender", |rig| {
         let troupe = troupe::<Clerk>(&rig);
         for attempt in 1..=TROUPE_ATTEMPTS_MAX as usize {
             if attempt == 1 {
@@ -235,7 +240,7 @@ impl TroupeMember for Brittle {
 
 #[test]
 fn a_message_that_kills_its_workers_does_not_do_so_for_ever() {
-    Rig::each(|rig| {
+    hold("troupes::a_message_that_kills_its_workers_does_not_do_so_for_ever", |rig| {
         let troupe = troupe::<Brittle>(&rig);
         rig.tell(troupe, -1i64);
         rig.tell(troupe, 2i64);
@@ -248,7 +253,7 @@ fn a_message_that_kills_its_workers_does_not_do_so_for_ever() {
 
 #[test]
 fn work_for_which_no_worker_can_be_created_comes_back_with_the_reason() {
-    Rig::each(|rig| {
+    hold("troupes::work_for_which_no_worker_can_be_created_comes_back_with_the_reason", |rig| {
         rig.notes.definitions.lock().unwrap().clear();
         let troupe = rig.root(Definition::of::<Troupe<Clerk>>());
         rig.tell(troupe, 1i64);
@@ -260,16 +265,16 @@ fn work_for_which_no_worker_can_be_created_comes_back_with_the_reason() {
 
 #[test]
 fn a_worker_that_loses_its_work_by_failing_on_something_else_is_given_it_again() {
-    Rig::each(|rig| {
+    hold("troupes::a_worker_that_loses_its_work_by_failing_on_something_else_is_given_it_again", |rig| {
         let troupe = troupe::<Clerk>(&rig);
-        let worker = hold(&rig, troupe, 1)[0];
+        let worker = held(&rig, troupe, 1)[0];
         // Without its state it does not know for whom it holds anything.
         rig.tell(worker, 1.5f64);
         rig.wait::<Address>(2);
         rig.tell(worker, true);
         assert_eq!(rig.wait::<String>(1), ["released"]);
         assert_eq!(rig.wait::<PoisonMessage>(1)[0].details, "panicked: tripped");
-        assert_eq!(status(&rig, troupe).handled, 1);
+        rig.until("it is done", || status(&rig, troupe).handled == 1);
     });
 }
 
@@ -291,6 +296,7 @@ fn a_worker_that_was_built_anew_and_forgot_its_work_is_found_out() {
     impl Message for Probe {
         const NAME: &'static str = "odeon.TroupeProbe";
     }
+    holds_on("troupes::a_worker_that_was_built_anew_and_forgot_its_work_is_found_out", &[Column::Threads]);
     let rig = Rig::threads(2);
     let forgot = std::sync::Arc::new(AtomicBool::new(false));
     let has_forgotten = forgot.clone();
@@ -324,9 +330,9 @@ fn a_worker_that_was_built_anew_and_forgot_its_work_is_found_out() {
 
 #[test]
 fn the_exit_of_a_troupe_takes_its_workers_and_gives_back_what_waits() {
-    Rig::each(|rig| {
+    hold("troupes::the_exit_of_a_troupe_takes_its_workers_and_gives_back_what_waits", |rig| {
         let troupe = troupe::<Clerk>(&rig);
-        hold(&rig, troupe, 4);
+        held(&rig, troupe, 4);
         (1..=3i64).for_each(|number| rig.tell(troupe, number));
         rig.tell(troupe, ActorExitRequest::default());
         let poison = rig.wait::<PoisonMessage>(3);
@@ -337,9 +343,10 @@ fn the_exit_of_a_troupe_takes_its_workers_and_gives_back_what_waits() {
 
 #[test]
 fn a_troupe_with_as_much_to_do_as_it_holds_gives_back_what_comes_then() {
+    holds_on("troupes::a_troupe_with_as_much_to_do_as_it_holds_gives_back_what_comes_then", &[Column::Threads]);
     let rig = Rig::threads(2);
     let troupe = troupe::<Clerk>(&rig);
-    hold(&rig, troupe, 4);
+    held(&rig, troupe, 4);
     (0..=TROUPE_WAITING_MESSAGES_MAX as i64).for_each(|number| rig.tell(troupe, number + 1));
     let poison = rig.wait::<PoisonMessage>(1);
     assert_eq!(AnyMessage::from_encoded(poison[0].message.clone()).get::<i64>(), Some(&65_537));
@@ -349,7 +356,7 @@ fn a_troupe_with_as_much_to_do_as_it_holds_gives_back_what_comes_then() {
 
 #[test]
 fn an_untyped_value_that_looks_like_a_request_is_work() {
-    Rig::each(|rig| {
+    hold("troupes::an_untyped_value_that_looks_like_a_request_is_work", |rig| {
         let troupe = troupe::<Clerk>(&rig);
         let nothing = Encoded { name: UNTYPED.into(), bytes: AnyMessage::new(()).encode().unwrap().bytes };
         let to = odeon::system::Envelope { to: troupe, sender: rig.me(), message: AnyMessage::from_encoded(nothing) };

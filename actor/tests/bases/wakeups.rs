@@ -1,19 +1,21 @@
 use crate::rig::{Rig, plain};
+use crate::table::{Column, hold, holds_on};
 use odeon::{ActorExitRequest, AnyMessage, WakeupMessage};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 #[test]
 fn wakeups_come_by_due_time_and_never_early() {
-    Rig::each(|rig| {
+    hold("wakeups::wakeups_come_by_due_time_and_never_early", |rig| {
         let woken = Arc::new(Mutex::new(Vec::new()));
         let w = woken.clone();
-        let start = Instant::now();
+        let now = rig.clock();
+        let (start, clock) = (now(), now.clone());
         let actor = rig.root(plain("sleeper", move |message, cx| {
             match message.get::<WakeupMessage>() {
                 Some(wakeup) => {
                     assert_eq!(cx.sender(), cx.my_address());
-                    w.lock().unwrap().push((wakeup.delay_ms, start.elapsed(), wakeup.payload.clone()));
+                    w.lock().unwrap().push((wakeup.delay_ms, clock() - start, wakeup.payload.clone()));
                 }
                 None => {
                     for delay in [40, 10, 30, 20, 0] {
@@ -37,7 +39,7 @@ fn wakeups_come_by_due_time_and_never_early() {
 
 #[test]
 fn a_wakeup_is_gone_when_its_actor_is() {
-    Rig::each(|rig| {
+    hold("wakeups::a_wakeup_is_gone_when_its_actor_is", |rig| {
         let sleeper = rig.root(plain("sleeper", |message, cx| {
             if message.is::<bool>() {
                 cx.wakeup_after(Duration::from_millis(5));
@@ -64,7 +66,7 @@ fn a_wakeup_is_gone_when_its_actor_is() {
 
 #[test]
 fn ten_thousand_wakeups_share_one_clock() {
-    Rig::each(|rig| {
+    hold("wakeups::ten_thousand_wakeups_share_one_clock", |rig| {
         let count = Arc::new(Mutex::new(0));
         let c = count.clone();
         let actor = rig.root(plain("busy", move |message, cx| {
@@ -84,7 +86,7 @@ fn ten_thousand_wakeups_share_one_clock() {
 
 #[test]
 fn a_wakeup_that_was_cancelled_does_not_come_and_no_other_is_affected() {
-    Rig::each(|rig| {
+    hold("wakeups::a_wakeup_that_was_cancelled_does_not_come_and_no_other_is_affected", |rig| {
         let stranger = rig.root(plain("stranger", |message, cx| {
             if let Some(number) = message.get::<i64>() {
                 cx.cancel_wakeup(odeon::Wakeup::from_number(*number as u64));
@@ -121,6 +123,7 @@ fn a_wakeup_that_was_cancelled_does_not_come_and_no_other_is_affected() {
 
 #[test]
 fn wakeups_that_are_asked_for_and_cancelled_for_ever_take_no_room() {
+    holds_on("wakeups::wakeups_that_are_asked_for_and_cancelled_for_ever_take_no_room", &[Column::Threads]);
     let rig = Rig::threads(1);
     let actor = rig.root(plain("nervous", |message, cx| {
         if message.is::<bool>() {

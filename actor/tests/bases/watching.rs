@@ -1,11 +1,12 @@
-use crate::rig::{Rig, plain};
+use crate::rig::plain;
+use crate::table::{BASES, hold, holds_on};
 use odeon::system::{ActorSystem, Base};
 use odeon::{Context, Failure, Incarnation, MemberLost, NodeId, NodeRef, PoisonMessage, Topic, actor};
 use std::time::Duration;
 
 #[test]
 fn what_an_actor_watches_goes_outside_in_its_order() {
-    Rig::each(|rig| {
+    hold("watching::what_an_actor_watches_goes_outside_in_its_order", |rig| {
         let actor = rig.root(plain("curious", |_, cx| {
             cx.watch(Topic::Members);
             cx.watch(Topic::Images);
@@ -21,7 +22,7 @@ fn what_an_actor_watches_goes_outside_in_its_order() {
 
 #[test]
 fn whoever_wants_to_be_the_authority_is_named_outside() {
-    Rig::each(|rig| {
+    hold("watching::whoever_wants_to_be_the_authority_is_named_outside", |rig| {
         let actor = rig.root(plain("judge", |_, cx| {
             cx.register_source_authority();
             Ok(())
@@ -33,7 +34,7 @@ fn whoever_wants_to_be_the_authority_is_named_outside() {
 
 #[test]
 fn a_notification_that_fails_twice_comes_back_to_nobody() {
-    Rig::each(|rig| {
+    hold("watching::a_notification_that_fails_twice_comes_back_to_nobody", |rig| {
         let actor = rig.root(plain("bitter", |message, cx| {
             if message.is::<bool>() {
                 cx.reply(true);
@@ -76,7 +77,8 @@ impl Curious {
 
 #[test]
 fn in_a_system_on_its_own_nothing_is_told_and_nothing_fails() {
-    for base in [Base::Simple, Base::Threads] {
+    holds_on("watching::in_a_system_on_its_own_nothing_is_told_and_nothing_fails", &BASES);
+    for base in [Base::Simple, Base::Threads, Base::Simulated] {
         let system = ActorSystem::new(base);
         let curious = system.create_actor::<Curious>().unwrap();
         for begin in [true, true, false] {

@@ -4,6 +4,7 @@ use anyhow::{Context, Result, bail};
 use odeon_bench::network::{self, Awake, CONTESTANTS, Measure, Nodes, Server};
 use odeon_bench::options::Options;
 use odeon_bench::rounds::Results;
+use odeon_bench::spread::Spread;
 use odeon_bench::table::{self, Aim, Wanted};
 use odeon_bench::{apart, page};
 use std::path::Path;
@@ -37,6 +38,7 @@ fn run(options: &Options) -> Result<()> {
         (Measure::RoundTrip, "awake"),
         (Measure::OneWay, "quiet"),
         (Measure::OneWay, "awake"),
+        (Measure::Large, "quiet"),
     ] {
         if !options.wants(&format!("{}-{when}", measure.name())) {
             continue;
@@ -59,12 +61,14 @@ fn run(options: &Options) -> Result<()> {
     }
     let mut tables = vec![table::ratios(&results), table::figures(&results)];
     if options.only.is_empty() {
-        tables.push(table::aims(&aims(&results)));
+        let (rounds, bytes) = (Measure::RoundTrip.size(options) / 2, Measure::Large.size(options));
+        let beside = (0..options.rounds).map(|_| nodes.beside(rounds, bytes)).collect::<Result<Vec<_>>>()?;
+        tables.push(table::aims(&aims(&results, beside)));
     }
     page::publish("network", options, &tables)
 }
 
-fn aims(results: &Results) -> Vec<Aim> {
+fn aims(results: &Results, beside: Vec<f64>) -> Vec<Aim> {
     let mut aims = Vec::new();
     for when in ["quiet", "awake"] {
         let figure = format!("round trip, {when}, median");
@@ -74,5 +78,13 @@ fn aims(results: &Results) -> Vec<Aim> {
     }
     let found = results.median("one way, quiet, messages/s", "odeon").map(|rate| rate / 1e6);
     aims.push(Aim { what: "one way, quiet: million messages/s".into(), found, wanted: Wanted::AtLeast(2.0) });
+    let large = "50 MB there and back, quiet, median";
+    let found = results.median(large, "odeon").zip(results.median(large, "quinn"));
+    let found = found.map(|(ours, theirs)| ours / theirs);
+    aims.push(Aim { what: format!("{large}: times quinn's"), found, wanted: Wanted::AtMost(1.5) });
+    let quiet = results.median("round trip, quiet, 99th percentile", "odeon");
+    let found = quiet.map(|quiet| Spread::of(&beside).map_or(f64::NAN, |s| s.median) / quiet);
+    let what = "round trip beside 50 MB messages, 99th percentile: times the quiet one".into();
+    aims.push(Aim { what, found, wanted: Wanted::AtMost(3.0) });
     aims
 }

@@ -11,7 +11,7 @@ const BURST: u64 = 512;
 
 /// All of them.
 pub fn registry() -> Registry {
-    Registry::new().with::<Pinger>().with::<Echo>().with::<Source>().with::<Sink>()
+    Registry::new().with::<Pinger>().with::<Carrier>().with::<Echo>().with::<Source>().with::<Sink>()
 }
 
 #[derive(Serialize, Deserialize, Message)]
@@ -20,6 +20,13 @@ struct Letter(#[serde(with = "odeon::bytes")] Vec<u8>);
 impl Letter {
     fn new(number: u64) -> Self {
         Self(letter(number).to_vec())
+    }
+
+    /// With so many bytes.
+    fn large(number: u64, bytes: u64) -> Self {
+        let mut letter = vec![0x5a; bytes as usize];
+        letter[..8].copy_from_slice(&number.to_be_bytes());
+        Self(letter)
     }
 
     fn number(&self) -> Result<u64, Failure> {
@@ -96,6 +103,62 @@ impl Pinger {
         self.rounds = ping.rounds + ping.rounds / WARM_UP;
         self.took = Vec::with_capacity(self.rounds as usize);
         self.send(0, cx);
+    }
+}
+
+/// Makes a carrier exchange a large letter with an echo, so many times after the first.
+#[derive(Serialize, Deserialize, Message)]
+struct Carry {
+    to: Address,
+    bytes: u64,
+    rounds: u64,
+}
+
+#[derive(Default)]
+struct Carrier {
+    carry: Option<(Carry, Address)>,
+    sent: Option<Instant>,
+    took: Vec<u64>,
+}
+
+impl Carrier {
+    fn send(&mut self, cx: &mut Context) {
+        if let Some((Carry { to, bytes, .. }, _)) = &self.carry {
+            let letter = Letter::large(self.took.len() as u64, *bytes);
+            self.sent = Some(Instant::now());
+            cx.send(*to, letter);
+        }
+    }
+}
+
+#[actor]
+impl Carrier {
+    #[handler]
+    fn came_back(&mut self, letter: &Letter, cx: &mut Context) -> Result<(), Failure> {
+        let (Some(sent), Some((carry, tell))) = (self.sent.take(), &self.carry) else {
+            return Err(Failure::new("a letter that was not waited for"));
+        };
+        let took = sent.elapsed().as_nanos() as u64;
+        if letter.0 != Letter::large(self.took.len() as u64, carry.bytes).0 {
+            return Err(Failure::new("something else came back"));
+        }
+        self.took.push(took);
+        if self.took.len() as u64 <= carry.rounds {
+            self.send(cx);
+            return Ok(());
+        }
+        let [median, p99] = round_trips(self.took.split_off(1))[..] else {
+            return Err(Failure::new("two numbers were expected"));
+        };
+        cx.send(*tell, Rounds { median, p99 });
+        Ok(())
+    }
+
+    #[handler]
+    fn carry(&mut self, Carry { to, bytes, rounds }: &Carry, cx: &mut Context) {
+        self.took.clear();
+        self.carry = Some((Carry { to: *to, bytes: *bytes, rounds: *rounds }, cx.sender()));
+        self.send(cx);
     }
 }
 

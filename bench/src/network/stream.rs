@@ -1,7 +1,8 @@
 //! The same exchange over any stream of bytes: what a program would write that has nothing but a connection.
 
-use super::WARM_UP;
 use super::letter::{LETTER_BYTES, letter, number};
+use super::{LARGE_ROUNDS, WARM_UP};
+use crate::spread::quantile;
 use anyhow::{Context, Result, ensure};
 use std::time::Instant;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -12,6 +13,7 @@ const BATCH: u64 = 64;
 const READ_BYTES: usize = 64 * 1024;
 const ECHO: u8 = 0;
 const SINK: u8 = 1;
+const LARGE: u8 = 2;
 
 /// A connection, whatever it is made of.
 pub(super) struct Stream<R, W> {
@@ -54,10 +56,31 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Stream<R, W> {
         Ok(letters as f64 / started.elapsed().as_secs_f64())
     }
 
-    /// The other side of both, until the connection ends.
+    /// The median of nanoseconds that so many bytes take there and back; the other side sends them when it has them all.
+    pub(super) async fn large(mut self, bytes: u64) -> Result<f64> {
+        self.write.write_all(&[LARGE]).await?;
+        self.write.write_all(&bytes.to_be_bytes()).await?;
+        let message = vec![0x5a; bytes as usize];
+        let mut back = vec![0; bytes as usize];
+        let mut took = Vec::new();
+        for round in 0..=LARGE_ROUNDS {
+            let sent = Instant::now();
+            self.write.write_all(&message).await?;
+            self.read.read_exact(&mut back).await?;
+            if round > 0 {
+                took.push(sent.elapsed().as_nanos() as u64);
+            }
+            ensure!(back == message, "something else came back");
+            back.fill(0);
+        }
+        Ok(quantile(&mut took, 0.5))
+    }
+
+    /// The other side of all, until the connection ends.
     pub(super) async fn serve(mut self) -> Result<()> {
         match self.read.read_u8().await? {
             ECHO => self.echo().await,
+            LARGE => self.send_back().await,
             _ => self.sink().await,
         }
     }
@@ -67,6 +90,14 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Stream<R, W> {
         loop {
             self.read.read_exact(&mut letter).await?;
             self.write.write_all(&letter).await?;
+        }
+    }
+
+    async fn send_back(&mut self) -> Result<()> {
+        let mut message = vec![0; self.read.read_u64().await? as usize];
+        loop {
+            self.read.read_exact(&mut message).await?;
+            self.write.write_all(&message).await?;
         }
     }
 

@@ -318,6 +318,21 @@ mod tests {
     }
 
     #[test]
+    fn one_that_breaks_off_again_and_again_is_not_asked_any_more() {
+        let mut fetch = fetch(&[1]);
+        let (mut now, mut times) = (0, 0);
+        while now < FETCH_GIVE_UP_MS {
+            if asked(&mut fetch, now).contains(&node(1)) {
+                assert!(fetch.offered(node(1), 0));
+                fetch.broke(node(1), now);
+                times += 1;
+            }
+            now += 100;
+        }
+        assert_eq!(times, BREAKS_MAX);
+    }
+
+    #[test]
     fn a_fetch_ends_when_nobody_is_left_or_nothing_comes() {
         let mut refused = fetch(&[1]);
         asked(&mut refused, 0);

@@ -3,7 +3,7 @@
 //! A request is one frame of MessagePack over the node's own socket or over a stream of an operator's link; the
 //! answer is any number of [`Reply`] frames, the last of which is not [`Reply::Item`] and not [`Reply::Progress`].
 
-use odeon::{Address, NodeId, Value};
+use odeon::{Address, Level, NodeId, Value};
 use odeon_capabilities::{CapabilityMap, Delta};
 use odeon_convention::leader::MemberState;
 use odeon_convention::record::AuthoritySetting;
@@ -104,6 +104,11 @@ pub enum Request {
     },
     Stop {
         address: Address,
+    },
+    /// From which level on an actor's lines are shown and shipped; none for what the node's outputs say.
+    SetLogLevel {
+        address: Address,
+        level: Option<Level>,
     },
     Actors {
         node: Option<String>,

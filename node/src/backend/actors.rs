@@ -6,13 +6,14 @@ use crate::admin::protocol::{ActorItem, Reply, Request};
 use crate::driver::View;
 use crate::hosting::AskOutcome;
 use crate::link::{LinkStats, RelayStats, Transport};
+use crate::logs::CHOSEN_MAX;
 use crate::process::ProcessRuntime;
 use crate::transfer::Images;
 use odeon::system::ActorStatus;
-use odeon::{ActorExitRequest, Address, PoisonMessage, Value};
+use odeon::{ActorExitRequest, Address, Level, PoisonMessage, Value};
 use odeon_convention::codes;
 use odeon_convention::leader::MemberState;
-use odeon_convention::types::{Explanation, SourceHash};
+use odeon_convention::types::{AuthorityActor, Explanation, SourceHash};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -42,6 +43,30 @@ impl NodeBackend {
     pub(super) fn stop(&self, address: Address) -> Outcome {
         self.hosting.tell_typed(address, ActorExitRequest::default());
         Ok(Reply::Done)
+    }
+
+    /// An actor that moved in under a promised address lives here as well.
+    pub(super) fn lives_here(&self, address: Address) -> bool {
+        address.node() == self.me || self.hosting.system().status(address).is_some()
+    }
+
+    pub(super) async fn set_log_level(&self, view: &View, address: Address, level: Option<Level>) -> Outcome {
+        let system = self.hosting.system();
+        let lives = |actor| system.status(actor).is_some();
+        if lives(address) {
+            return match self.hosting.log().levels().set(address, level, lives) {
+                true => Ok(Reply::Done),
+                false => Err(failed(codes::BAD_REQUEST, format!("{CHOSEN_MAX} actors have a log level of their own"))),
+            };
+        }
+        match &view.led {
+            _ if address.node() == self.me => Err(gone(address)),
+            Some(led) if led.members.iter().any(|m| m.node == address.node() && m.state == MemberState::Alive) => {
+                self.hand_on(address.node(), &Request::SetLogLevel { address, level }, None).await
+            }
+            Some(_) => Err(gone(address)),
+            None => self.ask_leader(view, &Request::SetLogLevel { address, level }).await,
+        }
     }
 
     pub(super) async fn actors(&self, view: &View, node: Option<String>) -> Outcome {
@@ -98,7 +123,8 @@ impl NodeBackend {
         let Some(of) = of.filter(|of| !self.is_me(of)) else { return Ok(Reply::Status(self.own_status(view))) };
         if let Ok(address) = of.parse::<Address>() {
             if let Some(status) = self.hosting.system().status(address) {
-                return Ok(Reply::Status(actor_status(&self.item(status))));
+                let chosen = self.hosting.log().levels().of(address);
+                return Ok(Reply::Status(actor_status(&self.item(status), chosen)));
             }
             if address.node() == self.me {
                 return Err(gone(address));
@@ -145,6 +171,7 @@ impl NodeBackend {
             ("links", count(links.connected as u64)),
             ("links_over_tcp", count(links.over_tcp as u64)),
             ("fetching", fetching_status(&self.images)),
+            ("image_authority", self.hosting.own_appointed().map_or(Value::Null, authority_status)),
             ("handshakes", count(links.handshakes as u64)),
             ("refused", Value::Map(refused.collect())),
             ("images", usage::usage_status(self.images.usage())),
@@ -170,6 +197,15 @@ fn process_status(processes: &ProcessRuntime) -> Value {
     ]))
 }
 
+/// The actor that decides for this node alone which images it uses.
+fn authority_status((who, lives): (AuthorityActor, bool)) -> Value {
+    Value::Map(BTreeMap::from([
+        ("actor".to_owned(), Value::from(who.actor)),
+        ("address".to_owned(), Value::from(who.address.to_string())),
+        ("lives".to_owned(), Value::from(lives)),
+    ]))
+}
+
 /// How much has come of each image that is being fetched.
 fn fetching_status(images: &Images) -> Value {
     let count = |n: u64| Value::Integer(i64::try_from(n).unwrap_or(i64::MAX));
@@ -192,7 +228,7 @@ fn relay_status(relay: RelayStats) -> Value {
     ]))
 }
 
-fn actor_status(item: &ActorItem) -> Value {
+fn actor_status(item: &ActorItem, log_level: Option<Level>) -> Value {
     let count = |n: u64| Value::Integer(i64::try_from(n).unwrap_or(i64::MAX));
     Value::Map(BTreeMap::from([
         ("address".to_owned(), Value::from(item.address.to_string())),
@@ -203,6 +239,10 @@ fn actor_status(item: &ActorItem) -> Value {
         ("state".to_owned(), Value::from(item.state.clone())),
         ("received".to_owned(), count(item.received)),
         ("queued".to_owned(), count(item.queued)),
+        (
+            "log_level".to_owned(),
+            log_level.map_or(Value::Null, |level| Value::from(format!("{level:?}").to_lowercase())),
+        ),
     ]))
 }
 

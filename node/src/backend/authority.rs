@@ -1,6 +1,6 @@
 //! Who approves images: setting and showing it, and the word on an image that was pushed.
 
-use super::consulting::{Consulted, Question};
+use super::consulting::Consulted;
 use super::decrypting::{identities_of, readable};
 use super::judging::{Pushed, Word, authority_of, keyring, open};
 use super::pending::Place;
@@ -8,6 +8,7 @@ use super::{NodeBackend, Outcome, aside, failed, led, nodes, not_leading};
 use crate::admin::Replies;
 use crate::admin::protocol::{AuthorityActorItem, AuthorityView, Failed, Reply, Request, SetAuthorityActor};
 use crate::driver::{LedView, View};
+use crate::hosting::Question;
 use odeon::{Address, NodeId};
 use odeon_convention::codes;
 use odeon_convention::leader::Operation;

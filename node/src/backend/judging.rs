@@ -93,7 +93,7 @@ pub(super) fn open(bytes: Arc<[u8]>) -> Result<Image, Failed> {
 pub(super) struct Judged {
     pub(super) image: ImageInfo,
     pub(super) verdict: Result<Verified, Failed>,
-    /// Whether this node may use it too: it may have signers of its own.
+    /// Whether this node may use it too: it may have signers of its own, or an actor that decides.
     pub(super) usable_here: bool,
 }
 
@@ -134,9 +134,9 @@ pub(super) fn judge(images: &Images, known: &[ImageView], pushed: &Pushed, word:
     {
         return Ok(Judged::rejected(info, failed(codes::IMAGE_OLDER, why.to_string())));
     }
-    let usable_here = match images.is_signed(&verified) {
+    let usable_here = match images.may_use(&verified) {
         Ok(()) => true,
-        Err(error @ TransferError::NotSigned { .. }) => {
+        Err(error @ (TransferError::NotSigned { .. } | TransferError::NotLet(_))) => {
             tracing::warn!(image = %info.hash, error = chain(&error), "this node approves an image that it does not use");
             false
         }

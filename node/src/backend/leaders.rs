@@ -271,6 +271,7 @@ impl NodeBackend {
             | Request::Shutdown { on }
             | Request::Drain { on, .. }
             | Request::CancelDrain { on } => on.as_ref().is_some_and(|on| !self.is_me(on)),
+            Request::SetLogLevel { address, .. } => !self.lives_here(*address),
             _ => false,
         }
     }

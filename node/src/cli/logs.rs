@@ -41,6 +41,42 @@ enum LevelName {
     Error,
 }
 
+impl From<LevelName> for Level {
+    fn from(name: LevelName) -> Self {
+        match name {
+            LevelName::Trace => Level::Trace,
+            LevelName::Debug => Level::Debug,
+            LevelName::Info => Level::Info,
+            LevelName::Warn => Level::Warn,
+            LevelName::Error => Level::Error,
+        }
+    }
+}
+
+/// What `log-level` sets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ChosenLevel {
+    Trace,
+    Debug,
+    Info,
+    Warn,
+    Error,
+    Default,
+}
+
+impl From<ChosenLevel> for Option<Level> {
+    fn from(chosen: ChosenLevel) -> Self {
+        Some(match chosen {
+            ChosenLevel::Trace => Level::Trace,
+            ChosenLevel::Debug => Level::Debug,
+            ChosenLevel::Info => Level::Info,
+            ChosenLevel::Warn => Level::Warn,
+            ChosenLevel::Error => Level::Error,
+            ChosenLevel::Default => return None,
+        })
+    }
+}
+
 /// `odeon logs`
 pub(crate) async fn logs(session: &mut Session<'_, '_>, flags: LogFlags) -> Result<(), CommandError> {
     let follow = flags.follow;
@@ -68,13 +104,7 @@ struct Gap<'a> {
 
 impl LogFlags {
     fn into_query(self) -> LogQuery {
-        let level = match self.level {
-            LevelName::Trace => Level::Trace,
-            LevelName::Debug => Level::Debug,
-            LevelName::Info => Level::Info,
-            LevelName::Warn => Level::Warn,
-            LevelName::Error => Level::Error,
-        };
+        let level = self.level.into();
         // A duration flag is bounded, so its milliseconds fit.
         let since_ms = self.since.map(|s| s.as_millis() as u64);
         LogQuery { level, node: self.node, actor: self.actor, image: self.image, since_ms, follow: self.follow }

@@ -3,6 +3,7 @@
 use super::pack::required;
 use super::{CommandError, values};
 use crate::advertise::ADVERTISED_MAX;
+use crate::logs::LogConfig;
 use clap::{Args, ValueEnum};
 use odeon::Value;
 use odeon_capabilities::{CapabilityMap, Delta};
@@ -15,6 +16,7 @@ use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Bytes of a file of capabilities or of allowed signers.
 pub(crate) const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -82,6 +84,12 @@ pub(crate) struct UpArguments {
     /// How many signers an image needs on this node; for --image-signers
     #[arg(long, value_name = "K", requires = "image_signers", value_parser = required())]
     image_signatures_required: Option<u8>,
+    /// Has an actor of this type, one that is linked in, decide for this node alone which approved images it uses
+    #[arg(long, value_name = "TYPE")]
+    image_authority: Option<String>,
+    /// How long its word on an image is waited for; for --image-authority [default: 2m]
+    #[arg(long, value_name = "DURATION", requires = "image_authority", value_parser = values::verdict_time)]
+    image_authority_timeout: Option<Duration>,
     /// How many bytes of images this node sends to others in a second, such as 10MiB; by default as many as it can
     #[arg(long, value_name = "RATE", value_parser = values::rate)]
     image_upload_limit: Option<NonZeroU64>,
@@ -105,6 +113,9 @@ pub(crate) struct UpArguments {
     /// A variable of this node's environment that images that ask for it are given; may be given many times
     #[arg(long, value_name = "NAME")]
     allow_environment: Vec<EnvironmentName>,
+    /// Where this node's lines are shown, beside the warnings that the leader collects; by default standard error
+    #[arg(long, value_name = "FILE.toml")]
+    log_config: Option<PathBuf>,
     /// What this node dials over
     #[arg(long, value_enum, default_value_t = Transport::Quic)]
     transport: Transport,
@@ -143,6 +154,8 @@ pub struct UpOptions {
     pub image_store_bytes_max: u64,
     /// Who has to have signed an image that it uses, whatever the leader says.
     pub image_signers: Option<Keyring>,
+    /// Who decides for it alone which approved images it uses.
+    pub image_authority: Option<ImageAuthority>,
     /// Bytes of images that it sends in a second; none for as many as it can.
     pub image_upload_limit: Option<NonZeroU64>,
     /// Bytes of images that it receives in a second.
@@ -153,8 +166,19 @@ pub struct UpOptions {
     pub process_user: Option<String>,
     /// What images that ask for it may reach outside of themselves.
     pub allowed: Grants,
+    /// Where its lines are shown.
+    pub log_config: LogConfig,
     /// Whether the ready line is JSON.
     pub json: bool,
+}
+
+/// An actor that decides on images for one node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageAuthority {
+    /// Its type.
+    pub actor: String,
+    /// How long its word on an image is waited for.
+    pub answer: Duration,
 }
 
 /// Whether a node runs images that were loaded elsewhere.
@@ -264,6 +288,12 @@ impl UpArguments {
             Some(file) => Some(keyring_of(file, self.image_signatures_required.unwrap_or(1))?),
             None => None,
         };
+        let answer = self.image_authority_timeout.unwrap_or(Duration::from_millis(VERDICT_MS));
+        let image_authority = self.image_authority.map(|actor| ImageAuthority { actor, answer });
+        let log_config = match &self.log_config {
+            Some(file) => log_config_of(file)?,
+            None => LogConfig::standard(json),
+        };
         Ok(UpOptions {
             data,
             name: self.name,
@@ -280,11 +310,13 @@ impl UpArguments {
             allow_actor_unload: self.allow_actor_unload == AllowActorUnload::Yes,
             image_store_bytes_max: self.image_store_max,
             image_signers,
+            image_authority,
             image_upload_limit: self.image_upload_limit,
             image_download_limit: self.image_download_limit,
             allow_process,
             process_user: self.process_user,
             allowed,
+            log_config,
             json,
         })
     }
@@ -299,6 +331,13 @@ fn check_advertised(addresses: &[String]) -> Result<(), CommandError> {
         )));
     }
     Ok(())
+}
+
+fn log_config_of(file: &Path) -> Result<LogConfig, CommandError> {
+    let wrong = |e: &dyn std::fmt::Display| CommandError::Usage(format!("{}: {e}", file.display()));
+    let whole = std::path::absolute(file).map_err(|e| wrong(&e))?;
+    let folder = whole.parent().unwrap_or(Path::new("/"));
+    LogConfig::parse(&text_of(file)?, folder).map_err(|e| wrong(&e))
 }
 
 fn keyring_of(file: &Path, required: u8) -> Result<Keyring, CommandError> {

@@ -4,7 +4,7 @@
 
 use odeon::{NodeId, Value};
 use odeon_capabilities::Preference;
-use odeon_convention::limits::GROUP_BYTES_MAX;
+use odeon_convention::limits::{GROUP_BYTES_MAX, VERDICT_MS_MAX, VERDICT_MS_MIN};
 use serde::de::IgnoredAny;
 use std::num::NonZeroU64;
 use std::time::Duration;
@@ -130,6 +130,14 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
             .ok_or_else(|| format!("{} is longer than 3650d", shorten(text)))?;
     }
     if total_ms == 0 { Err(wrong()) } else { Ok(Duration::from_millis(total_ms)) }
+}
+
+/// Reads how long a word on an image may take.
+pub(crate) fn verdict_time(text: &str) -> Result<Duration, String> {
+    let (min, max) = (Duration::from_millis(VERDICT_MS_MIN), Duration::from_millis(VERDICT_MS_MAX));
+    let time = duration(text)?;
+    let in_bounds = (min..=max).contains(&time);
+    in_bounds.then_some(time).ok_or_else(|| format!("{} is not from {min:?} to {max:?}", shorten(text)))
 }
 
 /// Reads a time as OpenSSH writes it or in RFC 3339, as seconds since 1970.

@@ -223,7 +223,8 @@ impl Driver {
         let capabilities = Arc::new(self.member.capabilities().clone());
         let (images, hosting, events) =
             (self.means.images.clone(), self.means.hosting.clone(), self.means.events.clone());
-        tokio::task::spawn_blocking(move || {
+        let image = spec.image;
+        self.means.images.once_examined(image, move || {
             let unusable = spec.image.and_then(|hash| images.load(hash).err().map(|error| (hash, error)));
             let outcome = match unusable {
                 None => images.check(&hosting, spec.image, &spec.actor, &capabilities, &spec.requirements),

@@ -16,9 +16,11 @@ impl Hosting {
     }
 
     /// Asks every actor without a parent here to exit with its children, but for those in `asked`, which it adds to.
-    /// Gives how many actors are left.
+    /// Gives how many actors are left. The node's own Source Authority stays as long as the node.
     pub(crate) fn ask_all_to_exit(&self, asked: &mut HashSet<Address>) -> usize {
-        let actors = self.system().actors();
+        let mut actors = self.system().actors();
+        let stays = self.own_family(&actors);
+        actors.retain(|actor| !stays.contains(&actor.address));
         let here: HashSet<Address> = actors.iter().map(|actor| actor.address).collect();
         let roots = actors.iter().filter(|actor| actor.parent.is_none_or(|parent| !here.contains(&parent)));
         for root in roots.map(|actor| actor.address).filter(|root| asked.insert(*root)) {

@@ -4,7 +4,7 @@
 //! checked against what is there, and a frame that does not parse is counted and dropped by its receiver.
 
 use crate::link::limits::FRAME_BYTES_MAX;
-use odeon::system::Envelope;
+use odeon::system::{Envelope, encoded};
 use odeon::{ADDRESS_BYTES, Address, AnyMessage, EncodeError, Encoded, NodeRef};
 use odeon::{Incarnation, NodeId};
 
@@ -50,7 +50,7 @@ const SETTLED: u8 = 4;
 impl Frame {
     /// The bytes of a message's frame.
     pub(crate) fn message(envelope: &Envelope) -> Result<Vec<u8>, EncodeError> {
-        let Encoded { name, bytes } = envelope.message.encode()?;
+        let Encoded { name, bytes } = encoded(&envelope.message)?;
         let fail = |reason: String| EncodeError { name: name.clone(), reason };
         if name.is_empty() || name.len() > NAME_BYTES_MAX {
             return Err(fail(format!("its type name has {} bytes, not 1 to {NAME_BYTES_MAX}", name.len())));
@@ -171,6 +171,20 @@ mod tests {
         };
         assert_eq!((back.to, back.sender), (envelope.to, envelope.sender));
         assert_eq!(back.message.get::<String>().unwrap(), "hello");
+    }
+
+    #[test]
+    fn a_message_whose_encoding_panics_is_not_sent() {
+        #[derive(serde::Deserialize, odeon::Message)]
+        struct Unspeakable;
+        impl serde::Serialize for Unspeakable {
+            fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+                panic!("cannot be said")
+            }
+        }
+        let envelope = Envelope { to: address(1), sender: address(2), message: AnyMessage::new(Unspeakable) };
+        let error = Frame::message(&envelope).unwrap_err().to_string();
+        assert!(error.contains("Unspeakable") && error.contains("cannot be said"), "{error}");
     }
 
     #[test]

@@ -162,6 +162,7 @@ impl Hosting {
             self.frame_to(host, self.lane_key(&exit.actor, &parent), frame);
         }
         self.loads.forget(exit.actor);
+        self.own_exited(exit.actor);
         self.kept.lock().exits.push((exit.actor, exit.global_name));
         self.kept_changed.notify_one();
     }

@@ -109,11 +109,9 @@ async fn greet_now(
         .ok_or_else(|| Close::new(codes::INTERNAL, "TLS gives no secret for signs of life"))?;
     let dialled_by_lower = dialled_here == (shared.me().id < id);
     match session.attach(connection, &vital, &peer, &resume, dialled_here, dialled_by_lower) {
-        Ok((generation, ticket)) => {
+        Ok((generation, tickets)) => {
             session.tell(&*shared.events);
-            if let Some(ticket) = ticket {
-                shared.events.drained(ticket);
-            }
+            tickets.into_iter().for_each(|ticket| shared.events.drained(ticket));
             let connection = connection.clone();
             let watch = door.vitals.watch(&vital);
             Ok(Carrier { session, generation, dialled_here, connection, peer, watch, greeting, acks })

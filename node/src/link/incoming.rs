@@ -1,6 +1,10 @@
 //! What a session has taken from its peer: each frame of a lane once, in order, whatever connections it came over.
 
+mod long;
+
+use super::frame::Unit;
 use super::limits::LANES;
+pub(crate) use long::LongFrames;
 use parking_lot::{Mutex, MutexGuard};
 
 /// The receiving side of one lane. Its lock is held while the driver takes the frames, which keeps them in order
@@ -17,7 +21,7 @@ impl Lane {
     ///
     /// # Errors
     /// The number that was expected, when frames are missing before `first`.
-    pub(crate) fn fresh(&self, first: u64, frames: &mut Vec<Vec<u8>>) -> Result<(), u64> {
+    pub(crate) fn fresh(&self, first: u64, frames: &mut Vec<Unit>) -> Result<(), u64> {
         let expected = self.received + 1;
         if self.over {
             frames.clear();
@@ -42,11 +46,25 @@ impl Lane {
 }
 
 #[derive(Default)]
-pub(crate) struct Incoming([Mutex<Lane>; LANES]);
+pub(crate) struct Incoming {
+    lanes: [Mutex<Lane>; LANES],
+    /// Made with the first part: most sessions never have one.
+    long: Mutex<Option<Box<LongFrames>>>,
+}
 
 impl Incoming {
     pub(crate) fn lane(&self, lane: usize) -> MutexGuard<'_, Lane> {
-        self.0[lane].lock()
+        self.lanes[lane].lock()
+    }
+
+    /// Takes a part of a long frame. Says whether that has all its bytes now.
+    pub(crate) fn add_part(&self, part: &[u8]) -> Result<bool, String> {
+        self.long.lock().get_or_insert_default().add(part)
+    }
+
+    /// Gives a long frame whose place has come.
+    pub(crate) fn long_frame(&self, number: u64) -> Result<Vec<u8>, String> {
+        self.long.lock().get_or_insert_default().take(number)
     }
 
     pub(crate) fn received(&self) -> [u64; LANES] {
@@ -55,9 +73,10 @@ impl Incoming {
 
     /// Nothing more is given to the driver once this returns.
     pub(crate) fn end(&self) {
-        for lane in &self.0 {
+        for lane in &self.lanes {
             lane.lock().over = true;
         }
+        self.long.lock().take();
     }
 }
 
@@ -68,12 +87,13 @@ mod tests {
     #[test]
     fn frames_that_came_before_are_dropped_and_a_gap_is_refused() {
         let mut lane = Lane::default();
-        let mut frames = vec![vec![1], vec![2], vec![3]];
+        let frame = |n| Unit::Frame(vec![n]);
+        let mut frames = vec![frame(1), frame(2), frame(3)];
         assert_eq!(lane.fresh(1, &mut frames), Ok(()));
         assert_eq!(lane.took(frames.len()), 3);
-        let mut again = vec![vec![2], vec![3], vec![4]];
+        let mut again = vec![frame(2), frame(3), frame(4)];
         assert_eq!(lane.fresh(2, &mut again), Ok(()));
-        assert_eq!(again, [vec![4]]);
-        assert_eq!(lane.fresh(5, &mut vec![vec![5]]), Err(4));
+        assert_eq!(again, [frame(4)]);
+        assert_eq!(lane.fresh(5, &mut vec![frame(5)]), Err(4));
     }
 }

@@ -2,10 +2,15 @@
 
 use std::time::Duration;
 
-/// Lanes of a session: 0 is control, the others carry what actors send.
-pub const LANES: usize = 8;
-/// Bytes of one frame of an actor lane at most.
-pub const FRAME_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Lanes of a session: 0 is control, the last carries the parts of long frames, the others what actors send.
+pub const LANES: usize = 9;
+pub(crate) const PARTS_LANE: usize = LANES - 1;
+/// Bytes of one frame that actors send at most.
+pub const FRAME_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// A frame with more bytes goes in parts, beside the others.
+pub const WHOLE_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of a long frame in one part, which comes to a batch of the writer.
+pub(crate) const PART_BYTES: usize = BATCH_BYTES - 16;
 /// Bytes of one frame of the control lane at most.
 pub const CONTROL_FRAME_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Bytes of a node's name at most.
@@ -13,12 +18,15 @@ pub const NAME_BYTES_MAX: usize = 128;
 /// Bytes of a Hello or a Resume at most.
 pub const GREETING_BYTES_MAX: usize = 1024;
 
-/// Bytes of actor frames that a session may hold before its senders are put aside.
+/// Bytes of actor frames that a session may hold before its senders are put aside; those of long frames are counted, and
+/// their senders put aside, apart.
 pub const HIGH_MARK_BYTES: usize = 8 * 1024 * 1024;
 /// Bytes below which they go on.
 pub const LOW_MARK_BYTES: usize = 4 * 1024 * 1024;
 /// Bytes that a session may hold at all, per kind (control, actor): what is beyond is refused.
 pub const HELD_BYTES_MAX: usize = 96 * 1024 * 1024;
+/// The same for long frames, and for what has come of a peer's long frames so far.
+pub const LONG_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// What a held frame costs beside its own bytes.
 pub const FRAME_OVERHEAD_BYTES: usize = 32;
 /// Sessions at most.

@@ -1,49 +1,22 @@
 //! What a session still has to deliver: frames by lane, from the first that is not acknowledged.
 //!
+//! A long frame does not go on the lane of its key, where others would wait for it. Its parts go on a lane of their own,
+//! in turns with those of other long frames, and what has the same key waits. When the peer has all parts, a joint takes
+//! the frame's place on the lane of its key, and what waited follows.
+//!
 //! Pure bookkeeping under one short lock; it never waits and never calls anybody.
 
-use super::frame::HEADER_BYTES;
-use super::limits::{FRAME_OVERHEAD_BYTES, HELD_BYTES_MAX, HIGH_MARK_BYTES, LANES, LOW_MARK_BYTES};
+mod lane;
+#[cfg(test)]
+mod tests;
+
+use super::limits::{
+    HELD_BYTES_MAX, HIGH_MARK_BYTES, LANES, LONG_BYTES_MAX, LOW_MARK_BYTES, PART_BYTES, PARTS_LANE, WHOLE_BYTES_MAX,
+};
+use lane::{Held, Lane, LongFrame, cost};
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::task::Waker;
-
-/// One lane, sending side. Frames are numbered from 1.
-#[derive(Default)]
-struct Lane {
-    /// Held frames; the first has number `acknowledged + 1`.
-    frames: VecDeque<Vec<u8>>,
-    acknowledged: u64,
-    /// How many of `frames` were given to the current connection whole.
-    taken: usize,
-    /// How many bytes, with its header, of the next were.
-    taken_bytes: usize,
-}
-
-impl Lane {
-    fn last(&self) -> u64 {
-        self.acknowledged + self.frames.len() as u64
-    }
-
-    /// Fills `buffer` up to `limit` with what comes next.
-    fn take(&mut self, buffer: &mut Vec<u8>, limit: usize) {
-        while buffer.len() < limit {
-            let Some(frame) = self.frames.get(self.taken) else { return };
-            if self.taken_bytes == 0 {
-                buffer.extend_from_slice(&(frame.len() as u32).to_be_bytes());
-                self.taken_bytes = HEADER_BYTES;
-            }
-            let rest = &frame[self.taken_bytes - HEADER_BYTES..];
-            let taken = rest.len().min(limit.saturating_sub(buffer.len()));
-            buffer.extend_from_slice(&rest[..taken]);
-            if taken == rest.len() {
-                self.taken += 1;
-                self.taken_bytes = 0;
-            } else {
-                self.taken_bytes += taken;
-            }
-        }
-    }
-}
 
 /// Why a frame was not taken.
 #[derive(Debug, PartialEq, Eq)]
@@ -52,13 +25,42 @@ pub(crate) enum NotTaken {
     Over,
 }
 
+/// A long frame whose parts are on their way.
+struct Long {
+    frame: Arc<LongFrame>,
+    lane: usize,
+    key: u64,
+    /// How many of its bytes are in parts that have a number.
+    given: usize,
+    /// The number of the last part, once it has one.
+    last: Option<u64>,
+    /// Later frames of the same key.
+    after: VecDeque<Vec<u8>>,
+}
+
+/// What is counted apart.
+#[derive(Clone, Copy)]
+enum Kind {
+    Control,
+    Actor,
+    Long,
+}
+
+/// What senders are counted and put aside by.
+#[derive(Default)]
+struct Mark {
+    bytes: usize,
+    /// The number that senders were put aside with, until the low mark is reached.
+    ticket: Option<u64>,
+}
+
 #[derive(Default)]
 pub(crate) struct Outgoing {
     lanes: [Lane; LANES],
-    control_bytes: usize,
-    actor_bytes: usize,
-    /// The number that senders were put aside with, until the low mark is reached.
-    ticket: Option<u64>,
+    /// The first that has bytes to give is the next to give a part.
+    long: VecDeque<Long>,
+    long_frames: u64,
+    marks: [Mark; 3],
     over: bool,
     /// Wakes the writer, when it sleeps.
     pub(crate) writer: Option<Waker>,
@@ -84,38 +86,71 @@ impl Acks {
 }
 
 impl Outgoing {
-    /// Takes a frame. The ticket is for the sender to be put aside with; `new_ticket` is used when there is none yet.
+    /// Takes a frame; those with the same key arrive in order. The ticket is for the sender to be put aside with;
+    /// `new_ticket` is used when there is none yet.
     pub(crate) fn push(
         &mut self,
         lane: usize,
+        key: u64,
         frame: Vec<u8>,
         new_ticket: impl FnOnce() -> u64,
     ) -> Result<Option<u64>, (NotTaken, Vec<u8>)> {
         if self.over {
             return Err((NotTaken::Over, frame));
         }
-        let held = if lane == 0 { &mut self.control_bytes } else { &mut self.actor_bytes };
-        let cost = frame.len() + FRAME_OVERHEAD_BYTES;
-        if *held + cost > HELD_BYTES_MAX {
+        let before = if lane == 0 { None } else { self.long.iter().position(|long| long.key == key) };
+        let (kind, max) = match before {
+            _ if lane == 0 => (Kind::Control, HELD_BYTES_MAX),
+            None if frame.len() <= WHOLE_BYTES_MAX => (Kind::Actor, HELD_BYTES_MAX),
+            _ => (Kind::Long, LONG_BYTES_MAX),
+        };
+        let mark = &mut self.marks[kind as usize];
+        if mark.bytes + cost(&frame) > max {
             return Err((NotTaken::Full, frame));
         }
-        *held += cost;
-        self.lanes[lane].frames.push_back(frame);
-        if lane == 0 || self.actor_bytes <= HIGH_MARK_BYTES {
-            return Ok(None);
+        mark.bytes += cost(&frame);
+        let ticket = match kind {
+            Kind::Actor | Kind::Long if mark.bytes > HIGH_MARK_BYTES => {
+                Some(*mark.ticket.get_or_insert_with(new_ticket))
+            }
+            _ => None,
+        };
+        match (kind, before) {
+            (Kind::Long, Some(before)) => self.long[before].after.push_back(frame),
+            (Kind::Long, None) => self.begin_long(lane, key, frame, VecDeque::new()),
+            _ => self.lanes[lane].frames.push_back(Held::Whole(frame)),
         }
-        Ok(Some(*self.ticket.get_or_insert_with(new_ticket)))
+        Ok(ticket)
+    }
+
+    fn begin_long(&mut self, lane: usize, key: u64, bytes: Vec<u8>, after: VecDeque<Vec<u8>>) {
+        self.long_frames += 1;
+        let frame = Arc::new(LongFrame { id: self.long_frames, bytes });
+        self.long.push_back(Long { frame, lane, key, given: 0, last: None, after });
     }
 
     /// Fills `buffer` with what comes next on a lane.
     pub(crate) fn take(&mut self, lane: usize, buffer: &mut Vec<u8>, limit: usize) {
-        self.lanes[lane].take(buffer, limit);
+        while !self.lanes[lane].take(buffer, limit) && lane == PARTS_LANE && self.number_part() {}
+    }
+
+    /// Gives the next part of a long frame its number. Says whether there was one.
+    fn number_part(&mut self) -> bool {
+        let next = self.long.iter().position(|long| long.last.is_none());
+        let Some(mut long) = next.and_then(|next| self.long.remove(next)) else { return false };
+        let parts = &mut self.lanes[PARTS_LANE];
+        parts.frames.push_back(Held::Part { of: long.frame.clone(), from: long.given });
+        long.given += PART_BYTES;
+        if long.given >= long.frame.bytes.len() {
+            long.last = Some(parts.last());
+        }
+        self.long.push_back(long);
+        true
     }
 
     /// The number of the next frame that [`Outgoing::take`] gives whole.
     pub(crate) fn next_number(&self, lane: usize) -> u64 {
-        let lane = &self.lanes[lane];
-        lane.acknowledged + lane.taken as u64 + 1
+        self.lanes[lane].sent() + 1
     }
 
     /// The last frame of a lane that the peer has acknowledged.
@@ -123,44 +158,67 @@ impl Outgoing {
         self.lanes[lane].acknowledged
     }
 
-    /// The peer has taken every frame of the lane up to `number`. Gives a ticket that is over by this.
-    pub(crate) fn acknowledge(&mut self, lane: usize, number: u64) -> Result<Option<u64>, String> {
-        let state = self.lanes.get(lane).ok_or_else(|| format!("an acknowledgement of lane {lane}"))?;
-        let sent = state.acknowledged + state.taken as u64;
+    /// The peer has taken every frame of the lane up to `number`. Gives the tickets that are over by this.
+    pub(crate) fn acknowledge(&mut self, lane: usize, number: u64) -> Result<Vec<u64>, String> {
+        let sent = self.lanes.get(lane).ok_or_else(|| format!("an acknowledgement of lane {lane}"))?.sent();
         if number > sent {
             return Err(format!("an acknowledgement of frame {number} of lane {lane}, sent were {sent}"));
         }
-        Ok(self.settle(lane, number))
+        self.settle(lane, number);
+        Ok(self.over_tickets())
     }
 
     /// Starts over on a new connection with a peer that has taken this much: the rest is given again.
-    pub(crate) fn resume(&mut self, received: &[u64; LANES]) -> Result<Option<u64>, String> {
+    pub(crate) fn resume(&mut self, received: &[u64; LANES]) -> Result<Vec<u64>, String> {
         if let Some((lane, number)) = (0..LANES).map(|l| (l, received[l])).find(|(l, n)| *n > self.lanes[*l].last()) {
             return Err(format!("the peer has frame {number} of lane {lane}, there are {}", self.lanes[lane].last()));
         }
-        let ticket = (0..LANES).fold(None, |ticket, lane| self.settle(lane, received[lane]).or(ticket));
+        (0..LANES).for_each(|lane| self.settle(lane, received[lane]));
         self.rewind();
         self.attached = true;
-        Ok(ticket)
+        Ok(self.over_tickets())
     }
 
-    fn settle(&mut self, lane: usize, number: u64) -> Option<u64> {
-        let held = if lane == 0 { &mut self.control_bytes } else { &mut self.actor_bytes };
-        let state = &mut self.lanes[lane];
-        while state.acknowledged < number {
-            let Some(frame) = state.frames.pop_front() else { break };
-            *held -= frame.len() + FRAME_OVERHEAD_BYTES;
-            state.acknowledged += 1;
-            state.taken = state.taken.saturating_sub(1);
+    fn settle(&mut self, lane: usize, number: u64) {
+        while self.lanes[lane].acknowledged < number {
+            let Some(held) = self.lanes[lane].settle_one() else { break };
+            let kind = match held {
+                _ if lane == 0 => Kind::Control,
+                Held::Whole(_) => Kind::Actor,
+                Held::Part { .. } | Held::Joint(_) => Kind::Long,
+            };
+            self.marks[kind as usize].bytes -= held.cost();
         }
-        if self.actor_bytes <= LOW_MARK_BYTES { self.ticket.take() } else { None }
+        if lane == PARTS_LANE {
+            self.join(number);
+        }
+    }
+
+    /// Long frames whose parts the peer has take their places.
+    fn join(&mut self, parts: u64) {
+        while let Some(done) = self.long.iter().position(|long| long.last.is_some_and(|last| last <= parts)) {
+            let Some(Long { frame, lane, key, mut after, .. }) = self.long.remove(done) else { return };
+            self.lanes[lane].frames.push_back(Held::Joint(frame));
+            while let Some(frame) = after.pop_front() {
+                if frame.len() > WHOLE_BYTES_MAX {
+                    self.begin_long(lane, key, frame, std::mem::take(&mut after));
+                } else {
+                    self.marks[Kind::Long as usize].bytes -= cost(&frame);
+                    self.marks[Kind::Actor as usize].bytes += cost(&frame);
+                    self.lanes[lane].frames.push_back(Held::Whole(frame));
+                }
+            }
+            self.wake();
+        }
+    }
+
+    fn over_tickets(&mut self) -> Vec<u64> {
+        let low = self.marks.iter_mut().filter(|mark| mark.bytes <= LOW_MARK_BYTES);
+        low.filter_map(|mark| mark.ticket.take()).collect()
     }
 
     fn rewind(&mut self) {
-        for lane in &mut self.lanes {
-            lane.taken = 0;
-            lane.taken_bytes = 0;
-        }
+        self.lanes.iter_mut().for_each(Lane::rewind);
         self.generation += 1;
         self.acks.told = self.acks.received;
         self.acks.bytes = 0;
@@ -176,7 +234,7 @@ impl Outgoing {
 
     /// Whether anything is not acknowledged.
     pub(crate) fn has_undelivered(&self) -> bool {
-        self.lanes.iter().any(|lane| !lane.frames.is_empty())
+        !self.long.is_empty() || self.lanes.iter().any(|lane| !lane.frames.is_empty())
     }
 
     pub(crate) fn is_over(&self) -> bool {
@@ -184,104 +242,28 @@ impl Outgoing {
     }
 
     pub(crate) fn held_bytes(&self) -> usize {
-        self.control_bytes + self.actor_bytes
+        self.marks.iter().map(|mark| mark.bytes).sum()
     }
 
-    /// Ends it: gives the actor frames that were never acknowledged, and the ticket that is over.
-    pub(crate) fn end(&mut self) -> (Vec<Vec<u8>>, Option<u64>) {
+    /// Ends it: gives the actor frames that were never acknowledged, and the tickets that are over.
+    pub(crate) fn end(&mut self) -> (Vec<Vec<u8>>, Vec<u64>) {
         self.over = true;
         self.attached = false;
-        let undelivered = self.lanes.iter_mut().skip(1).flat_map(|lane| lane.frames.drain(..)).collect();
+        let mut undelivered = Vec::new();
         self.lanes[0].frames.clear();
+        self.lanes[PARTS_LANE].frames.clear();
+        for held in self.lanes.iter_mut().flat_map(|lane| lane.frames.drain(..)) {
+            match held {
+                Held::Whole(frame) => undelivered.push(frame),
+                Held::Joint(long) => undelivered.extend(Arc::into_inner(long).map(|long| long.bytes)),
+                Held::Part { .. } => {}
+            }
+        }
+        for long in self.long.drain(..) {
+            undelivered.extend(Arc::into_inner(long.frame).map(|long| long.bytes));
+            undelivered.extend(long.after);
+        }
         self.rewind();
-        (undelivered, self.ticket.take())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn push(out: &mut Outgoing, lane: usize, frame: &[u8]) -> Option<u64> {
-        out.push(lane, frame.to_vec(), || 7).unwrap_or_else(|(why, _)| panic!("{why:?}"))
-    }
-
-    #[test]
-    fn frames_are_given_again_from_the_first_that_the_peer_has_not() {
-        let mut out = Outgoing::default();
-        for frame in [b"one", b"two", b"six"] {
-            push(&mut out, 1, frame);
-        }
-        let mut buffer = Vec::new();
-        out.take(1, &mut buffer, usize::MAX);
-        assert_eq!(buffer, b"\0\0\0\x03one\0\0\0\x03two\0\0\0\x03six");
-        let mut received = [0; LANES];
-        received[1] = 1;
-        assert_eq!(out.resume(&received), Ok(None));
-        assert_eq!(out.next_number(1), 2);
-        buffer.clear();
-        out.take(1, &mut buffer, usize::MAX);
-        assert_eq!(buffer, b"\0\0\0\x03two\0\0\0\x03six");
-        received[1] = 4;
-        assert!(out.resume(&received).is_err());
-    }
-
-    #[test]
-    fn a_frame_longer_than_a_batch_is_given_in_parts() {
-        let mut out = Outgoing::default();
-        push(&mut out, 2, b"abcdefgh");
-        let mut all = Vec::new();
-        for _ in 0..4 {
-            let mut buffer = Vec::new();
-            out.take(2, &mut buffer, 5);
-            all.extend(buffer);
-        }
-        assert_eq!(all, b"\0\0\0\x08abcdefgh");
-    }
-
-    #[test]
-    fn an_acknowledgement_of_what_was_never_sent_is_a_violation() {
-        let mut out = Outgoing::default();
-        push(&mut out, 1, b"x");
-        assert!(out.acknowledge(1, 1).is_err());
-        assert!(out.acknowledge(LANES, 0).is_err());
-    }
-
-    #[test]
-    fn senders_are_put_aside_at_the_high_mark_and_go_on_at_the_low_mark() {
-        let mut out = Outgoing::default();
-        let frame = vec![0; 1024 * 1024];
-        let tickets: Vec<_> = (0..9).map(|_| push(&mut out, 1, &frame)).collect();
-        assert_eq!(tickets[..7], [None; 7]);
-        assert_eq!(tickets[8], Some(7));
-        out.take(1, &mut Vec::new(), usize::MAX);
-        assert_eq!(out.acknowledge(1, 5), Ok(None));
-        assert_eq!(out.acknowledge(1, 6), Ok(Some(7)));
-        assert_eq!(out.acknowledge(1, 9), Ok(None));
-    }
-
-    #[test]
-    fn what_is_beyond_the_limit_comes_back() {
-        let mut out = Outgoing::default();
-        let frame = vec![0; 16 * 1024 * 1024];
-        for _ in 0..5 {
-            push(&mut out, 1, &frame);
-        }
-        let refused = out.push(1, frame, || 7).expect_err("six times 16 MiB and their overhead are too much");
-        assert_eq!((refused.0, refused.1.len()), (NotTaken::Full, 16 * 1024 * 1024));
-        push(&mut out, 0, b"control has its own limit");
-    }
-
-    #[test]
-    fn the_end_gives_back_the_actor_frames_that_were_not_acknowledged() {
-        let mut out = Outgoing::default();
-        push(&mut out, 0, b"control");
-        push(&mut out, 1, b"a");
-        push(&mut out, 1, b"b");
-        push(&mut out, 3, b"c");
-        out.take(1, &mut Vec::new(), usize::MAX);
-        assert_eq!(out.acknowledge(1, 1), Ok(None));
-        assert_eq!(out.end(), (vec![b"b".to_vec(), b"c".to_vec()], None));
-        assert_eq!(out.push(1, vec![], || 7), Err((NotTaken::Over, vec![])));
+        (undelivered, self.marks.iter_mut().filter_map(|mark| mark.ticket.take()).collect())
     }
 }

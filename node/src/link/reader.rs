@@ -2,8 +2,8 @@
 
 use super::LinkEvents;
 use super::error::Close;
-use super::frame::{Decoder, too_long};
-use super::limits::{CONTROL_FRAME_BYTES_MAX, FRAME_BYTES_MAX, LANES, READ_CHUNKS};
+use super::frame::{Decoder, Unit, too_long};
+use super::limits::{ACK_BYTES, CONTROL_FRAME_BYTES_MAX, LANES, PARTS_LANE, READ_CHUNKS, WHOLE_BYTES_MAX};
 use super::session::Session;
 use super::shared::Shared;
 use super::writer::ACK_RECORD_BYTES;
@@ -59,7 +59,7 @@ async fn lane(session: &Session, events: &dyn LinkEvents, stream: &mut RecvStrea
     if lane >= LANES || next == 0 {
         return Err(Close::violation(format!("a lane {lane} that begins with frame {next}")).into());
     }
-    let max = if lane == 0 { CONTROL_FRAME_BYTES_MAX } else { FRAME_BYTES_MAX };
+    let max = if lane == 0 { CONTROL_FRAME_BYTES_MAX } else { WHOLE_BYTES_MAX };
     let mut decoder = Decoder::new(max);
     while let Some((frames, bytes)) = poll_fn(|cx| next_frames(stream, &mut decoder, max, cx)).await? {
         if !frames.is_empty() {
@@ -72,7 +72,7 @@ async fn lane(session: &Session, events: &dyn LinkEvents, stream: &mut RecvStrea
 }
 
 /// Frames, and how many bytes they came in.
-type Came = (Vec<Vec<u8>>, usize);
+type Came = (Vec<Unit>, usize);
 
 /// What there is of frames; none at the end of the stream. The chunks that they come in are on the stack: a task that waits
 /// for a quiet peer, of which a leader has thousands, holds none of them.
@@ -98,24 +98,46 @@ fn give(
     events: &dyn LinkEvents,
     lane: usize,
     first: u64,
-    mut frames: Vec<Vec<u8>>,
-    bytes: usize,
+    mut units: Vec<Unit>,
+    mut bytes: usize,
 ) -> Result<(), Close> {
     let mut state = session.incoming.lane(lane);
     let gap = |expected| Close::violation(format!("frame {first} of lane {lane}, expected {expected}"));
-    state.fresh(first, &mut frames).map_err(gap)?;
-    if frames.is_empty() {
+    state.fresh(first, &mut units).map_err(gap)?;
+    if units.is_empty() {
         return Ok(());
     }
-    let number = state.took(frames.len());
-    if lane == 0 {
+    let count = units.len();
+    if lane == PARTS_LANE {
+        for unit in units {
+            if session.incoming.add_part(&frame_of(unit)?).map_err(Close::violation)? {
+                // Its sender waits for nothing else.
+                bytes += ACK_BYTES;
+            }
+        }
+    } else if lane == 0 {
+        let frames = units.into_iter().map(frame_of).collect::<Result<Vec<_>, _>>()?;
         frames.into_iter().for_each(|frame| events.control(session.peer, frame));
     } else {
+        let frame = |unit| match unit {
+            Unit::Frame(frame) => Ok(frame),
+            Unit::Joint(number) => session.incoming.long_frame(number).map_err(Close::violation),
+        };
+        let frames = units.into_iter().map(frame).collect::<Result<Vec<_>, _>>()?;
         events.messages(session.peer, lane as u8, frames);
     }
+    let number = state.took(count);
     drop(state);
     session.note_received(lane, number, bytes);
     Ok(())
+}
+
+/// Where no long frame has its place.
+fn frame_of(unit: Unit) -> Result<Vec<u8>, Close> {
+    match unit {
+        Unit::Frame(frame) => Ok(frame),
+        Unit::Joint(number) => Err(Close::violation(format!("long frame {number} on a lane where none may be"))),
+    }
 }
 
 /// Reads acknowledgements until the connection ends.
@@ -136,13 +158,12 @@ pub(crate) async fn read_acks(
             return ReaderEnd::Gone;
         }
         let before = outgoing.acknowledged(0);
-        let ticket = outgoing.acknowledge(usize::from(lane), u64::from_be_bytes(number));
+        let tickets = outgoing.acknowledge(usize::from(lane), u64::from_be_bytes(number));
         let words = outgoing.acknowledged(0) - before;
         drop(outgoing);
         shared.acknowledged.fetch_add(words, Ordering::Relaxed);
-        match ticket {
-            Ok(Some(ticket)) => shared.events.drained(ticket),
-            Ok(None) => {}
+        match tickets {
+            Ok(tickets) => tickets.into_iter().for_each(|ticket| shared.events.drained(ticket)),
             Err(reason) => return ReaderEnd::Violation(Close::violation(reason)),
         }
     }

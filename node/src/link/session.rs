@@ -98,7 +98,7 @@ impl Session {
         Resume { session: self.number, peer_session: self.link.lock().peer_number, received }
     }
 
-    /// Makes a connection the one that carries the session. Gives its generation and a ticket that is over by it.
+    /// Makes a connection the one that carries the session. Gives its generation and the tickets that are over by it.
     pub(crate) fn attach(
         &self,
         connection: &Connection,
@@ -107,7 +107,7 @@ impl Session {
         resume: &Resume,
         dialled_here: bool,
         dialled_by_lower: bool,
-    ) -> Result<(u64, Option<u64>), NotAttached> {
+    ) -> Result<(u64, Vec<u64>), NotAttached> {
         let mut link = self.link.lock();
         if link.peer_number != 0 && link.peer_number != resume.session {
             return Err(NotAttached::Session(Close::new(CLOSE_AFRESH, "the peer has forgotten the session")));
@@ -130,7 +130,7 @@ impl Session {
             return Err(NotAttached::Connection(Close::new(CLOSE_AFRESH, "the session is over")));
         }
         let violation = |reason| NotAttached::Connection(Close::new(codes::BAD_REQUEST, reason));
-        let ticket = outgoing.resume(&resume.received).map_err(violation)?;
+        let tickets = outgoing.resume(&resume.received).map_err(violation)?;
         let generation = outgoing.generation;
         drop(outgoing);
         link.peer_number = resume.session;
@@ -149,7 +149,7 @@ impl Session {
             Close::new(CLOSE_DUPLICATE, "a newer connection carries the session").apply(&old.connection);
         }
         self.attached.send_replace(Attached::Yes);
-        Ok((generation, ticket))
+        Ok((generation, tickets))
     }
 
     /// The connection of this generation is gone.
@@ -225,16 +225,14 @@ impl Session {
     /// Ends the session: nothing more comes from it or goes into it. Gives what was never acknowledged.
     /// To be called where no lock of the driver or of the session is held.
     pub(crate) fn end(&self, close: &Close, events: &dyn LinkEvents) {
-        let (undelivered, ticket) = self.outgoing.lock().end();
+        let (undelivered, tickets) = self.outgoing.lock().end();
         if let Some(current) = self.link.lock().current.take() {
             close.apply(&current.connection);
         }
         self.attached.send_replace(Attached::Over);
         self.incoming.end();
         self.tell(events);
-        if let Some(ticket) = ticket {
-            events.drained(ticket);
-        }
+        tickets.into_iter().for_each(|ticket| events.drained(ticket));
         events.lost(self.peer, undelivered);
     }
 

@@ -2,7 +2,7 @@
 //!
 //! A lane whose stream is full waits alone. Nothing waits for a batch to fill.
 
-use super::limits::{ACK_BYTES, ACK_DELAY, BATCH_BYTES, LANES};
+use super::limits::{ACK_BYTES, ACK_DELAY, BATCH_BYTES, LANES, PARTS_LANE};
 use super::session::Session;
 use quinn::{Connection, SendStream};
 use std::future::Future;
@@ -16,8 +16,9 @@ use tokio::time::Sleep;
 pub(crate) const ACK_RECORD_BYTES: usize = 9;
 /// Bytes of buffer that a lane without work may keep.
 const IDLE_BUFFER_BYTES: usize = 2048;
-/// Control and acknowledgements go before what actors send.
+/// Control and acknowledgements go before what actors send, and parts of long frames after it.
 const CONTROL_PRIORITY: i32 = 1;
+const PARTS_PRIORITY: i32 = -1;
 
 pub(crate) struct Writer {
     session: Arc<Session>,
@@ -112,7 +113,7 @@ impl Writer {
                 let first = outgoing.next_number(number);
                 outgoing.take(number, &mut lane.buffer, BATCH_BYTES);
                 if !lane.buffer.is_empty() {
-                    lane.stream = Some(open(&self.connection, cx, number == 0)?);
+                    lane.stream = Some(open(&self.connection, cx, number)?);
                     let header = [&[number as u8][..], &first.to_be_bytes()].concat();
                     lane.buffer.splice(..0, header);
                 }
@@ -162,12 +163,15 @@ impl Writer {
 }
 
 /// Opens a stream. The peer allows one for each lane, so there is never anything to wait for.
-fn open(connection: &Connection, cx: &mut Context<'_>, control: bool) -> Result<SendStream, String> {
+fn open(connection: &Connection, cx: &mut Context<'_>, lane: usize) -> Result<SendStream, String> {
     match pin!(connection.open_uni()).poll(cx) {
         Poll::Ready(Ok(stream)) => {
-            if control {
-                stream.set_priority(CONTROL_PRIORITY).map_err(|e| e.to_string())?;
+            match lane {
+                0 => stream.set_priority(CONTROL_PRIORITY),
+                PARTS_LANE => stream.set_priority(PARTS_PRIORITY),
+                _ => Ok(()),
             }
+            .map_err(|e| e.to_string())?;
             Ok(stream)
         }
         Poll::Ready(Err(e)) => Err(e.to_string()),

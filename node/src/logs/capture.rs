@@ -1,7 +1,7 @@
 //! Takes the node's own warnings and errors out of `tracing`, and reads an event into a line.
 
 use super::setup::Attached;
-use super::{ACTOR_TARGET, LOCAL_TARGET, line, time};
+use super::{ACTOR_TARGET, CHOSEN_TARGET, LOCAL_TARGET, line, time};
 use crate::admin::protocol::LogLine;
 use odeon::{Level, Value};
 use std::cell::Cell;
@@ -54,7 +54,12 @@ impl<S: Subscriber> Layer<S> for Capture {
 /// Whether events of `target` are shown at the node and nowhere else, or shipped by other means.
 fn stays_local(target: &str) -> bool {
     let under = |prefix: &str| target.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'));
-    target == ACTOR_TARGET || under(LOCAL_TARGET) || under("odeon_node::logs")
+    is_actors(target) || under(LOCAL_TARGET) || under("odeon_node::logs")
+}
+
+/// Whether an event is a line of an actor.
+fn is_actors(target: &str) -> bool {
+    target == ACTOR_TARGET || target == CHOSEN_TARGET
 }
 
 /// The level in our words.
@@ -84,7 +89,7 @@ pub(super) fn read(event: &Event<'_>) -> LogLine {
         seq: 0,
     };
     event.record(&mut Reader(&mut line));
-    if metadata.target() == ACTOR_TARGET {
+    if is_actors(metadata.target()) {
         from_actor(&mut line);
     }
     line::bound(&mut line);

@@ -9,6 +9,7 @@ use super::output::Printed;
 use super::work::{Build, Letter, Work};
 use odeon::process::ToChild;
 use odeon::process::limits::REASON_BYTES_MAX;
+use odeon::system::encoded;
 use odeon::{Ending, Failure};
 use std::collections::{HashMap, HashSet};
 use std::sync::mpsc::TryRecvError;
@@ -159,15 +160,14 @@ impl<'a> Floor<'a> {
 
     fn deliver(&mut self, letter: Letter) -> Result<(), String> {
         let Letter { actor, host, sender, message, end, .. } = letter;
-        let encoded = match message.encode() {
-            Ok(encoded) => encoded,
+        let letter = match encoded(&message) {
+            Ok(letter) => letter,
             Err(error) => {
                 end.end(Ending::Failed(Failure::new(error.to_string())));
                 return Ok(());
             }
         };
-        let frame =
-            ToChild::Receive { actor, address: host.address(), sender, name: encoded.name, bytes: encoded.bytes };
+        let frame = ToChild::Receive { actor, address: host.address(), sender, name: letter.name, bytes: letter.bytes };
         let Ok(bytes) = odeon::process::encode(&frame) else {
             end.end(Ending::Failed(Failure::new("the message is larger than a process can be given")));
             return Ok(());

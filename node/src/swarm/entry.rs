@@ -6,7 +6,7 @@ use super::ear::Ear;
 use super::limits::{JOIN_PAUSE, JOIN_TRIES, REGISTER_WAIT_MAX};
 use super::member::{Seat, facts};
 use crate::admin::protocol::Failed;
-use crate::identity::{JoinError, Joined, Token, Tokens, join_in_memory};
+use crate::identity::{JoinError, Joined, Token, join_in_memory};
 use crate::link::{LinkConfig, Links, Vitals};
 use odeon_convention::codes;
 use quinn::Endpoint;
@@ -35,17 +35,8 @@ impl Entry {
         let Joined { identity, leaders, stays } = self.be_let_in().await?;
         let identity = Arc::new(identity);
         let ear = Arc::new(Ear::new(self.place, self.crew.clone(), self.tally.clone()));
-        let config = LinkConfig {
-            listen: SocketAddr::from(([0, 0, 0, 0], 0)),
-            sockets: None,
-            identity: identity.clone(),
-            name: self.name.clone(),
-            tokens: Tokens::default(),
-            admission: None,
-            outbound_only: false,
-            tcp_only: false,
-            urgent: None,
-        };
+        let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
+        let config = LinkConfig::member(nowhere, identity.clone(), self.name.clone());
         let links = Links::dialling((self.socket, self.vitals), config, ear.clone());
         ear.attach(links.clone());
         let (end, registered) = oneshot::channel();

@@ -318,6 +318,10 @@ impl Images {
             }
             Reply::List(_) => return Err(TransferError::Nonsense { node, hash }),
         };
+        if !lacks.contains(number) {
+            // Whoever offers what it was not asked for would be asked for ever.
+            return Err(TransferError::Nonsense { node, hash });
+        }
         if !arriving.choosing.lock().offered(node, number) {
             stream.ask(&Ask::Leave).await?;
             return Ok((Came::Declined, stream));

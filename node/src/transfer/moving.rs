@@ -24,10 +24,12 @@ impl Images {
         let _once = self.running.once(image.hash).await;
         let last = match self.load_aside(image.hash).await {
             Ok(()) => return Ok(()),
-            Err(error @ (TransferError::Runtime(_) | TransferError::Revoked(_))) => return Err(error),
+            Err(error @ (TransferError::Runtime(_) | TransferError::Revoked(_) | TransferError::NotLet(_))) => {
+                return Err(error);
+            }
             Err(error) => error,
         };
-        if self.own.is_some() {
+        if self.own.signers.is_some() {
             self.keep_evidence(way.links(), image.hash, sources, evidence).await?;
             if matches!(last, TransferError::NotSigned { .. }) {
                 return self.load_aside(image.hash).await;
@@ -75,7 +77,10 @@ impl Images {
             return Err(TransferError::NotSigned { hash, source: Box::new(Rejection::SignatureMissing) });
         }
         let images = self.clone();
-        let kept = tokio::task::spawn_blocking(move || images.own.as_ref().map(|own| own.keep(hash, &evidence)));
+        let kept = tokio::task::spawn_blocking(move || {
+            let signers = images.own.signers.as_ref();
+            signers.map(|signers| signers.keep(hash, &evidence))
+        });
         kept.await.map_err(std::io::Error::other)?.unwrap_or(Ok(()))
     }
 
@@ -103,6 +108,7 @@ impl Images {
     }
 
     async fn load_aside(self: &Arc<Self>, hash: SourceHash) -> Result<(), TransferError> {
+        self.examine(hash).await?;
         let images = self.clone();
         tokio::task::spawn_blocking(move || images.load(hash))
             .await

@@ -45,7 +45,7 @@ impl OwnSigners {
     /// Verifies an image against the signatures that are kept of it. Blocks on the disk.
     pub(super) fn verify(&self, image: &Image) -> Result<(), TransferError> {
         let hash = SourceHash(image.hash().0);
-        let evidence = self.read(hash)?;
+        let evidence = self.kept(hash)?;
         let approval = self.keyring.approve(image, &evidence, now_unix_s());
         let approval = approval.map_err(|source| TransferError::NotSigned { hash, source: Box::new(source) })?;
         self.approved.lock().insert(hash, approval.until_unix_s);
@@ -71,8 +71,9 @@ impl OwnSigners {
         }
     }
 
-    /// None where none are kept, or what is there is none: then they are asked for.
-    fn read(&self, hash: SourceHash) -> Result<Vec<String>, TransferError> {
+    /// What is kept of an image: nothing where nothing is, or what is there is damaged. Then it is asked for. Blocks on the
+    /// disk.
+    pub(super) fn kept(&self, hash: SourceHash) -> Result<Vec<String>, TransferError> {
         let mut text = Vec::new();
         match File::open(self.path(hash)) {
             Ok(file) => file.take(KEPT_BYTES_MAX).read_to_end(&mut text)?,

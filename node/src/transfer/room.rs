@@ -107,8 +107,9 @@ impl Images {
         self.runtimes.forget(&text)?;
         self.store.remove(sourceauth::SourceHash(hash.0))?;
         self.room.forget(hash);
-        if let Some(own) = &self.own {
-            own.forget(hash);
+        // What this node's own authority has said of it holds on.
+        if let Some(signers) = &self.own.signers {
+            signers.forget(hash);
         }
         Ok(())
     }

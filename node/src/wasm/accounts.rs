@@ -159,6 +159,8 @@ impl Books {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::hint::black_box;
+    use std::time::Instant;
 
     #[test]
     fn counters_go_on_while_anything_of_the_image_is_there_and_begin_anew_after_that() {
@@ -187,5 +189,39 @@ mod tests {
         assert_eq!(books.usage()[0].actors, 2);
         drop(actors);
         assert_eq!(books.usage()[0].actors, 0);
+    }
+
+    /// What an instance does for its accounts with each message, and nothing else: nanoseconds of each.
+    fn message_ns(accounts: &Accounts) -> f64 {
+        const MESSAGES: u32 = 2_000_000;
+        let since = Instant::now();
+        for _ in 0..MESSAGES {
+            accounts.received();
+            let started = black_box(Instant::now());
+            accounts.worked(started.elapsed());
+        }
+        since.elapsed().as_nanos() as f64 / f64::from(MESSAGES)
+    }
+
+    #[test]
+    #[ignore = "for docs/benchmarks.md: in a release build, on a machine that does nothing else"]
+    fn what_accounting_adds_to_a_message() {
+        let accounts = Accounts::default();
+        let median = |sample: &dyn Fn() -> f64| {
+            let mut samples: Vec<f64> = (0..7).map(|_| sample()).collect();
+            samples.sort_by(f64::total_cmp);
+            samples[samples.len() / 2]
+        };
+        let alone = median(&|| message_ns(&accounts));
+        // Two workers with actors of one image, which share its counters.
+        let both = median(&|| {
+            std::thread::scope(|scope| {
+                let other = scope.spawn(|| message_ns(&accounts));
+                let mine = message_ns(&accounts);
+                f64::midpoint(mine, other.join().unwrap())
+            })
+        });
+        println!("accounting takes {alone:.0} ns of a message, {both:.0} ns where two workers account for one image");
+        assert!(cfg!(debug_assertions) || alone < 150.0, "more than a tenth of what a message takes: {alone} ns");
     }
 }

@@ -36,7 +36,7 @@ fn the_reference_names_every_command_and_flag_and_no_other() {
             let name: Vec<&str> = heading
                 .trim_end_matches('`')
                 .split(' ')
-                .take_while(|word| word.bytes().all(|b| b.is_ascii_lowercase()))
+                .take_while(|word| word.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'))
                 .collect();
             current = Some(name.join(" "));
             described.entry(name.join(" ")).or_default();

@@ -6,10 +6,11 @@ use odeon_capabilities::Requirements;
 use odeon_convention::record::AuthoritySetting;
 use odeon_convention::types::{Placement, Role};
 use odeon_node::admin::protocol::{CreateArguments, LogQuery, Reply, Request, RevokeImage, SetAuthorityActor};
-use odeon_node::cli::AllowRemoteImages;
+use odeon_node::cli::{AllowRemoteImages, ImageAuthority};
 use std::num::NonZeroU64;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
 
 const ADDRESS: &str = "act-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 
@@ -81,6 +82,10 @@ fn up_takes_every_flag_that_scripts_pass() {
         "leader-only",
         "--allow-actor-unload",
         "yes",
+        "--image-authority",
+        "Judge",
+        "--image-authority-timeout",
+        "90s",
         "--image-upload-limit",
         "10MiB",
         "--image-download-limit",
@@ -111,6 +116,8 @@ fn up_takes_every_flag_that_scripts_pass() {
     assert_eq!((options.name.as_deref(), options.join.as_deref()), (Some("db-1"), Some("TOKEN")));
     assert_eq!(options.allow_remote_images, AllowRemoteImages::LeaderOnly);
     assert!(options.allow_actor_unload);
+    let own = ImageAuthority { actor: "Judge".to_owned(), answer: Duration::from_secs(90) };
+    assert_eq!(options.image_authority, Some(own));
     let limits = (options.image_upload_limit, options.image_download_limit);
     assert_eq!(limits, (NonZeroU64::new(10 * 1024 * 1024), NonZeroU64::new(500_000)));
     assert_eq!((options.allow_process, options.process_user.as_deref()), (true, Some("odeon-run")));
@@ -154,6 +161,9 @@ fn a_wrong_command_line_exits_2_and_says_what_is_expected() {
         (&["up", "--image-signers", "/nowhere"], "/nowhere"),
         (&["up", "--image-signers", "/dev/null"], "allowed signers without a key"),
         (&["up", "--image-signatures-required", "2"], "--image-signers"),
+        (&["up", "--image-authority-timeout", "5s"], "--image-authority"),
+        (&["up", "--image-authority", "Judge", "--image-authority-timeout", "500ms"], "is not from 1s to 600s"),
+        (&["up", "--image-authority", "Judge", "--image-authority-timeout", "soon"], "is not a duration"),
         (&["up", "--authority", "accept-all", "--signatures-required", "2"], "only the authority 'keyring'"),
         (&["up", "--image-upload-limit", "fast"], "expected one such as 10MiB"),
         (&["up", "--image-upload-limit", "16383"], "no rate of at least 16384"),
@@ -289,6 +299,8 @@ fn commands_become_the_requests_that_they_mean() {
             Request::Ask { address, message: "--hi".into(), timeout_ms: 60_000 },
         ),
         (&["stop", ADDRESS], Request::Stop { address }),
+        (&["log-level", ADDRESS, "debug"], Request::SetLogLevel { address, level: Some(odeon::Level::Debug) }),
+        (&["log-level", ADDRESS, "default"], Request::SetLogLevel { address, level: None }),
         (&["actors", "--node", "db"], Request::Actors { node: Some("db".into()) }),
         (&["status"], Request::Status { of: none() }),
         (&["status", ADDRESS], Request::Status { of: Some(ADDRESS.into()) }),

@@ -94,5 +94,5 @@ fn a_node_of_another_version_is_not_served() {
     let (mut node, child) = UnixStream::pair().unwrap();
     say(&mut node, ToChild::Hello { version_min: 3, version_max: 4, image: "ab".into(), node: "n".into() });
     let served = serve_over(Registry::new(), child);
-    assert!(matches!(served, Err(ServeError::Version { min: 2, max: 3 })), "{served:?}");
+    assert!(matches!(served, Err(ServeError::Version { min: 3, max: 4 })), "{served:?}");
 }

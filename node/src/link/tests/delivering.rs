@@ -111,9 +111,9 @@ async fn a_hundred_thousand_frames_each_way_arrive_once_and_in_order_while_the_l
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_large_frame_does_not_hold_up_another_lane() {
+async fn a_large_frame_does_not_hold_up_others_of_its_lane() {
     let (_leader, a, b) = linked(false).await;
-    let (large, small) = (1, (2..).find(|k| lane_of(*k) != lane_of(1)).expect("another lane"));
+    let (large, small) = (1, (2..).find(|k| lane_of(*k) == lane_of(1)).expect("another key"));
     let began = Instant::now();
     // All of it at once, whatever the pressure: what counts is how the lanes share the connection.
     let large_frame = vec![7; 8 * 1024 * 1024];
@@ -127,6 +127,41 @@ async fn a_large_frame_does_not_hold_up_another_lane() {
     println!("100 small frames after {small_took:?}, the large one of 8 MiB after {:?}", began.elapsed());
     assert!(b.seen.seen.lock().messages[100].1.len() > 4, "the small frames waited for the large one");
     assert!(small_took < Duration::from_secs(1), "{small_took:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn long_frames_arrive_once_and_in_their_places_while_the_link_is_cut() {
+    const ROUNDS: u32 = 8;
+    let (_leader, a, b) = linked(false).await;
+    let keys = [1, (2..).find(|k| lane_of(*k) != lane_of(1)).expect("another lane")];
+    let long = |n: u32| [numbered(n), vec![n as u8; 3_000_000]].concat();
+    let sent = keys.map(|key| {
+        let (links, to) = (a.links.clone(), b.node());
+        tokio::spawn(async move {
+            for n in 0..ROUNDS {
+                for frame in [numbered(n), long(n), numbered(n)] {
+                    assert!(!matches!(links.send(to, key, frame), Pressure::Refused { .. }));
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        })
+    });
+    let all = keys.len() * 3 * ROUNDS as usize;
+    for cut in 1..=6_usize {
+        b.seen.until("a part of it", |s| s.messages.len() >= all * cut / 8).await;
+        if cut % 2 == 0 { a.links.cut(b.node()) } else { b.links.cut(a.node()) }
+    }
+    for sent in sent {
+        sent.await.expect("sent");
+    }
+    b.seen.until("all of it", |s| s.messages.len() >= all).await;
+    delivered(&a).await;
+    let seen = b.seen.seen.lock();
+    assert_eq!(seen.messages.len(), all);
+    for key in keys {
+        let of_key = seen.messages.iter().filter(|(lane, _)| usize::from(*lane) == lane_of(key)).map(|(_, f)| f);
+        assert!(of_key.eq((0..ROUNDS).flat_map(|n| [numbered(n), long(n), numbered(n)]).collect::<Vec<_>>().iter()));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

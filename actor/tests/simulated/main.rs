@@ -1,0 +1,10 @@
+//! The base `simulated` and the search for failing seeds.
+
+#![allow(clippy::unwrap_used, reason = "a test's own wiring may fail loudly")]
+
+mod explore;
+mod faults;
+mod places;
+mod program;
+mod same;
+mod time;

@@ -1,0 +1,132 @@
+//! One lane, sending side.
+
+use super::super::frame::{HEADER_BYTES, JOINT_BYTES, JOINT_HEADER, PART_HEAD_BYTES};
+use super::super::limits::{FRAME_OVERHEAD_BYTES, PART_BYTES};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// A frame that goes in parts.
+#[derive(Debug)]
+pub(super) struct LongFrame {
+    pub(super) id: u64,
+    pub(super) bytes: Vec<u8>,
+}
+
+/// What has a number on a lane.
+#[derive(Debug)]
+pub(super) enum Held {
+    Whole(Vec<u8>),
+    /// What comes of a long frame from this byte on.
+    Part {
+        of: Arc<LongFrame>,
+        from: usize,
+    },
+    /// Stands for a long frame whose parts have arrived, in its place among the others.
+    Joint(Arc<LongFrame>),
+}
+
+/// What goes before the bytes themselves.
+type Head = ([u8; HEADER_BYTES + PART_HEAD_BYTES], usize);
+
+impl Held {
+    /// What it costs those who hold it.
+    pub(super) fn cost(&self) -> usize {
+        match self {
+            Self::Whole(frame) => cost(frame),
+            Self::Joint(long) => cost(&long.bytes),
+            // The long frame is counted once, until its joint is settled.
+            Self::Part { .. } => 0,
+        }
+    }
+
+    fn head(&self) -> Head {
+        let mut head = [0; HEADER_BYTES + PART_HEAD_BYTES];
+        let (header, rest) = head.split_at_mut(HEADER_BYTES);
+        let (first, rest_bytes) = match self {
+            Self::Whole(frame) => (frame.len() as u32, 0),
+            Self::Part { of, .. } => {
+                rest[..JOINT_BYTES].copy_from_slice(&of.id.to_be_bytes());
+                rest[JOINT_BYTES..].copy_from_slice(&(of.bytes.len() as u32).to_be_bytes());
+                ((PART_HEAD_BYTES + self.body().len()) as u32, PART_HEAD_BYTES)
+            }
+            Self::Joint(long) => {
+                rest[..JOINT_BYTES].copy_from_slice(&long.id.to_be_bytes());
+                (JOINT_HEADER, JOINT_BYTES)
+            }
+        };
+        header.copy_from_slice(&first.to_be_bytes());
+        (head, HEADER_BYTES + rest_bytes)
+    }
+
+    fn body(&self) -> &[u8] {
+        match self {
+            Self::Whole(frame) => frame,
+            Self::Part { of, from } => &of.bytes[*from..of.bytes.len().min(from + PART_BYTES)],
+            Self::Joint(_) => &[],
+        }
+    }
+}
+
+/// What a frame costs whoever holds it.
+pub(super) fn cost(frame: &[u8]) -> usize {
+    frame.len() + FRAME_OVERHEAD_BYTES
+}
+
+/// Frames are numbered from 1.
+#[derive(Default)]
+pub(super) struct Lane {
+    /// The first has number `acknowledged + 1`.
+    pub(super) frames: VecDeque<Held>,
+    pub(super) acknowledged: u64,
+    /// How many of `frames` were given to the current connection whole.
+    taken: usize,
+    /// How many bytes, with its head, of the next were.
+    taken_bytes: usize,
+}
+
+impl Lane {
+    pub(super) fn last(&self) -> u64 {
+        self.acknowledged + self.frames.len() as u64
+    }
+
+    /// The last that was given to the current connection whole.
+    pub(super) fn sent(&self) -> u64 {
+        self.acknowledged + self.taken as u64
+    }
+
+    /// Fills `buffer` up to `limit` with what comes next. Gives whether there was enough for that.
+    pub(super) fn take(&mut self, buffer: &mut Vec<u8>, limit: usize) -> bool {
+        while buffer.len() < limit {
+            let Some(held) = self.frames.get(self.taken) else { return false };
+            let (head, head_bytes) = held.head();
+            if self.taken_bytes == 0 {
+                buffer.extend_from_slice(&head[..head_bytes]);
+                self.taken_bytes = head_bytes;
+            }
+            let rest = &held.body()[self.taken_bytes - head_bytes..];
+            let taken = rest.len().min(limit.saturating_sub(buffer.len()));
+            buffer.extend_from_slice(&rest[..taken]);
+            if taken == rest.len() {
+                self.taken += 1;
+                self.taken_bytes = 0;
+            } else {
+                self.taken_bytes += taken;
+            }
+        }
+        true
+    }
+
+    /// The peer has taken the first of those that are held.
+    pub(super) fn settle_one(&mut self) -> Option<Held> {
+        let held = self.frames.pop_front()?;
+        self.acknowledged += 1;
+        self.taken = self.taken.saturating_sub(1);
+        Some(held)
+    }
+
+    /// All that is held is to be given again.
+    pub(super) fn rewind(&mut self) {
+        self.taken = 0;
+        self.taken_bytes = 0;
+    }
+}
