@@ -6,7 +6,11 @@ use crate::definition::Definition;
 use crate::host::Host;
 use crate::host::{CreateRequest, Level, Surroundings};
 use crate::message::AnyMessage;
-use crate::{ActorType, Address, LoadSource, Message, SOURCE_PIECE_BYTES_MAX, SourceBytes, Topic, UnloadSource};
+use crate::{
+    ActorType, Address, LoadSource, Message, SOURCE_PIECE_BYTES_MAX, SourceBytes, Topic, UnloadSource, Wakeup,
+};
+#[cfg(not(target_family = "wasm"))]
+use crate::{Failure, Pipe};
 #[cfg(doc)]
 use crate::{SourceLoaded, SourceUnloaded};
 use odeon_capabilities::{CapabilityMap, Requirements, Value};
@@ -81,14 +85,96 @@ impl Context {
         }
     }
 
-    /// Sends this actor a `WakeupMessage` after `delay`.
-    pub fn wakeup_after(&self, delay: Duration) {
-        self.host.wakeup_after(delay, None);
+    /// Sends this actor a `WakeupMessage` after `delay`. Any number may be pending; they come by the time they are due.
+    pub fn wakeup_after(&self, delay: Duration) -> Wakeup {
+        self.host.wakeup_after(delay, None)
     }
 
     /// Sends this actor a `WakeupMessage` that carries `payload` after `delay`.
-    pub fn wakeup_after_with(&self, delay: Duration, payload: impl Message) {
-        self.host.wakeup_after(delay, Some(AnyMessage::new(payload)));
+    pub fn wakeup_after_with(&self, delay: Duration, payload: impl Message) -> Wakeup {
+        self.host.wakeup_after(delay, Some(AnyMessage::new(payload)))
+    }
+
+    /// Has a wakeup of this actor not come. One that is in the mailbox already, or that came, is left alone: who must know
+    /// compares [`crate::WakeupMessage::wakeup`].
+    pub fn cancel_wakeup(&self, wakeup: Wakeup) {
+        self.host.cancel_wakeup(wakeup);
+    }
+
+    /// Puts off the message that is being handled, once its handler has returned: it is given again, from the same sender,
+    /// after [`Context::resume_deferred`]. A handler that fails defers nothing. What is still put off when the actor exits
+    /// becomes dead letters. An actor that is built anew after a failure finds it all the same.
+    ///
+    /// At most 4,096 messages of an actor are; one more goes back to its sender as a `PoisonMessage`.
+    ///
+    /// ```
+    /// use odeon::{Context, actor};
+    ///
+    /// /// Answers once it is open.
+    /// #[derive(Default)]
+    /// struct Shop {
+    ///     is_open: bool,
+    /// }
+    ///
+    /// #[actor]
+    /// impl Shop {
+    ///     #[handler]
+    ///     fn open(&mut self, open: &bool, cx: &mut Context) {
+    ///         self.is_open = *open;
+    ///         cx.resume_deferred();
+    ///     }
+    ///
+    ///     #[handler]
+    ///     fn order(&mut self, order: &String, cx: &mut Context) {
+    ///         match self.is_open {
+    ///             true => cx.reply(format!("one {order}")),
+    ///             false => cx.defer(),
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let system = odeon::system::ActorSystem::simple();
+    /// let shop = system.create_actor::<Shop>()?;
+    /// system.tell(shop, String::from("tea"));
+    /// system.tell(shop, true);
+    /// let answer = system.listen(std::time::Duration::ZERO).ok_or("no answer")?;
+    /// assert_eq!(answer.message.get::<String>().map(String::as_str), Some("one tea"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn defer(&self) {
+        self.host.defer();
+    }
+
+    /// Has all that was deferred come next, in the order in which it came, before what waits in the mailbox.
+    pub fn resume_deferred(&self) {
+        self.host.resume_deferred();
+    }
+
+    /// Asks how an actor is. The answer is an [`crate::ActorStatusReport`], also where it is stuck in a handler or gone. The
+    /// actor itself does not notice.
+    pub fn request_status(&self, of: Address) {
+        self.host.request_status(of);
+    }
+
+    /// Makes this actor the one that is handed, as [`crate::DeadLetter`]s, what cannot be delivered in its system or node, or
+    /// no more. The last that asks is it, until it exits. While it has thousands of messages it misses some.
+    ///
+    /// Only for actors that are linked into the program: one of an image would be handed messages that were never for it.
+    pub fn handle_dead_letters(&self, on: bool) {
+        self.host.handle_dead_letters(on);
+    }
+
+    /// Asks all actors of the system to exit, and creates no more. Nobody waits for it. A node is not shut down by an actor.
+    pub fn shut_down_system(&self) {
+        self.host.shut_down();
+    }
+
+    /// A handle by which threads and futures of the program send messages to this actor. Fails for actors of images.
+    #[cfg(not(target_family = "wasm"))]
+    pub fn pipe<M: Message>(&self) -> Result<Pipe<M>, Failure> {
+        self.host.inlet().map(Pipe::new).ok_or_else(crate::pipe::unavailable)
     }
 
     /// Exits once the current message is handled.

@@ -34,6 +34,17 @@ pub fn dispatch(
     if message.name() == UNTYPED { candidates(message, handled).iter().find_map(handler) } else { handler(message) }
 }
 
+/// The name of what a message means: its own, or that of the one key of an untyped map, where that is one of these names.
+pub(crate) fn meant(message: &AnyMessage, names: &[&'static str]) -> &'static str {
+    let own = names.iter().find(|name| **name == message.name());
+    let key = || {
+        let whole = (message.name() == UNTYPED).then(|| message.encode().ok()).flatten()?;
+        let (key, _) = encoding::only_entry(&whole.bytes)?;
+        names.iter().find(|name| **name == key)
+    };
+    own.or_else(key).copied().unwrap_or_default()
+}
+
 /// The messages that an untyped value may stand for, the likeliest first: the content of a map whose one key is the
 /// name of a handled message, then the value as it is.
 ///

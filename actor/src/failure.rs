@@ -8,17 +8,30 @@ use std::fmt;
 pub struct Failure {
     reason: String,
     passing: bool,
+    rebuilt: bool,
 }
 
 impl Failure {
     /// A failure with a reason for people to read.
     pub fn new(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), passing: false }
+        Self { reason: reason.into(), passing: false, rebuilt: false }
     }
 
     /// A failure that has nothing to do with what failed, and may not be there at the next try.
     pub fn passing(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), passing: true }
+        Self { passing: true, ..Self::new(reason) }
+    }
+
+    /// The same failure of an actor that has been built anew already, inside of what is around it: whoever runs it keeps it
+    /// as it is. In an image that cannot be said, and all is built anew.
+    pub(crate) fn rebuilt(self) -> Self {
+        Self { rebuilt: true, ..self }
+    }
+
+    /// Whether the actor has been built anew already.
+    #[cfg(all(feature = "system", not(target_family = "wasm")))]
+    pub(crate) fn is_rebuilt(&self) -> bool {
+        self.rebuilt
     }
 
     /// Whether it may not be there at the next try.

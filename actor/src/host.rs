@@ -2,7 +2,7 @@
 
 use crate::definition::Definition;
 use crate::message::AnyMessage;
-use crate::{Address, Suspended, Topic};
+use crate::{ActorStatusRequest, Address, Suspended, Topic, Wakeup};
 use odeon_capabilities::{CapabilityMap, Requirements, Value};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -23,7 +23,13 @@ pub trait Host: Send + Sync {
         self.create(request)
     }
     /// Sends the actor a `WakeupMessage` no sooner than `delay` from now.
-    fn wakeup_after(&self, delay: Duration, payload: Option<AnyMessage>);
+    fn wakeup_after(&self, delay: Duration, payload: Option<AnyMessage>) -> Wakeup;
+    /// Has a wakeup of the actor not come, if it has not come yet.
+    fn cancel_wakeup(&self, wakeup: Wakeup);
+    /// Keeps the message that is being handled, if that ends well, until [`Host::resume_deferred`].
+    fn defer(&self);
+    /// Has what was deferred come next, after the message that is being handled.
+    fn resume_deferred(&self);
     /// Makes the actor exit once its current message is handled.
     fn exit(&self);
     /// The node's capabilities as of now.
@@ -34,6 +40,25 @@ pub trait Host: Send + Sync {
     fn watch(&self, topic: Topic, on: bool);
     /// Asks for the actor to be the one that decides which images may be used.
     fn register_source_authority(&self);
+    /// Has the actor told how another one is, with an `ActorStatusReport`.
+    fn request_status(&self, of: Address) {
+        self.send(of, AnyMessage::new(ActorStatusRequest));
+    }
+    /// Makes the actor the one that is handed dead letters, or no more. Not for actors of images, which would be handed what
+    /// was never for them.
+    fn handle_dead_letters(&self, on: bool) {
+        let _ = on;
+        self.log(Level::Warn, "dead letters are not for actors of images");
+    }
+    /// Shuts the system down, where an actor may. Not for actors of images.
+    fn shut_down(&self) {
+        self.log(Level::Warn, "a shutdown is not for actors of images");
+    }
+    /// The way to the actor for other threads of its program, where there is one.
+    #[cfg(not(target_family = "wasm"))]
+    fn inlet(&self) -> Option<Arc<dyn crate::pipe::Inlet>> {
+        None
+    }
     /// Logs a line in the actor's name.
     fn log(&self, level: Level, message: &str);
     /// Lets the message that is being handled go on after `receive` has returned, for a runtime that hands it to somebody

@@ -14,6 +14,10 @@ mod actor;
 mod address;
 mod base32;
 pub mod bytes;
+mod carried;
+mod caught;
+#[cfg(all(feature = "system", target_os = "linux"))]
+pub mod command;
 mod context;
 mod definition;
 #[doc(hidden)]
@@ -24,18 +28,28 @@ mod failure;
 #[cfg(target_family = "wasm")]
 pub mod guest;
 pub mod host;
+mod initialising;
+mod kept;
 mod message;
 mod notification;
+#[cfg(not(target_family = "wasm"))]
+pub mod pipe;
 #[cfg(all(unix, not(target_family = "wasm")))]
 pub mod process;
+#[cfg(all(feature = "system", unix, not(target_family = "wasm")))]
+mod ready;
 #[cfg(all(feature = "system", not(target_family = "wasm")))]
 pub mod simulate;
 mod source_authority;
 mod source_loading;
+mod supervision;
 mod suspended;
 #[cfg(all(feature = "system", not(target_family = "wasm")))]
 pub mod system;
 mod system_message;
+mod transient;
+mod troupe;
+mod type_name;
 
 pub use actor::{Actor, ActorType, CapabilityView};
 pub use address::{ADDRESS_BYTES, Address, Incarnation, NodeId, NodeRef, ParseAddressError};
@@ -43,16 +57,30 @@ pub use context::{Context, Create};
 pub use definition::{Definition, Registry};
 pub use failure::Failure;
 pub use host::Level;
+pub use initialising::{Initialise, Initialising};
 pub use message::{AnyMessage, EncodeError, Encoded, Message, UNTYPED};
 pub use notification::{ImageAvailable, ImageUnavailable, MemberChanged, MemberJoined, MemberLost, Topic};
 pub use odeon_capabilities::{CapabilityMap, Requirements, Value};
+#[cfg(not(target_family = "wasm"))]
+pub use pipe::{PIPE_MESSAGES_MAX, Pipe, PipeError, Piped};
+#[cfg(all(feature = "system", unix, not(target_family = "wasm")))]
+pub use ready::{Readiness, WATCHES_MAX, Watch};
 pub use source_authority::{
     REJECTION_BYTES_MAX, ReadSource, SOURCE_PIECE_BYTES_MAX, SourceBytes, SourceVerdict, ValidateSource,
     ValidatedSource,
 };
 pub use source_loading::{LoadOutcome, LoadSource, SourceLoaded, SourceUnloaded, UnloadSource};
+pub use supervision::{Consequence, Restarts, SUPERVISED_CHILDREN_MAX, Supervised, Supervisor};
 pub use suspended::{Ending, Suspended};
-pub use system_message::{ActorExitRequest, ChildActorExited, PoisonMessage, WakeupMessage};
+pub use system_message::{
+    ActorExitRequest, ActorStatusReport, ActorStatusRequest, ChildActorExited, DeadLetter, PoisonMessage,
+    ReportedStatus, Wakeup, WakeupMessage,
+};
+pub use transient::{Lifetime, Transient, TransientActor};
+pub use troupe::{
+    TROUPE_ATTEMPTS_MAX, TROUPE_PAUSE, TROUPE_PROBE_INTERVAL, TROUPE_WAITING_MESSAGES_MAX, TROUPE_WORKERS_MAX, Troupe,
+    TroupeMember, TroupeStatus, TroupeStatusRequest, TroupeWorker, UpdateTroupeSettings,
+};
 
 /// Gives a type a name by which it can be sent.
 ///
@@ -153,3 +181,8 @@ struct Notifications;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/simulated.md")]
 struct Simulations;
+
+/// And in the one about what stands around actors.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/helpers.md")]
+struct Helpers;

@@ -33,6 +33,13 @@ trait Body: Send + Sync + 'static {
 /// A value as it was sent.
 struct Typed<M>(M);
 
+/// A value that something comes along with until it is dropped.
+#[cfg(not(target_family = "wasm"))]
+struct Accompanied<M> {
+    value: M,
+    _companion: Box<dyn Send + Sync>,
+}
+
 /// What came over a boundary, decoded at most once per type asked for.
 struct Crossed {
     name: String,
@@ -77,6 +84,25 @@ impl<M: Message> Body for Typed<M> {
 
     fn as_any(&self) -> &dyn Any {
         &self.0
+    }
+
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
+        self
+    }
+}
+
+#[cfg(not(target_family = "wasm"))]
+impl<M: Message> Body for Accompanied<M> {
+    fn name(&self) -> &str {
+        M::NAME
+    }
+
+    fn encode(&self) -> Result<Vec<u8>, EncodeError> {
+        encoding::encode(&self.value).map_err(|reason| EncodeError { name: M::NAME.to_owned(), reason })
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        &self.value
     }
 
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
@@ -143,6 +169,24 @@ impl AnyMessage {
     /// Wraps what came over a boundary. Nothing is decoded yet.
     pub fn from_encoded(encoded: Encoded) -> Self {
         Self(Arc::new(Crossed { name: encoded.name, bytes: encoded.bytes, decoded: Decoded::default() }))
+    }
+
+    /// Wraps a typed value that something comes along with until the last copy is dropped.
+    #[cfg(not(target_family = "wasm"))]
+    pub(crate) fn accompanied<M: Message>(value: M, companion: impl Send + Sync + 'static) -> Self {
+        Self(Arc::new(Accompanied { value, _companion: Box::new(companion) }))
+    }
+
+    /// The value of [`AnyMessage::accompanied`] that nobody else has a copy of.
+    #[cfg(not(target_family = "wasm"))]
+    pub(crate) fn into_accompanied<M: Message>(self) -> Option<M> {
+        let accompanied = self.0.into_any().downcast::<Accompanied<M>>().ok()?;
+        Arc::try_unwrap(accompanied).ok().map(|accompanied| accompanied.value)
+    }
+
+    /// The value as `M`, when that is the message's name: no untyped value is taken for one that it happens to look like.
+    pub(crate) fn of_name<M: Message>(&self) -> Option<&M> {
+        if self.name() == M::NAME { self.get() } else { None }
     }
 
     /// The type's name.

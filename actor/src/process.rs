@@ -11,6 +11,6 @@ pub use frame::{Described, FrameError, FromChild, ToChild, decode, encode, read,
 pub use serve::{ServeError, serve};
 
 /// The version of the protocol.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 /// The environment variable that has the number of the socket's file descriptor.
 pub const SOCKET_VARIABLE: &str = "ODEON_SOCKET";

@@ -7,38 +7,44 @@
 mod activation;
 mod alone;
 mod base;
-mod caught;
 mod cell;
 mod core;
+mod deferral;
 mod family;
 mod governor;
 mod inline;
+mod letters;
 pub mod limits;
 mod mailbox;
 mod nonce;
 mod outside;
 mod pool;
 mod pressure;
+mod private;
 mod program;
+mod recheck;
 mod simulated;
 mod slots;
 mod status;
 mod suspension;
 mod timers;
+mod way;
 
 pub use alone::Alone;
 pub use base::{Base, ParseBaseError};
 pub use governor::RateLimits;
 pub use mailbox::ActorState;
 pub use outside::{Envelope, Exit, Outside, Pressure, Resolution};
+pub use private::PrivateContext;
 pub use program::{ActorSystem, AskError, Builder, CreateError};
 pub(crate) use simulated::NoEnd;
 pub use simulated::{Decisions, Event, Kind, Settings, Simulated, Step, Trace};
 pub use status::ActorStatus;
 
 use self::core::{Core, Posted, Scheduler};
+use crate::caught;
 use crate::definition::Definition;
-use crate::{Address, NodeRef};
+use crate::{ActorStatusReport, Address, NodeRef, Requirements};
 use mailbox::Mail;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -110,6 +116,16 @@ impl System {
         self.0.spawn(spawn)
     }
 
+    /// Creates an actor of which its creator asked something: it exits when that does not hold any more.
+    pub fn spawn_where(&self, spawn: Spawn, requirements: Requirements) -> Result<Address, SpawnError> {
+        self.0.spawn_where(spawn, requirements)
+    }
+
+    /// Asks those actors to exit that the capabilities do not suit any more.
+    pub(crate) fn recheck(&self) {
+        self.0.recheck();
+    }
+
     /// Delivers to an actor here; what has no live target goes to [`Outside::dead_letter`]. Never waits.
     pub fn deliver(&self, envelope: Envelope) {
         let Envelope { to, sender, message } = envelope;
@@ -159,6 +175,16 @@ impl System {
         self.0.cells().iter().map(|cell| cell.status()).collect()
     }
 
+    /// What is told of an actor to one that asks, on this node or another.
+    pub fn report(&self, of: Address) -> ActorStatusReport {
+        self.0.report(of)
+    }
+
+    /// Hands to the handler of dead letters what could not be delivered outside of this system.
+    pub fn hand_dead_letter(&self, letter: &Envelope) {
+        self.0.hand_dead_letter(letter);
+    }
+
     /// One actor, when it is here and not gone.
     pub fn status(&self, actor: Address) -> Option<ActorStatus> {
         self.0.find(&actor).map(|cell| cell.status())
@@ -195,6 +221,13 @@ impl System {
         }
     }
 
+    /// For a system without threads: waits, at most until then, for an actor to have mail or for `enough`.
+    pub(crate) fn rest(&self, until: Option<Instant>, enough: impl Fn() -> bool) {
+        if let Scheduler::Inline(inline) = &self.0.scheduler {
+            inline.rest(until, enough);
+        }
+    }
+
     /// Asks all actors to exit, waits for them up to `timeout`, and stops the workers. What is still there then is
     /// destroyed, but for an actor whose handler does not return. Says whether all exited in time.
     ///
@@ -205,17 +238,18 @@ impl System {
         core.close();
         let waits = !self.is_worker_thread();
         let lock = parking_lot::Mutex::new(());
+        let is_over = || self.count() == 0 && core.holds.load(std::sync::atomic::Ordering::SeqCst) == 0;
         loop {
-            self.ask_all_to_exit();
+            core.ask_all_to_exit();
             self.run(limits::TELL_ACTIVATIONS_MAX, || false);
             let now = Instant::now();
-            if self.count() == 0 || !waits || deadline.is_some_and(|deadline| now >= deadline) {
+            if is_over() || !waits || deadline.is_some_and(|deadline| now >= deadline) {
                 break;
             }
             let soon = now + SWEEP_INTERVAL;
             core.quiet.wait_until(&mut lock.lock(), deadline.map_or(soon, |deadline| deadline.min(soon)));
         }
-        let all = self.count() == 0;
+        let all = is_over();
         match &core.scheduler {
             Scheduler::Pool(pool) if waits => {
                 pool.stop(core);
@@ -230,14 +264,22 @@ impl System {
         }
         all
     }
+}
+
+impl Core {
+    /// Begins a shutdown that nobody waits for.
+    fn begin_shutdown(&self) {
+        self.close();
+        self.ask_all_to_exit();
+    }
 
     /// Asks every actor whose parent is not here. Asked twice, an actor that is gone does not mind.
     fn ask_all_to_exit(&self) {
-        for cell in self.0.cells() {
-            let orphan = cell.parent.is_none_or(|parent| self.0.find(&parent).is_none());
+        for cell in self.cells() {
+            let orphan = cell.parent.is_none_or(|parent| self.find(&parent).is_none());
             if orphan && !cell.asked.swap(true, std::sync::atomic::Ordering::Relaxed) {
                 let message = crate::AnyMessage::new(crate::ActorExitRequest { recursive: true });
-                let _ = self.0.post(cell.address, Mail { sender: cell.address, message });
+                let _ = self.post(cell.address, Mail { sender: cell.address, message });
             }
         }
     }

@@ -5,7 +5,7 @@
 use odeon::host::{CreateRequest, Host, Level};
 use odeon::{
     Actor, ActorType, Address, AnyMessage, CapabilityMap, CapabilityView, Context, Failure, Incarnation, Message,
-    NodeId, NodeRef, Requirements, Topic, Value, actor,
+    NodeId, NodeRef, Requirements, Topic, Value, Wakeup, actor,
 };
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -94,7 +94,12 @@ impl Host for NoHost {
     fn create(&self, _: CreateRequest) -> Address {
         nobody()
     }
-    fn wakeup_after(&self, _: Duration, _: Option<AnyMessage>) {}
+    fn wakeup_after(&self, _: Duration, _: Option<AnyMessage>) -> Wakeup {
+        Wakeup::NEVER
+    }
+    fn cancel_wakeup(&self, _: Wakeup) {}
+    fn defer(&self) {}
+    fn resume_deferred(&self) {}
     fn exit(&self) {}
     fn capabilities(&self) -> Arc<CapabilityMap> {
         Arc::default()

@@ -14,7 +14,7 @@ mod recorder;
 use images::{Guest, Node, limits};
 use odeon::{ActorExitRequest, AnyMessage, Failure, Level, Requirements, Topic, Value};
 use odeon_node::process::{ProcessError, ProcessLimits};
-use recorder::{Recorder, View, actor_of};
+use recorder::{NOTES, Recorder, View, actor_of};
 use std::time::{Duration, Instant};
 
 /// How long a test waits for what must come.
@@ -69,6 +69,7 @@ fn everything_that_a_context_offers_reaches_the_host() {
         assert_eq!(recorder.updates(), [("busy".into(), Some(Value::from(true))), ("idle".into(), None)]);
         assert_eq!(recorder.watched(), [(Topic::Members, true), (Topic::Images, false)]);
         assert_eq!(recorder.registrations(), 1);
+        assert_eq!(recorder.notes(), NOTES);
         assert_eq!(recorder.exits(), 1);
     }
 }

@@ -14,7 +14,7 @@ mod shared;
 
 use odeon::{ActorExitRequest, AnyMessage, Definition, Encoded, Level, Requirements, Topic, Value};
 use odeon_node::wasm::{WasmError, WasmLimits, WasmRuntime};
-use recorder::{Recorder, View, actor_of};
+use recorder::{NOTES, Recorder, View, actor_of};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -112,6 +112,7 @@ fn everything_that_a_context_offers_reaches_the_host() {
     assert_eq!(recorder.updates(), [("busy".into(), Some(Value::from(true))), ("idle".into(), None)]);
     assert_eq!(recorder.watched(), [(Topic::Members, true), (Topic::Images, false)]);
     assert_eq!(recorder.registrations(), 1);
+    assert_eq!(recorder.notes(), NOTES);
     assert_eq!(recorder.exits(), 1);
 }
 

@@ -157,13 +157,33 @@ class Context:
         }
         return Address(self._link.ask(self._actor, "create", request=request)["child"])
 
-    def wakeup_after(self, seconds: float, payload: Any = None) -> None:
-        """Sends this actor a message ``odeon.WakeupMessage`` after so long, with a payload if there is one."""
+    def wakeup_after(self, seconds: float, payload: Any = None) -> int:
+        """Sends this actor a message ``odeon.WakeupMessage`` after so long, with a payload if there is one. Returns the number
+        of the wakeup, which its message has as ``wakeup``."""
         carried = None
         if payload is not None:
             name, data = encode(payload)
             carried = {"name": name, "bytes": data}
-        self._link.say("wakeup", actor=self._actor, delay_ms=max(0, round(seconds * 1000)), payload=carried)
+        delay_ms = max(0, round(seconds * 1000))
+        number: int = self._link.ask(self._actor, "wakeup", delay_ms=delay_ms, payload=carried)["wakeup"]
+        return number
+
+    def cancel_wakeup(self, wakeup: int) -> None:
+        """Has a wakeup not come; one that came, or is in the mailbox, is left alone."""
+        self._link.say("cancel_wakeup", actor=self._actor, wakeup=wakeup)
+
+    def defer(self) -> None:
+        """Keeps the message that is being handled, if that ends well, until ``resume_deferred``. At most 4,096 messages of an
+        actor are kept; one more goes back to its sender as ``odeon.PoisonMessage``."""
+        self._link.say("defer", actor=self._actor)
+
+    def resume_deferred(self) -> None:
+        """Has all that was deferred come next, in its order."""
+        self._link.say("resume_deferred", actor=self._actor)
+
+    def request_status(self, of: str) -> None:
+        """Asks how an actor is; the answer is a message ``odeon.ActorStatusReport``."""
+        self.send(of, Message("odeon.ActorStatusRequest", None))
 
     def exit(self) -> None:
         """Exits once the current message is handled."""

@@ -15,7 +15,7 @@ from ._actors import TYPES, ActorType, Capabilities, Context
 from ._messages import Address, decode
 from ._pack import PackError, pack, unpack
 
-VERSION = 1
+VERSION = 2
 SOCKET_VARIABLE = "ODEON_SOCKET"
 LIBRARY = "python odeon 0.1.0"
 #: Messages that are worked at the same time.
@@ -178,7 +178,7 @@ def serve(connection: socket.socket, types: Dict[str, ActorType], workers: int =
         if frame is None:
             return
         ((name, fields),) = frame.items()
-        if name in ("created", "capabilities"):
+        if name in ("created", "capabilities", "wakeup"):
             link.answer(fields["actor"], fields)
         elif name == "capability":
             link.answer(-fields["call"], fields)

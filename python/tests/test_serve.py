@@ -25,7 +25,9 @@ class Counter(Actor):
         if message == "everything":
             child = cx.create("Counter", requirements={"require": ["gpu"]}, global_name="the-one")
             cx.send(child, cx.address)
-            cx.wakeup_after(0.25, "later")
+            cx.cancel_wakeup(cx.wakeup_after(0.25, "later"))
+            cx.defer()
+            cx.resume_deferred()
             cx.update_capability("busy", True)
             cx.watch("members")
             cx.warn("a line")
@@ -100,7 +102,7 @@ class Serve(unittest.TestCase):
         node = Node()
         node.say("hello", version_min=1, version_max=2, image="ab", node="n")
         name, hello = node.hear()
-        self.assertEqual((name, hello["version"], hello["workers"]), ("hello", 1, 2))
+        self.assertEqual((name, hello["version"], hello["workers"]), ("hello", 2, 2))
         self.addCleanup(node.end)
         return node
 
@@ -146,6 +148,10 @@ class Serve(unittest.TestCase):
         self.assertEqual(node.hear(), ("send", address))
         payload = {"name": "string", "bytes": pack("later")}
         self.assertEqual(node.hear(), ("wakeup", {"actor": 1, "delay_ms": 250, "payload": payload}))
+        node.say("wakeup", actor=1, wakeup=17)
+        self.assertEqual(node.hear(), ("cancel_wakeup", {"actor": 1, "wakeup": 17}))
+        self.assertEqual(node.hear(), ("defer", {"actor": 1}))
+        self.assertEqual(node.hear(), ("resume_deferred", {"actor": 1}))
         self.assertEqual(node.hear(), ("update_capability", {"actor": 1, "key": "busy", "value": True}))
         self.assertEqual(node.hear(), ("watch", {"actor": 1, "topic": "members", "on": True}))
         self.assertEqual(node.hear(), ("log", {"actor": 1, "level": "warn", "text": "a line"}))
@@ -175,7 +181,7 @@ class Serve(unittest.TestCase):
 
     def test_a_node_that_is_not_understood_is_not_served(self) -> None:
         other = Node()
-        other.say("hello", version_min=2, version_max=3, image="ab", node="n")
+        other.say("hello", version_min=3, version_max=4, image="ab", node="n")
         other.thread.join(10)
         self.assertIsInstance(other.raised, ProtocolError)
         long = Node()

@@ -2,7 +2,7 @@
 
 use super::bindings::odeon::actor::{host, types};
 use crate::host::{CreateRequest, Host, Level};
-use crate::{Address, AnyMessage, CapabilityMap, Encoded, Topic, Value, encoding};
+use crate::{Address, AnyMessage, CapabilityMap, Encoded, Topic, Value, Wakeup, encoding};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,10 +28,23 @@ impl Host for Outside {
         }
     }
 
-    fn wakeup_after(&self, delay: Duration, payload: Option<AnyMessage>) {
+    fn wakeup_after(&self, delay: Duration, payload: Option<AnyMessage>) -> Wakeup {
         let payload = payload.and_then(|message| self.encoded(&message));
         let payload = payload.map(|Encoded { name, bytes }| types::Message { name, bytes });
-        host::wakeup_after(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX), payload.as_ref());
+        let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+        Wakeup::from_number(host::wakeup_after(delay_ms, payload.as_ref()))
+    }
+
+    fn cancel_wakeup(&self, wakeup: Wakeup) {
+        host::cancel_wakeup(wakeup.number());
+    }
+
+    fn defer(&self) {
+        host::defer();
+    }
+
+    fn resume_deferred(&self) {
+        host::resume_deferred();
     }
 
     fn exit(&self) {

@@ -47,6 +47,9 @@ pub enum ToChild {
     /// The capabilities that the actor has asked for.
     #[allow(missing_docs)]
     Capabilities { actor: u64, capabilities: CapabilityMap },
+    /// The number of the wakeup that the actor has asked for, which is in its message as well.
+    #[allow(missing_docs)]
+    Wakeup { actor: u64, wakeup: u64 },
     /// An actor is gone.
     #[allow(missing_docs)]
     Drop { actor: u64 },
@@ -83,9 +86,18 @@ pub enum FromChild {
     /// An actor creates a child. Answered by [`ToChild::Created`].
     #[allow(missing_docs)]
     Create { actor: u64, request: CreateRequest },
-    /// An actor wants a `WakeupMessage` after so many milliseconds.
+    /// An actor wants a `WakeupMessage` after so many milliseconds. Answered by [`ToChild::Wakeup`].
     #[allow(missing_docs)]
     Wakeup { actor: u64, delay_ms: u64, payload: Option<Encoded> },
+    /// An actor does not want a wakeup any more.
+    #[allow(missing_docs)]
+    CancelWakeup { actor: u64, wakeup: u64 },
+    /// An actor puts off the message that it handles, if that ends well.
+    #[allow(missing_docs)]
+    Defer { actor: u64 },
+    /// What an actor has put off comes next.
+    #[allow(missing_docs)]
+    ResumeDeferred { actor: u64 },
     /// An actor exits once its message is handled.
     #[allow(missing_docs)]
     Exit { actor: u64 },

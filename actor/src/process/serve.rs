@@ -9,7 +9,9 @@ mod around;
 use super::frame::{Described, FrameError, FromChild, ToChild, read, write};
 use super::limits::{REASON_BYTES_MAX, WORKERS_MAX};
 use super::{SOCKET_VARIABLE, VERSION};
-use crate::{Actor, Address, AnyMessage, CapabilityMap, Context, Encoded, Failure, Registry, Requirements, Value};
+use crate::{
+    Actor, Address, AnyMessage, CapabilityMap, Context, Encoded, Failure, Registry, Requirements, Value, Wakeup,
+};
 use around::{Asked, Outside};
 use std::collections::HashMap;
 use std::os::fd::AsFd;
@@ -90,6 +92,9 @@ pub(super) fn serve_over(registry: Registry, mut socket: UnixStream) -> Result<(
             ToChild::Capabilities { actor, capabilities } => {
                 served.answer(Asker::Actor(actor), Answer::Capabilities(capabilities));
             }
+            ToChild::Wakeup { actor, wakeup } => {
+                served.answer(Asker::Actor(actor), Answer::Wakeup(Wakeup::from_number(wakeup)));
+            }
             ToChild::Drop { actor } => served.forget(actor),
             // The workers live as long as this thread.
             message @ ToChild::Receive { .. } => drop(messages.send(message)),
@@ -118,6 +123,7 @@ enum Answer {
     Value(Option<Value>),
     Child(Address),
     Capabilities(CapabilityMap),
+    Wakeup(Wakeup),
 }
 
 type Kept = Arc<Mutex<Box<dyn Actor>>>;

@@ -2,12 +2,12 @@
 
 use super::caught::{caught, dropped};
 use super::cell::{Body, Cell};
+use super::deferral::after;
 use super::family::End;
 use super::mailbox::{ActorState, Mail};
 use super::pressure::Pressed;
 use super::suspension::Open;
 use crate::host::{Host, Level};
-use crate::message::Encoded;
 use crate::{
     ActorExitRequest, AnyMessage, ChildActorExited, Context, Ending, Failure, ImageAvailable, ImageUnavailable,
     MemberChanged, MemberJoined, MemberLost, Message, PoisonMessage,
@@ -70,9 +70,13 @@ impl Cell {
                 }
             };
             let own = || End { reason: "it exited by itself".to_owned(), recursive: true };
-            if let Some(end) = end.or_else(|| self.exits.load(Relaxed).then(own)) {
+            let after = self.after.load(Relaxed) & (after::EXIT | after::RESUME);
+            if let Some(end) = end.or_else(|| (after & after::EXIT != 0).then(own)) {
                 self.end(body, end);
                 return false;
+            }
+            if after != 0 {
+                self.bring_back(body);
             }
             if self.is_pressed.load(Relaxed) {
                 break;
@@ -137,12 +141,13 @@ impl Cell {
             Some(End { reason: "it was asked to exit".to_owned(), recursive: exit.recursive })
         } else {
             match ending {
-                Ending::Handled => None,
+                Ending::Handled => self.handled(mail),
                 Ending::Unbuilt(failure) => Some(self.unbuilt(mail, &failure)),
                 Ending::Failed(failure) => {
+                    self.unnote(after::DEFER);
                     let name = mail.message.name();
                     self.log(Level::Info, &format!("failed on {name}, is given it once more: {failure}"));
-                    match self.rebuild(body) {
+                    match self.rebuild_after(body, &failure) {
                         None => return self.handle(body, cx, Open { again: true, ..open }),
                         Some(end) => {
                             self.bury(mail);
@@ -156,14 +161,23 @@ impl Cell {
         Step::Over(end)
     }
 
+    /// A message is handled, or put off.
+    fn handled(&self, mail: &Mail) -> Option<End> {
+        if self.notes(after::DEFER) {
+            self.put_off(mail);
+        }
+        None
+    }
+
     fn after_the_second(&self, body: &mut Body, mail: &Mail, ending: Ending) -> Option<End> {
         match ending {
-            Ending::Handled => None,
+            Ending::Handled => self.handled(mail),
             Ending::Unbuilt(failure) => Some(self.unbuilt(mail, &failure)),
             Ending::Failed(failure) => {
+                self.unnote(after::DEFER);
                 self.log(Level::Warn, &format!("failed twice on {}: {failure}", mail.message.name()));
                 self.poison(mail, &failure);
-                self.rebuild(body)
+                self.rebuild_after(body, &failure)
             }
         }
     }
@@ -184,6 +198,11 @@ impl Cell {
         End { reason, recursive: true }
     }
 
+    /// Replaces the actor after a failure, unless it has seen to that itself.
+    fn rebuild_after(&self, body: &mut Body, failure: &Failure) -> Option<End> {
+        if failure.is_rebuilt() { None } else { self.rebuild(body) }
+    }
+
     /// Replaces the actor by a new one. When there is none the actor ends.
     fn rebuild(&self, body: &mut Body) -> Option<End> {
         dropped(body.actor.take());
@@ -198,16 +217,11 @@ impl Cell {
 
     /// Tells the sender that its message failed twice. A poison message that fails ends there, as does whatever
     /// else the system itself tells.
-    fn poison(&self, mail: &Mail, failure: &Failure) {
+    pub(super) fn poison(&self, mail: &Mail, failure: &Failure) {
         if UNANSWERED.contains(&mail.message.name()) {
             return;
         }
-        let mut details = failure.to_string();
-        let message = mail.message.encode().unwrap_or_else(|error| {
-            details.push_str(&format!(" ({error})"));
-            Encoded { name: mail.message.name().to_owned(), bytes: Vec::new() }
-        });
-        let poison = PoisonMessage { actor: self.address, message, details };
+        let poison = PoisonMessage::new(self.address, &mail.message, failure.to_string());
         self.send(mail.sender, AnyMessage::new(poison));
     }
 }

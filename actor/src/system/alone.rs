@@ -151,6 +151,20 @@ impl Outside for Alone {
         }
     }
 
+    fn changes_at_once(&self) -> bool {
+        true
+    }
+
+    fn accepts(&self, actor: &str, _: Option<&str>, requirements: &Requirements) -> bool {
+        let request = CreateRequest::named(actor).requirements(requirements.clone());
+        // A definition that was never registered here, as tests have them, has nothing to check.
+        self.registry.read().find(actor).is_none() || self.accept(&request).is_ok()
+    }
+
+    fn may_shut_down(&self, _: Address) -> bool {
+        true
+    }
+
     /// It is in no convention: nobody joins or leaves, and no image comes or goes.
     fn watch(&self, _: Address, _: Topic, _: bool) {}
 

@@ -4,18 +4,21 @@
 
 use super::caught::caught;
 use super::core::{Core, Posted};
+use super::deferral::after;
 use super::family::Family;
 use super::mailbox::{Mail, Mailbox};
 use super::outside::{Envelope, Exit, Pressure};
 use super::pressure::Pressed;
 use super::suspension::{Open, Suspension};
+use super::way::Way;
 use crate::definition::Definition;
 use crate::host::{CreateRequest, Host, Level};
-use crate::{Actor, Address, AnyMessage, CapabilityMap, Failure, Suspended, Topic, Value};
+use crate::pipe::Inlet;
+use crate::{Actor, Address, AnyMessage, CapabilityMap, Failure, Suspended, Topic, Value, Wakeup};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 type Build = Arc<dyn Fn() -> Result<Box<dyn Actor>, Failure> + Send + Sync>;
@@ -48,7 +51,8 @@ pub(super) struct Cell {
     pub(super) suspension: Mutex<Suspension>,
     /// Whether the current `receive` has suspended its message.
     pub(super) is_suspended: AtomicBool,
-    pub(super) exits: AtomicBool,
+    /// Bits of [`super::deferral::after`].
+    pub(super) after: AtomicU8,
     /// A shutdown asked it to exit.
     pub(super) asked: AtomicBool,
     pub(super) received: AtomicU64,
@@ -79,7 +83,7 @@ impl Cell {
             is_pressed: AtomicBool::new(false),
             suspension: Mutex::default(),
             is_suspended: AtomicBool::new(false),
-            exits: AtomicBool::new(false),
+            after: AtomicU8::new(0),
             asked: AtomicBool::new(false),
             received: AtomicU64::new(0),
             wakeups: AtomicU32::new(0),
@@ -155,7 +159,7 @@ impl Host for Cell {
         self.core.create_child(self, request, resolution)
     }
 
-    fn wakeup_after(&self, delay: Duration, payload: Option<AnyMessage>) {
+    fn wakeup_after(&self, delay: Duration, payload: Option<AnyMessage>) -> Wakeup {
         let payload = payload.and_then(|payload| match payload.encode() {
             Ok(encoded) => Some(encoded),
             Err(error) => {
@@ -163,13 +167,47 @@ impl Host for Cell {
                 None
             }
         });
-        if !self.core.timers.wake(self, delay, payload) {
+        self.core.timers.wake(self, delay, payload).unwrap_or_else(|| {
             self.log(Level::Error, "a wakeup is dropped: the system has as many as it can hold");
-        }
+            Wakeup::NEVER
+        })
+    }
+
+    fn cancel_wakeup(&self, wakeup: Wakeup) {
+        self.core.timers.cancel(&self.core, self.address, wakeup);
     }
 
     fn exit(&self) {
-        self.exits.store(true, Relaxed);
+        self.note(after::EXIT);
+    }
+
+    fn defer(&self) {
+        self.note(after::DEFER);
+    }
+
+    fn resume_deferred(&self) {
+        self.note(after::RESUME);
+    }
+
+    fn request_status(&self, of: Address) {
+        self.core.request_status(self.address, of);
+    }
+
+    fn handle_dead_letters(&self, on: bool) {
+        self.core.letters.handle(self.address, on);
+    }
+
+    fn shut_down(&self) {
+        match self.core.outside.may_shut_down(self.address) {
+            true => self.core.begin_shutdown(),
+            false => self.log(Level::Warn, "asked for a shutdown, which is not for actors here"),
+        }
+    }
+
+    fn inlet(&self) -> Option<Arc<dyn Inlet>> {
+        // In a simulation nothing comes from outside: it would not be the same the next time.
+        let is_open = !self.core.is_simulated();
+        is_open.then(|| Arc::new(Way { core: self.core.clone(), actor: self.address }) as Arc<dyn Inlet>)
     }
 
     fn capabilities(&self) -> Arc<CapabilityMap> {
@@ -178,6 +216,9 @@ impl Host for Cell {
 
     fn update_capability(&self, key: String, value: Option<Value>) {
         self.core.outside.update_capability(self.address, key, value);
+        if self.core.outside.changes_at_once() {
+            self.core.recheck();
+        }
     }
 
     fn watch(&self, topic: Topic, on: bool) {
@@ -215,7 +256,7 @@ impl Core {
             Resolution::Here(definition) => {
                 let parent = Some(creator.address);
                 let spawn = Spawn { definition, parent, global_name: request.global_name, address: None };
-                match self.spawn(spawn) {
+                match self.spawn_where(spawn, request.requirements) {
                     Ok(child) => child,
                     Err(SpawnError::NameTaken { by, .. }) => by,
                     Err(error) => {

@@ -2,13 +2,16 @@
 
 use super::caught::{caught, dropped};
 use super::cell::Cell;
+use super::deferral::Deferred;
 use super::governor::Governor;
 use super::inline::Inline;
+use super::letters::Letters;
 use super::mailbox::{ActorState, Mail, Pushed};
 use super::nonce::nonce;
 use super::outside::{Envelope, Outside};
 use super::pool::Pool;
 use super::pressure::Waits;
+use super::recheck::Required;
 use super::simulated::Random;
 use super::slots::{Entry, Line, NOBODY, Slots};
 use super::timers::{Clock, Timers};
@@ -57,6 +60,12 @@ pub(super) struct Core {
     /// Told when there is no actor any more.
     pub(super) quiet: Condvar,
     closing: AtomicBool,
+    pub(super) deferred: Deferred,
+    pub(super) letters: Letters,
+    /// What creators asked of the system, for actors of whom anything was asked.
+    pub(super) required: Required,
+    /// What a shutdown waits for beside actors.
+    pub(super) holds: AtomicUsize,
 }
 
 impl Core {
@@ -87,7 +96,15 @@ impl Core {
             count: AtomicUsize::new(0),
             quiet: Condvar::new(),
             closing: AtomicBool::new(false),
+            deferred: Deferred::default(),
+            letters: Letters::default(),
+            required: Required::default(),
+            holds: AtomicUsize::new(0),
         })
+    }
+
+    pub(super) fn is_simulated(&self) -> bool {
+        self.numbers.is_some()
     }
 
     pub(super) fn pool(&self) -> Option<&Pool> {
@@ -148,6 +165,9 @@ impl Core {
             (Some(Err(line)), Some(mail)) => {
                 let envelope = Envelope { to, sender: mail.sender, message: mail.message };
                 let _ = caught(|| (line.on_message)(envelope));
+                if let Scheduler::Inline(inline) = &self.scheduler {
+                    inline.poke();
+                }
                 Posted::Kept
             }
             (Some(Err(_)) | None, None) => unreachable!("only a mailbox takes the message"),
@@ -163,7 +183,9 @@ impl Core {
 
     pub(super) fn dead(&self, to: Address, mail: Mail) {
         let envelope = Envelope { to, sender: mail.sender, message: mail.message };
-        let _ = caught(|| self.outside.dead_letter(envelope));
+        // Counted before anybody can answer it.
+        let _ = caught(|| self.outside.dead_letter(envelope.clone()));
+        self.hand_dead_letter(&envelope);
     }
 
     /// A number that tells an address from others of its slot.
@@ -263,6 +285,7 @@ impl Core {
 
     /// Frees the address of an actor that is gone.
     pub(super) fn forget(&self, cell: &Cell) {
+        self.required.forget(&cell.address);
         if self.is_own(&cell.address) {
             self.slots.release(cell.address.slot());
         } else {
@@ -327,6 +350,9 @@ impl Core {
 
     /// Destroys what is left once nothing runs any more.
     pub(super) fn clear(&self) {
+        for (actor, mails) in self.deferred.drain() {
+            mails.into_iter().for_each(|mail| self.dead(actor, mail));
+        }
         for cell in self.cells() {
             let (mail, _) = cell.mailbox.lock().close();
             self.forget(&cell);

@@ -55,7 +55,8 @@ impl Cell {
         }
         let (incoming, waiters) = self.mailbox.lock().close();
         waiters.iter().for_each(Cell::go_on);
-        for mail in std::mem::take(&mut body.batch).into_iter().chain(incoming) {
+        let deferred = self.take_deferred();
+        for mail in deferred.into_iter().chain(std::mem::take(&mut body.batch)).chain(incoming) {
             self.core.dead(self.address, mail);
         }
         dropped(body.actor.take());

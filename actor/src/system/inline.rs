@@ -3,13 +3,16 @@
 
 use super::cell::Cell;
 use super::core::Core;
-use parking_lot::{Mutex, ReentrantMutex, ReentrantMutexGuard};
+use parking_lot::{Condvar, Mutex, ReentrantMutex, ReentrantMutexGuard};
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Instant;
 
 #[derive(Default)]
 pub(super) struct Inline {
     queue: Mutex<VecDeque<Arc<Cell>>>,
+    /// Told when an actor has mail, and when something outside of the actors was told something.
+    changed: Condvar,
     /// Held while actors run: two threads that ask at once take turns. An actor that asks does so within its turn.
     turn: ReentrantMutex<()>,
 }
@@ -17,6 +20,7 @@ pub(super) struct Inline {
 impl Inline {
     pub(super) fn schedule(&self, cell: Arc<Cell>) {
         self.queue.lock().push_back(cell);
+        self.changed.notify_all();
     }
 
     /// Runs actors until none has mail, until `enough` says so, or for so many turns.
@@ -33,6 +37,23 @@ impl Inline {
                 self.schedule(cell);
             }
         }
+    }
+
+    /// Waits, at most until then, for an actor to have mail or for `enough`.
+    pub(super) fn rest(&self, until: Option<Instant>, enough: impl Fn() -> bool) {
+        let mut queue = self.queue.lock();
+        if queue.is_empty() && !enough() {
+            match until {
+                Some(until) => drop(self.changed.wait_until(&mut queue, until)),
+                None => self.changed.wait(&mut queue),
+            }
+        }
+    }
+
+    /// Has whoever rests look again.
+    pub(super) fn poke(&self) {
+        let _queue = self.queue.lock();
+        self.changed.notify_all();
     }
 
     /// Keeps everybody else from running actors while it is held.

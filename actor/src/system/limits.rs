@@ -14,6 +14,8 @@ pub const SLOTS_MAX: u32 = 1 << 26;
 pub const WAKEUPS_MAX: usize = 1 << 22;
 /// Messages that wait for `listen`.
 pub const LISTEN_MESSAGES_MAX: usize = 1 << 16;
+/// Messages that one actor has put off.
+pub const DEFERRED_MESSAGES_MAX: usize = 4096;
 /// Longest time that an actor stays put aside for the outside, should nobody resume it.
 pub const PUT_ASIDE_TIME_MAX: Duration = Duration::from_secs(1);
 /// How far ahead of its rate, where that is bounded, an actor may be before it is put to rest.

@@ -3,7 +3,7 @@
 use crate::definition::Definition;
 use crate::host::{CreateRequest, Level};
 use crate::message::AnyMessage;
-use crate::{Address, CapabilityMap, Topic, Value};
+use crate::{Address, CapabilityMap, Requirements, Topic, Value};
 use std::sync::Arc;
 
 /// A message on its way.
@@ -80,6 +80,20 @@ pub trait Outside: Send + Sync + 'static {
     fn capabilities(&self) -> Arc<CapabilityMap>;
     /// An actor of this system changes a capability of the node.
     fn update_capability(&self, by: Address, key: String, value: Option<Value>);
+    /// Whether a change of capabilities is there once it was asked for, so that actors are to be looked at again at once.
+    fn changes_at_once(&self) -> bool {
+        false
+    }
+    /// Whether an actor that lives here may do so with the capabilities as they are now.
+    fn accepts(&self, actor: &str, image: Option<&str>, requirements: &Requirements) -> bool {
+        let _ = (actor, image, requirements);
+        true
+    }
+    /// Whether an actor may shut the system down.
+    fn may_shut_down(&self, by: Address) -> bool {
+        let _ = by;
+        false
+    }
     /// An actor of this system asks to be told of a topic, or not any more. Its exit ends that as well.
     fn watch(&self, by: Address, topic: Topic, on: bool);
     /// An actor of this system asks to be the one that decides which images may be used.

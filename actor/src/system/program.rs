@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long the last handle's drop waits for the actors.
-const DROP_WAIT: Duration = Duration::from_secs(2);
+const DROP_WAIT: Duration = Duration::from_secs(3);
 /// How long [`ActorSystem::shutdown`] waits for the actors.
 const SHUTDOWN_WAIT: Duration = Duration::from_secs(10);
 
@@ -42,7 +42,7 @@ enum Engine {
 
 /// Envelopes for the program itself.
 #[derive(Default)]
-struct Inbox {
+pub(super) struct Inbox {
     queue: Mutex<VecDeque<Envelope>>,
     arrived: Condvar,
 }
@@ -144,9 +144,14 @@ impl Engine {
         }
     }
 
-    fn spawn(&self, places: Vec<(usize, Definition)>, spawn: Spawn) -> Result<Address, SpawnError> {
+    fn spawn(
+        &self,
+        places: Vec<(usize, Definition)>,
+        spawn: Spawn,
+        requirements: Requirements,
+    ) -> Result<Address, SpawnError> {
         match self {
-            Engine::System(system) => system.spawn(spawn),
+            Engine::System(system) => system.spawn_where(spawn, requirements),
             Engine::Simulated(simulated) => simulated.spawn_on(places, spawn),
         }
     }
@@ -344,7 +349,7 @@ impl ActorSystem {
             return Err(refused(reason.unwrap_or_else(|| "every node is lost".to_owned())));
         };
         let spawn = Spawn { definition, parent: None, global_name: request.global_name, address: None };
-        match self.0.engine.spawn(places, spawn) {
+        match self.0.engine.spawn(places, spawn, request.requirements) {
             Err(SpawnError::NameTaken { by, .. }) => Ok(by),
             spawned => spawned.map_err(CreateError::Spawn),
         }
@@ -353,8 +358,11 @@ impl ActorSystem {
     /// Sends a message from the program. On the base `simple` actors run before this returns, until none has mail; on
     /// `simulated` they run while the program waits only.
     pub fn tell(&self, actor: Address, message: impl Message) {
-        let message = AnyMessage::new(message);
-        let envelope = Envelope { to: actor, sender: self.address(), message };
+        self.tell_from(self.address(), actor, AnyMessage::new(message));
+    }
+
+    pub(super) fn tell_from(&self, sender: Address, actor: Address, message: AnyMessage) {
+        let envelope = Envelope { to: actor, sender, message };
         match &self.0.engine {
             Engine::System(system) => {
                 system.deliver(envelope);
@@ -362,6 +370,19 @@ impl ActorSystem {
             }
             Engine::Simulated(simulated) => simulated.deliver(envelope),
         }
+    }
+
+    /// An address with an inbox of its own. What a full inbox refuses is a dead letter.
+    pub(super) fn open_inbox(&self) -> Result<(Arc<Inbox>, Endpoint), SpawnError> {
+        let inbox = Arc::new(Inbox::default());
+        let (box_, dead) = (inbox.clone(), self.0.alone[0].clone());
+        let put = move |envelope| {
+            if let Err(envelope) = box_.put(envelope) {
+                dead.dead_letter(envelope);
+            }
+        };
+        let endpoint = self.0.engine.program().endpoint(Box::new(put))?;
+        Ok((inbox, endpoint))
     }
 
     /// Sends a message and waits for the first answer, which has to be an `R`.
@@ -386,7 +407,7 @@ impl ActorSystem {
     }
 
     /// Waits for an envelope; on the bases `simple` and `simulated` that is when actors run and wakeups arrive.
-    fn wait(&self, inbox: &Inbox, timeout: Duration) -> Option<Envelope> {
+    pub(super) fn wait(&self, inbox: &Inbox, timeout: Duration) -> Option<Envelope> {
         let system = match &self.0.engine {
             Engine::System(system) => system,
             Engine::Simulated(simulated) => {
@@ -409,7 +430,14 @@ impl ActorSystem {
             if work {
                 continue;
             }
-            match [deadline, wakeup].into_iter().flatten().min() {
+            let until = [deadline, wakeup].into_iter().flatten().min();
+            if self.0.base == Base::Simple {
+                // A thread outside may have something for an actor, and nobody else runs it.
+                drop(queue);
+                system.rest(until, || !inbox.is_empty());
+                continue;
+            }
+            match until {
                 Some(until) => drop(inbox.arrived.wait_until(&mut queue, until)),
                 None => inbox.arrived.wait(&mut queue),
             }
@@ -421,9 +449,14 @@ impl ActorSystem {
         self.0.alone[0].capabilities()
     }
 
-    /// Changes what the system says it has; `None` removes it. Actors that live already stay.
+    /// Changes what the system says it has; `None` removes it. Actors that it does not suit any more are asked to exit.
     pub fn update_capability(&self, key: impl Into<String>, value: Option<Value>) -> Result<(), MapError> {
-        self.0.alone[0].change(key.into(), value)
+        self.0.alone[0].change(key.into(), value)?;
+        if let Engine::System(system) = &self.0.engine {
+            system.recheck();
+            system.run(TELL_ACTIVATIONS_MAX, || false);
+        }
+        Ok(())
     }
 
     /// Asks all actors to exit and waits for them. Says whether they all did.

@@ -1,8 +1,10 @@
 //! What a system says about the actors in it.
 
 use super::cell::Cell;
-use super::mailbox::ActorState;
-use crate::Address;
+use super::core::Core;
+use super::mailbox::{ActorState, Mail};
+use super::outside::Envelope;
+use crate::{ActorStatusReport, ActorStatusRequest, Address, AnyMessage, ReportedStatus};
 use serde::Serialize;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -27,6 +29,38 @@ pub struct ActorStatus {
     pub queued: usize,
     /// Its children, here and elsewhere.
     pub children: usize,
+}
+
+impl Core {
+    /// Has an actor told how another one is. Of one that is here without its doing anything: it may be stuck.
+    pub(super) fn request_status(&self, by: Address, of: Address) {
+        if self.is_own(&of) || self.find(&of).is_some() {
+            let message = AnyMessage::new(self.report(of));
+            let _ = self.post(by, Mail { sender: of, message });
+        } else {
+            let message = AnyMessage::new(ActorStatusRequest);
+            let _ = self.outside.send(Envelope { to: of, sender: by, message });
+        }
+    }
+
+    /// How an actor is, for messages.
+    pub(super) fn report(&self, of: Address) -> ActorStatusReport {
+        ActorStatusReport { of, status: self.find(&of).map(|cell| cell.status().into()) }
+    }
+}
+
+impl From<ActorStatus> for ReportedStatus {
+    fn from(status: ActorStatus) -> Self {
+        Self {
+            actor: status.actor,
+            image: status.image,
+            global_name: status.global_name,
+            state: status.state.to_string(),
+            received: status.received,
+            queued: status.queued as u64,
+            children: status.children as u64,
+        }
+    }
 }
 
 impl Cell {

@@ -11,7 +11,8 @@ use super::limits::{QUIET_LOOKS_MAX, RESCUE_INTERVAL, WAKEUPS_MAX};
 use super::mailbox::Mail;
 use super::pool::Pool;
 use crate::message::Encoded;
-use crate::{Address, AnyMessage, WakeupMessage};
+use crate::{Address, AnyMessage, Wakeup, WakeupMessage};
+use hashbrown::HashMap;
 use parking_lot::{Condvar, Mutex};
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -21,7 +22,7 @@ use std::time::{Duration, Instant};
 
 /// What stands for "for ever": nothing runs as long.
 const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
-/// Below this many it is not worth while to look for wakeups of actors that are gone.
+/// Below this many it is not worth while to look for wakeups of actors that are gone, or that were cancelled.
 const ABANDONED_MIN: usize = 1024;
 
 /// What tells when a wakeup is due.
@@ -80,6 +81,21 @@ struct Due {
     what: What,
 }
 
+impl Due {
+    fn is_cancelled(&self, cancelled: &HashMap<u64, Address>) -> bool {
+        matches!(&self.what, What::Wake { actor, .. } if cancelled.get(&self.number) == Some(actor))
+    }
+
+    /// Its actor has one less to come.
+    fn discount(&self, core: &Core) {
+        if let What::Wake { actor, .. } = &self.what
+            && let Some(cell) = core.find(actor)
+        {
+            cell.wakeups.fetch_sub(1, Relaxed);
+        }
+    }
+}
+
 impl Ord for Due {
     fn cmp(&self, other: &Self) -> Ordering {
         // The heap has the greatest on top; the earliest is to be there.
@@ -107,6 +123,8 @@ struct Queue {
     number: u64,
     /// How many are for actors that are gone.
     abandoned: usize,
+    /// Numbers that were cancelled, by whom. Some may have come before that; they are forgotten with the others.
+    cancelled: HashMap<u64, Address>,
 }
 
 pub(super) struct Timers {
@@ -134,28 +152,47 @@ impl Timers {
         u64::try_from(self.clock.now().duration_since(self.start).as_nanos()).unwrap_or(u64::MAX)
     }
 
-    /// Wakes an actor later. False when there are too many wakeups.
-    pub(super) fn wake(&self, cell: &Cell, delay: Duration, payload: Option<Encoded>) -> bool {
+    /// Wakes an actor later. None when there are too many wakeups.
+    pub(super) fn wake(&self, cell: &Cell, delay: Duration, payload: Option<Encoded>) -> Option<Wakeup> {
         let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
-        let message = Box::new(WakeupMessage { delay_ms, payload });
-        let added = self.add(delay, What::Wake { actor: cell.address, message });
-        if added {
-            cell.wakeups.fetch_add(1, Relaxed);
+        // Its number is known when it is due.
+        let message = Box::new(WakeupMessage { delay_ms, payload, wakeup: Wakeup::NEVER });
+        let number = self.add(delay, What::Wake { actor: cell.address, message })?;
+        cell.wakeups.fetch_add(1, Relaxed);
+        Some(Wakeup(number))
+    }
+
+    /// Has a wakeup of an actor not come, if it has not come yet.
+    pub(super) fn cancel(&self, core: &Core, actor: Address, wakeup: Wakeup) {
+        let mut queue = self.queue.lock();
+        if wakeup == Wakeup::NEVER || wakeup.0 > queue.number {
+            return;
         }
-        added
+        queue.cancelled.insert(wakeup.0, actor);
+        if queue.cancelled.len() > ABANDONED_MIN.max(queue.heap.len() / 2) {
+            let cancelled = std::mem::take(&mut queue.cancelled);
+            queue.heap.retain(|due| {
+                let is_cancelled = due.is_cancelled(&cancelled);
+                if is_cancelled {
+                    due.discount(core);
+                }
+                !is_cancelled
+            });
+        }
     }
 
     /// Resumes a ticket later, in case nobody else does.
     pub(super) fn resume(&self, delay: Duration, ticket: u64) -> bool {
-        self.add(delay, What::Resume(ticket))
+        self.add(delay, What::Resume(ticket)).is_some()
     }
 
-    fn add(&self, delay: Duration, what: What) -> bool {
+    /// The number of what was added.
+    fn add(&self, delay: Duration, what: What) -> Option<u64> {
         let now = self.clock.now();
         let at = now.checked_add(delay.min(FOREVER)).unwrap_or(now);
         let mut queue = self.queue.lock();
         if queue.heap.len() >= WAKEUPS_MAX {
-            return false;
+            return None;
         }
         let first = queue.heap.peek().is_none_or(|due| at < due.at);
         queue.number += 1;
@@ -165,7 +202,7 @@ impl Timers {
         if first {
             self.changed.notify_all();
         }
-        true
+        Some(number)
     }
 
     /// Notes that `wakeups` of them are for an actor that is gone.
@@ -193,18 +230,25 @@ impl Timers {
     pub(super) fn run_due(&self, core: &Core) {
         loop {
             let now = self.clock.now();
-            let what = {
+            let due = {
                 let mut queue = self.queue.lock();
                 if queue.heap.peek().is_none_or(|due| due.at > now) {
                     return;
                 }
-                queue.heap.pop().map(|due| due.what)
+                let Some(due) = queue.heap.pop() else { return };
+                if !queue.cancelled.is_empty() && due.is_cancelled(&queue.cancelled) {
+                    queue.cancelled.remove(&due.number);
+                    drop(queue);
+                    due.discount(core);
+                    continue;
+                }
+                due
             };
-            match what {
-                None => return,
-                Some(What::Resume(ticket)) => core.resume(ticket),
-                Some(What::Wake { actor, message }) => match core.find(&actor) {
+            match due.what {
+                What::Resume(ticket) => core.resume(ticket),
+                What::Wake { actor, mut message } => match core.find(&actor) {
                     Some(cell) => {
+                        message.wakeup = Wakeup(due.number);
                         cell.wakeups.fetch_sub(1, Relaxed);
                         let message = AnyMessage::new(*message);
                         // The actor may exit in this moment: its wakeups go with it, not to the dead letters.

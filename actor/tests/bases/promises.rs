@@ -22,6 +22,15 @@ const NAMES: Cell =
 const OFFERED_WASM: Cell = Held(&[("node/tests/wasm.rs", "everything_that_a_context_offers_reaches_the_host")]);
 const OFFERED_PROCESS: Cell = Held(&[("node/tests/process.rs", "everything_that_a_context_offers_reaches_the_host")]);
 
+/// What stands around an actor is an actor.
+const SAME: Cell = Follows("it is made of actors, and the same code in an image");
+const LINKED: Cell = Cannot("only for actors that are linked into a program");
+const NOTHING_OUTSIDE: Cell =
+    Cannot("nothing comes from outside of a simulation: it would not be the same the next time");
+const NO_SHUTDOWN: Cell = Cannot("a node is not shut down by an actor");
+const NOT_AGAIN: Cell = Cannot("nodes do not look at their actors again yet when their capabilities change");
+const ONE_BASE: Cell = Cannot("the test takes long, or a thread of its own, and runs on one base");
+
 const AT_ONCE: Cell = Follows("what an actor of an image sends is handed to the engine at once");
 /// The tests that run over both runtimes, and over both languages of the second.
 const IMAGES: &str = "node/tests/wasm/promises.rs";
@@ -316,4 +325,69 @@ pub(crate) const PROMISES: &[Promise] = &[
     everywhere("program::a_base_is_named_by_its_name", "A base is chosen by its name; a wrong one is an error that says which there are.")
         .node(Cannot("a node is started by `odeon up`, not chosen by a program"))
         .images(NO_HANDLE, NO_HANDLE),
+    // What stands around actors, and what they may ask.
+    everywhere("troupes::workers_are_created_on_demand_have_their_turns_and_see_the_sender", "Workers are created on demand have their turns and see the sender.").images(SAME, SAME),
+    everywhere("troupes::what_finds_no_idle_worker_waits_in_its_order_and_a_busy_worker_gets_nothing_else", "What finds no idle worker waits in its order and a busy worker gets nothing else.").images(SAME, SAME),
+    everywhere("troupes::workers_that_are_too_many_are_dismissed_after_a_pause_and_not_before", "Workers that are too many are dismissed after a pause and not before.").images(SAME, SAME),
+    everywhere("troupes::settings_change_at_run_time_also_from_a_shell_and_bad_ones_come_back", "Settings change at run time also from a shell and bad ones come back.").images(SAME, SAME),
+    everywhere("troupes::a_message_that_a_worker_fails_on_twice_comes_back_as_it_was_and_the_worker_goes_on", "A message that a worker fails on twice comes back as it was and the worker goes on.").images(SAME, SAME),
+    everywhere("troupes::the_work_of_a_worker_that_exits_goes_to_another_one_and_at_last_back_to_its_sender", "The work of a worker that exits goes to another one and at last back to its sender.").images(SAME, SAME),
+    everywhere("troupes::a_message_that_kills_its_workers_does_not_do_so_for_ever", "A message that kills its workers does not do so for ever.").images(SAME, SAME),
+    everywhere("troupes::work_for_which_no_worker_can_be_created_comes_back_with_the_reason", "Work for which no worker can be created comes back with the reason.").images(SAME, SAME),
+    everywhere("troupes::a_worker_that_loses_its_work_by_failing_on_something_else_is_given_it_again", "A worker that loses its work by failing on something else is given it again.").images(SAME, SAME),
+    everywhere("troupes::a_worker_that_was_built_anew_and_forgot_its_work_is_found_out", "A worker that was built anew and forgot its work is found out.").simple(ONE_BASE).simulated(ONE_BASE).images(SAME, SAME),
+    everywhere("troupes::the_exit_of_a_troupe_takes_its_workers_and_gives_back_what_waits", "The exit of a troupe takes its workers and gives back what waits.").images(SAME, SAME),
+    everywhere("troupes::a_troupe_with_as_much_to_do_as_it_holds_gives_back_what_comes_then", "A troupe with as much to do as it holds gives back what comes then.").simple(ONE_BASE).simulated(ONE_BASE).images(SAME, SAME),
+    everywhere("troupes::an_untyped_value_that_looks_like_a_request_is_work", "An untyped value that looks like a request is work.").images(SAME, SAME),
+    everywhere("transient::a_transient_actor_lives_on_until_its_first_message_and_then_for_its_time", "A transient actor lives on until its first message and then for its time.").images(SAME, SAME),
+    everywhere("transient::an_idle_actor_lives_for_as_long_as_somebody_speaks_to_it", "An idle actor lives for as long as somebody speaks to it.").images(SAME, SAME),
+    everywhere("transient::a_troupe_may_be_transient", "A troupe may be transient.").images(SAME, SAME),
+    everywhere("initialising::everything_waits_in_its_order_for_what_the_actor_needs", "Everything waits in its order for what the actor needs.").images(SAME, SAME),
+    everywhere("initialising::one_that_fails_later_is_initialised_again_before_it_goes_on", "One that fails later is initialised again before it goes on.").images(SAME, SAME),
+    everywhere("initialising::what_it_needs_may_be_given_again_when_it_was_bad", "What it needs may be given again when it was bad.").images(SAME, SAME),
+    everywhere("initialising::one_that_cannot_be_initialised_again_exits_and_its_parent_is_told", "One that cannot be initialised again exits and its parent is told.").images(SAME, SAME),
+    everywhere("initialising::one_that_does_not_have_what_it_needs_in_time_exits_and_says_what_was_missing", "One that does not have what it needs in time exits and says what was missing.").images(SAME, SAME),
+    everywhere("initialising::an_exit_request_waits_for_nothing", "An exit request waits for nothing.").images(SAME, SAME),
+    everywhere("supervision::a_child_is_created_again_after_a_pause_until_it_has_exited_too_often", "A child is created again after a pause until it has exited too often.").images(SAME, SAME),
+    everywhere("supervision::exits_that_are_long_ago_do_not_count", "Exits that are long ago do not count.").images(SAME, SAME),
+    everywhere("supervision::a_child_that_is_stopped_is_not_created_again", "A child that is stopped is not created again.").images(SAME, SAME),
+    everywhere("deferral::what_is_put_off_comes_again_in_its_order_before_what_waits_and_from_its_sender", "What is put off comes again in its order before what waits and from its sender."),
+    everywhere("deferral::what_is_put_off_may_be_put_off_again", "What is put off may be put off again."),
+    everywhere("deferral::an_actor_that_is_built_anew_finds_what_was_put_off", "An actor that is built anew finds what was put off."),
+    everywhere("deferral::a_handler_that_fails_puts_nothing_off", "A handler that fails puts nothing off."),
+    everywhere("deferral::what_is_put_off_becomes_dead_letters_when_the_actor_exits", "What is put off becomes dead letters when the actor exits."),
+    everywhere("deferral::one_message_too_many_goes_back_to_its_sender", "One message too many goes back to its sender."),
+    everywhere("pipes::what_threads_send_comes_in_the_order_of_each_and_is_given_back_after_the_exit", "What threads send comes in the order of each and is given back after the exit.").simulated(NOTHING_OUTSIDE).images(LINKED, LINKED),
+    everywhere("pipes::a_pipe_holds_so_many_messages_and_who_waits_goes_on_when_there_is_room_or_nobody", "A pipe holds so many messages and who waits goes on when there is room or nobody.").threads(ONE_BASE).simulated(NOTHING_OUTSIDE).images(LINKED, LINKED),
+    everywhere("pipes::a_future_sends_what_it_comes_to_and_ends_without_when_the_actor_is_gone", "A future sends what it comes to and ends without when the actor is gone.").simulated(NOTHING_OUTSIDE).images(LINKED, LINKED),
+    everywhere("pipes::a_shutdown_waits_for_what_has_to_be_put_in_order", "A shutdown waits for what has to be put in order.").simulated(NOTHING_OUTSIDE).images(LINKED, LINKED),
+    everywhere("pipes::a_program_that_waits_on_the_simple_base_is_woken_by_a_thread", "A program that waits on the simple base is woken by a thread.").simulated(NOTHING_OUTSIDE).node(NO_HANDLE).images(NO_HANDLE, NO_HANDLE),
+    everywhere("pipes::an_actor_is_told_once_that_a_descriptor_is_ready_and_not_before", "An actor is told once that a descriptor is ready and not before.").simulated(NOTHING_OUTSIDE).images(LINKED, LINKED),
+    everywhere("pipes::what_is_not_watched_any_more_is_let_go_of", "What is not watched any more is let go of.").simple(ONE_BASE).simulated(NOTHING_OUTSIDE).images(LINKED, LINKED),
+    everywhere("commands::a_command_has_its_arguments_variables_folder_and_input_and_its_outputs_come_back", "A command has its arguments variables folder and input and its outputs come back.").simulated(NOTHING_OUTSIDE).images(LINKED, LINKED),
+    everywhere("commands::what_cannot_be_started_says_why_and_the_log_has_no_arguments", "What cannot be started says why and the log has no arguments.").simulated(NOTHING_OUTSIDE).images(LINKED, LINKED),
+    everywhere("commands::a_shell_asks_for_a_command_by_name_and_anything_else_comes_back", "A shell asks for a command by name and anything else comes back.").simulated(NOTHING_OUTSIDE).images(LINKED, LINKED),
+    everywhere("commands::output_is_kept_up_to_its_limit_and_counted_beyond", "Output is kept up to its limit and counted beyond.").simulated(NOTHING_OUTSIDE).images(LINKED, LINKED),
+    everywhere("commands::streamed_output_comes_while_the_command_runs_and_in_order", "Streamed output comes while the command runs and in order.").simulated(NOTHING_OUTSIDE).images(LINKED, LINKED),
+    everywhere("commands::a_command_that_reads_and_writes_much_waits_for_nobody", "A command that reads and writes much waits for nobody.").simulated(NOTHING_OUTSIDE).images(LINKED, LINKED),
+    everywhere("commands::a_command_that_takes_too_long_is_ended_with_its_whole_group", "A command that takes too long is ended with its whole group.").simulated(NOTHING_OUTSIDE).images(LINKED, LINKED),
+    everywhere("commands::a_command_that_does_not_want_to_end_is_killed", "A command that does not want to end is killed.").simulated(NOTHING_OUTSIDE).images(LINKED, LINKED),
+    everywhere("commands::what_a_command_leaves_behind_in_its_group_holds_up_nothing_and_is_killed", "What a command leaves behind in its group holds up nothing and is killed.").simulated(NOTHING_OUTSIDE).images(LINKED, LINKED),
+    everywhere("commands::nothing_is_left_when_the_actor_exits_or_fails_and_a_shutdown_waits_for_that", "Nothing is left when the actor exits or fails and a shutdown waits for that.").simulated(NOTHING_OUTSIDE).images(LINKED, LINKED),
+    everywhere("commands::commands_wait_for_each_other_and_are_taken_back_by_their_number", "Commands wait for each other and are taken back by their number.").simulated(NOTHING_OUTSIDE).images(LINKED, LINKED),
+    everywhere("commands::more_commands_than_may_wait_are_not_started", "More commands than may wait are not started.").simple(ONE_BASE).simulated(NOTHING_OUTSIDE).images(LINKED, LINKED),
+    everywhere("commands::commands_take_no_worker", "Commands take no worker.").simple(ONE_BASE).simulated(NOTHING_OUTSIDE).images(LINKED, LINKED),
+    everywhere("commands::a_troupe_runs_several_commands_at_a_time", "A troupe runs several commands at a time.").simulated(NOTHING_OUTSIDE).images(LINKED, LINKED),
+    everywhere("commands::a_program_on_the_simple_base_hears_of_its_command", "A program on the simple base hears of its command.").simulated(NOTHING_OUTSIDE).node(NO_HANDLE).images(NO_HANDLE, NO_HANDLE),
+    everywhere("api::dead_letters_go_to_the_last_actor_that_asked_for_them_until_it_is_gone", "Dead letters go to the last actor that asked for them until it is gone.").simulated(Cannot("each of its nodes has a handler of its own, as on nodes")).images(LINKED, LINKED),
+    everywhere("api::a_letter_that_the_handler_cannot_be_told_of_goes_round_in_no_circle", "A letter that the handler cannot be told of goes round in no circle.").simulated(Cannot("each of its nodes has a handler of its own, as on nodes")).images(LINKED, LINKED),
+    everywhere("api::an_actor_is_told_how_another_one_is_though_that_is_stuck_or_gone", "An actor is told how another one is though that is stuck or gone.").simple(STEPS).simulated(STEPS),
+    everywhere("api::an_actor_shuts_its_system_down_and_nothing_is_created_then", "An actor shuts its system down and nothing is created then.").simulated(NO_SHUTDOWN).node(NO_SHUTDOWN).images(LINKED, LINKED),
+    everywhere("api::where_actors_may_not_shut_down_they_do_not", "Where actors may not shut down they do not."),
+    everywhere("api::an_actor_is_told_how_one_is_wherever_that_lives", "An actor is told how one is wherever that lives."),
+    everywhere("api::every_private_context_hears_what_is_for_it_and_nothing_else", "Every private context hears what is for it and nothing else.").simulated(Cannot("the test asks from several threads")).node(NO_HANDLE).images(NO_HANDLE, NO_HANDLE),
+    everywhere("api::actors_whose_check_holds_no_more_exit_when_capabilities_change", "Actors whose check holds no more exit when capabilities change.").simulated(NOT_AGAIN).node(NOT_AGAIN).images(NOT_AGAIN, NOT_AGAIN),
+    everywhere("api::a_message_may_be_part_of_a_message", "A message may be part of a message."),
+    everywhere("wakeups::a_wakeup_that_was_cancelled_does_not_come_and_no_other_is_affected", "A wakeup that was cancelled does not come and no other is affected."),
+    everywhere("wakeups::wakeups_that_are_asked_for_and_cancelled_for_ever_take_no_room", "Wakeups that are asked for and cancelled for ever take no room.").simple(ONE_BASE).simulated(ONE_BASE),
 ];

@@ -334,6 +334,17 @@ impl Rig {
         self.got()
     }
 
+    /// Lets so much time pass, virtual where it is.
+    pub(crate) fn pass(&self, time: Duration) {
+        match &self.engine {
+            Engine::System(system) => {
+                std::thread::sleep(time);
+                system.run(1_000, || false);
+            }
+            Engine::Simulated(simulated) => simulated.run(time, || false),
+        }
+    }
+
     pub(crate) fn dead(&self) -> Vec<String> {
         self.notes.dead.lock().unwrap().iter().map(|e| e.message.name().to_owned()).collect()
     }

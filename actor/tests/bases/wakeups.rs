@@ -1,5 +1,5 @@
-use crate::rig::plain;
-use crate::table::hold;
+use crate::rig::{Rig, plain};
+use crate::table::{Column, hold, holds_on};
 use odeon::{ActorExitRequest, AnyMessage, WakeupMessage};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -71,7 +71,9 @@ fn ten_thousand_wakeups_share_one_clock() {
         let c = count.clone();
         let actor = rig.root(plain("busy", move |message, cx| {
             if message.is::<bool>() {
-                (0..10_000).for_each(|n| cx.wakeup_after(Duration::from_micros(n)));
+                for n in 0..10_000 {
+                    cx.wakeup_after(Duration::from_micros(n));
+                }
             } else {
                 *c.lock().unwrap() += 1;
             }
@@ -80,4 +82,63 @@ fn ten_thousand_wakeups_share_one_clock() {
         rig.tell(actor, true);
         rig.until("all came", || *count.lock().unwrap() == 10_000);
     });
+}
+
+#[test]
+fn a_wakeup_that_was_cancelled_does_not_come_and_no_other_is_affected() {
+    hold("wakeups::a_wakeup_that_was_cancelled_does_not_come_and_no_other_is_affected", |rig| {
+        let stranger = rig.root(plain("stranger", |message, cx| {
+            if let Some(number) = message.get::<i64>() {
+                cx.cancel_wakeup(odeon::Wakeup::from_number(*number as u64));
+            }
+            Ok(())
+        }));
+        let sleeper = rig.root(plain("sleeper", move |message, cx| {
+            if let Some(wakeup) = message.get::<WakeupMessage>() {
+                cx.send(
+                    wakeup.payload.clone().map(AnyMessage::from_encoded).unwrap().take().unwrap(),
+                    wakeup.delay_ms as i64,
+                );
+            } else if message.is::<bool>() {
+                let me = cx.sender();
+                let first = cx.wakeup_after_with(Duration::from_millis(30), me);
+                let second = cx.wakeup_after_with(Duration::from_millis(31), me);
+                let third = cx.wakeup_after_with(Duration::from_millis(32), me);
+                assert!(first != second && second != third);
+                cx.cancel_wakeup(second);
+                cx.cancel_wakeup(second);
+                cx.cancel_wakeup(odeon::Wakeup::NEVER);
+                cx.cancel_wakeup(odeon::Wakeup::from_number(u64::MAX));
+                // Nobody cancels what another one has asked for.
+                cx.send(stranger, third.number() as i64);
+            }
+            Ok(())
+        }));
+        rig.tell(sleeper, true);
+        assert_eq!(rig.wait::<i64>(2), [30, 32]);
+        rig.until_idle();
+        assert_eq!(rig.got::<i64>(), [30, 32]);
+    });
+}
+
+#[test]
+fn wakeups_that_are_asked_for_and_cancelled_for_ever_take_no_room() {
+    holds_on("wakeups::wakeups_that_are_asked_for_and_cancelled_for_ever_take_no_room", &[Column::Threads]);
+    let rig = Rig::threads(1);
+    let actor = rig.root(plain("nervous", |message, cx| {
+        if message.is::<bool>() {
+            for _ in 0..odeon::system::limits::WAKEUPS_MAX + 10_000 {
+                let wakeup = cx.wakeup_after(Duration::from_secs(3600));
+                cx.cancel_wakeup(wakeup);
+            }
+            cx.wakeup_after(Duration::ZERO);
+        } else if message.is::<WakeupMessage>() {
+            cx.exit();
+        }
+        Ok(())
+    }));
+    rig.tell(actor, true);
+    rig.until("the last one came", || rig.count() == 0);
+    assert!(rig.notes.logs.lock().unwrap().is_empty(), "none was dropped");
+    assert!(rig.shutdown(crate::rig::BOUND));
 }

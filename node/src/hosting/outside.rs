@@ -42,7 +42,7 @@ impl Outside for Outpost {
 
     fn dead_letter(&self, envelope: Envelope) {
         if let Some(hosting) = self.0.upgrade() {
-            hosting.dead_letter(envelope);
+            hosting.count_dead_letter(envelope);
         }
     }
 
@@ -127,8 +127,14 @@ impl Hosting {
         self.tell_driver(Event::CreateForActor { child, spec: Box::new(spec) });
     }
 
-    /// What could not be delivered.
+    /// What could not be delivered outside of the system.
     pub(super) fn dead_letter(&self, envelope: Envelope) {
+        self.system().hand_dead_letter(&envelope);
+        self.count_dead_letter(envelope);
+    }
+
+    /// What could not be delivered; the actor that handles dead letters has it already.
+    fn count_dead_letter(&self, envelope: Envelope) {
         self.dead_letters.fetch_add(1, Ordering::Relaxed);
         tracing::debug!(to = %envelope.to, sender = %envelope.sender, message = envelope.message.name(), "dead letter");
         let sender = envelope.sender;

@@ -141,7 +141,7 @@ impl Hosting {
         if envelope.to.is_promised() && envelope.to.node() == self.me {
             let _ = self.to_promise(envelope);
         } else {
-            self.system().deliver(envelope);
+            self.hand_over(envelope);
         }
     }
 

@@ -6,7 +6,7 @@ use super::{Hosting, OWN_TICKET};
 use crate::driver::Event;
 use crate::link;
 use odeon::system::{Envelope, Pressure};
-use odeon::{Address, AnyMessage, Encoded, NodeRef, PoisonMessage};
+use odeon::{ActorStatusRequest, Address, AnyMessage, Encoded, Message, NodeRef, PoisonMessage};
 use std::hash::BuildHasher;
 use std::sync::atomic::Ordering;
 use tokio::sync::mpsc;
@@ -17,12 +17,21 @@ impl Hosting {
         let to = envelope.to;
         if !to.is_promised() {
             if to.node() == self.me {
-                self.system().deliver(envelope);
+                self.hand_over(envelope);
                 return Pressure::None;
             }
             return self.send_to(to.node(), to, envelope);
         }
         if to.node() == self.me { self.to_promise(envelope) } else { self.to_located(envelope) }
+    }
+
+    /// Gives an actor here its message. How an actor is, the system says for it.
+    pub(super) fn hand_over(&self, envelope: Envelope) {
+        if envelope.message.name() != ActorStatusRequest::NAME {
+            return self.system().deliver(envelope);
+        }
+        let message = AnyMessage::new(self.system().report(envelope.to));
+        self.route(Envelope { to: envelope.sender, sender: envelope.to, message });
     }
 
     pub(super) fn to_promise(&self, envelope: Envelope) -> Pressure {
@@ -40,7 +49,7 @@ impl Hosting {
             None => {
                 drop(promises);
                 // Hosted here under an address that this node promised, or nowhere: the system knows.
-                self.system().deliver(envelope);
+                self.hand_over(envelope);
                 Pressure::None
             }
         }
@@ -78,7 +87,7 @@ impl Hosting {
     pub(crate) fn send_to(&self, host: NodeRef, address: Address, mut envelope: Envelope) -> Pressure {
         envelope.to = address;
         if host == self.me {
-            self.system().deliver(envelope);
+            self.hand_over(envelope);
             return Pressure::None;
         }
         let frame = match Frame::message(&envelope) {

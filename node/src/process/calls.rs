@@ -6,7 +6,7 @@
 use super::limits::ProcessLimits;
 use odeon::host::{Host, Level};
 use odeon::process::{FromChild, ToChild, limits::LINE_BYTES_MAX};
-use odeon::{AnyMessage, Encoded, Ending, Suspended};
+use odeon::{ActorStatusRequest, AnyMessage, Encoded, Ending, Message, Suspended, Wakeup};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -99,14 +99,19 @@ impl Calls {
         };
         let message = |name, bytes| AnyMessage::from_encoded(Encoded { name, bytes });
         match asked {
+            FromChild::Send { to, name, .. } if name == ActorStatusRequest::NAME => self.host.request_status(to),
             FromChild::Send { to, name, bytes, .. } => self.host.send(to, message(name, bytes)),
             FromChild::Create { actor, request } => {
                 return Some(ToChild::Created { actor, child: self.host.create(request) });
             }
-            FromChild::Wakeup { delay_ms, payload, .. } => {
+            FromChild::Wakeup { actor, delay_ms, payload } => {
                 let payload = payload.map(|Encoded { name, bytes }| message(name, bytes));
-                self.host.wakeup_after(Duration::from_millis(delay_ms), payload);
+                let wakeup = self.host.wakeup_after(Duration::from_millis(delay_ms), payload).number();
+                return Some(ToChild::Wakeup { actor, wakeup });
             }
+            FromChild::CancelWakeup { wakeup, .. } => self.host.cancel_wakeup(Wakeup::from_number(wakeup)),
+            FromChild::Defer { .. } => self.host.defer(),
+            FromChild::ResumeDeferred { .. } => self.host.resume_deferred(),
             FromChild::Exit { .. } => self.host.exit(),
             FromChild::Capabilities { actor } => {
                 let capabilities = (*self.host.capabilities()).clone();

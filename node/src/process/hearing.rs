@@ -57,6 +57,9 @@ impl Floor<'_> {
             FromChild::Send { actor, .. }
             | FromChild::Create { actor, .. }
             | FromChild::Wakeup { actor, .. }
+            | FromChild::CancelWakeup { actor, .. }
+            | FromChild::Defer { actor }
+            | FromChild::ResumeDeferred { actor }
             | FromChild::Exit { actor }
             | FromChild::Capabilities { actor }
             | FromChild::UpdateCapability { actor, .. }

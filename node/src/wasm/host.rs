@@ -3,7 +3,7 @@
 use super::bindings::odeon::actor::{host, types};
 use super::guest::{Breach, Guest, Phase, reason, size};
 use super::limits::{DEPTH_MAX, MESSAGE_NAME_BYTES_MAX};
-use odeon::{ADDRESS_BYTES, Address, AnyMessage, Encoded, Level, Topic};
+use odeon::{ADDRESS_BYTES, ActorStatusRequest, Address, AnyMessage, Encoded, Level, Message, Topic, Wakeup};
 use odeon_capabilities::limits::KEY_BYTES_MAX;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -33,7 +33,11 @@ impl host::Host for Guest {
 
     fn send(&mut self, to: types::Address, name: String, bytes: Vec<u8>) -> Result<()> {
         let message = self.message(types::Message { name, bytes })?;
-        self.host("send")?.send(address_of(to), message);
+        let host = self.host("send")?;
+        match message.name() {
+            ActorStatusRequest::NAME => host.request_status(address_of(to)),
+            _ => host.send(address_of(to), message),
+        }
         Ok(())
     }
 
@@ -43,10 +47,27 @@ impl host::Host for Guest {
         Ok(words_of(self.host("create")?.create(request)))
     }
 
-    fn wakeup_after(&mut self, delay_ms: u64, payload: Option<types::Message>) -> Result<()> {
+    fn wakeup_after(&mut self, delay_ms: u64, payload: Option<types::Message>) -> Result<u64> {
         let payload = payload.map(|payload| self.message(payload)).transpose()?;
         self.spend(0)?;
-        self.host("wakeup-after")?.wakeup_after(Duration::from_millis(delay_ms), payload);
+        Ok(self.host("wakeup-after")?.wakeup_after(Duration::from_millis(delay_ms), payload).number())
+    }
+
+    fn cancel_wakeup(&mut self, wakeup: u64) -> Result<()> {
+        self.spend(0)?;
+        self.host("cancel-wakeup")?.cancel_wakeup(Wakeup::from_number(wakeup));
+        Ok(())
+    }
+
+    fn defer(&mut self) -> Result<()> {
+        self.spend(0)?;
+        self.host("defer")?.defer();
+        Ok(())
+    }
+
+    fn resume_deferred(&mut self) -> Result<()> {
+        self.spend(0)?;
+        self.host("resume-deferred")?.resume_deferred();
         Ok(())
     }
 

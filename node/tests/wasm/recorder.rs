@@ -3,7 +3,7 @@
 use odeon::host::{CreateRequest, Host};
 use odeon::{
     Actor, Address, AnyMessage, CapabilityMap, CapabilityView, Context, Failure, Incarnation, Level, NodeId, NodeRef,
-    Topic, Value,
+    Topic, Value, Wakeup,
 };
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -16,6 +16,9 @@ pub(crate) fn actor_of(number: u32) -> Address {
     Address::mint(node, number, 0xfedc_ba98_7654_3210)
 }
 
+/// What the actor that uses everything has noted here.
+pub(crate) const NOTES: [&str; 4] = ["cancel 2", "defer", "resume", "status of 100"];
+
 #[derive(Default)]
 struct Records {
     sent: Vec<(Address, AnyMessage)>,
@@ -24,6 +27,8 @@ struct Records {
     updates: Vec<(String, Option<Value>)>,
     watched: Vec<(Topic, bool)>,
     registrations: usize,
+    /// Other calls, in their order.
+    notes: Vec<String>,
     lines: Vec<(Level, String)>,
     exits: usize,
     capabilities: CapabilityMap,
@@ -72,6 +77,11 @@ impl Recorder {
         self.0.lock().unwrap().watched.clone()
     }
 
+    /// Wakeups that were cancelled, and what was said of messages and other actors.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        self.0.lock().unwrap().notes.clone()
+    }
+
     /// How often it asked to be the authority.
     pub(crate) fn registrations(&self) -> usize {
         self.0.lock().unwrap().registrations
@@ -101,8 +111,26 @@ impl Host for Recorder {
         actor_of(99 + created.len() as u32)
     }
 
-    fn wakeup_after(&self, delay: Duration, payload: Option<AnyMessage>) {
-        self.0.lock().unwrap().wakeups.push((delay, payload));
+    fn wakeup_after(&self, delay: Duration, payload: Option<AnyMessage>) -> Wakeup {
+        let wakeups = &mut self.0.lock().unwrap().wakeups;
+        wakeups.push((delay, payload));
+        Wakeup::from_number(wakeups.len() as u64)
+    }
+
+    fn cancel_wakeup(&self, wakeup: Wakeup) {
+        self.0.lock().unwrap().notes.push(format!("cancel {}", wakeup.number()));
+    }
+
+    fn defer(&self) {
+        self.0.lock().unwrap().notes.push("defer".to_owned());
+    }
+
+    fn resume_deferred(&self) {
+        self.0.lock().unwrap().notes.push("resume".to_owned());
+    }
+
+    fn request_status(&self, of: Address) {
+        self.0.lock().unwrap().notes.push(format!("status of {}", of.slot()));
     }
 
     fn exit(&self) {

@@ -83,7 +83,11 @@ fn everything(cx: &Context) {
         .start();
     cx.send(child, cx.my_address());
     cx.wakeup_after(Duration::from_millis(5));
-    cx.wakeup_after_with(Duration::from_secs(1), "payload".to_owned());
+    let wakeup = cx.wakeup_after_with(Duration::from_secs(1), "payload".to_owned());
+    cx.cancel_wakeup(wakeup);
+    cx.defer();
+    cx.resume_deferred();
+    cx.request_status(child);
     cx.update_capability("busy", true);
     cx.remove_capability("idle");
     cx.watch(Topic::Members);

@@ -4,7 +4,7 @@ use super::super::frame::FromChild;
 use super::super::limits::LINE_BYTES_MAX;
 use super::{Answer, Asker, Served, cut};
 use crate::host::{CreateRequest, Host, Level};
-use crate::{Address, AnyMessage, CapabilityMap, CapabilityView, Encoded, Topic, Value};
+use crate::{Address, AnyMessage, CapabilityMap, CapabilityView, Encoded, Topic, Value, Wakeup};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -58,10 +58,26 @@ impl Host for Outside {
         }
     }
 
-    fn wakeup_after(&self, delay: Duration, payload: Option<AnyMessage>) {
+    fn wakeup_after(&self, delay: Duration, payload: Option<AnyMessage>) -> Wakeup {
         let payload = payload.and_then(|message| self.encoded(&message));
         let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
-        self.served.say(&FromChild::Wakeup { actor: self.actor, delay_ms, payload });
+        let question = FromChild::Wakeup { actor: self.actor, delay_ms, payload };
+        match self.served.ask(Asker::Actor(self.actor), &question) {
+            Some(Answer::Wakeup(wakeup)) => wakeup,
+            _ => Wakeup::NEVER,
+        }
+    }
+
+    fn cancel_wakeup(&self, wakeup: Wakeup) {
+        self.served.say(&FromChild::CancelWakeup { actor: self.actor, wakeup: wakeup.number() });
+    }
+
+    fn defer(&self) {
+        self.served.say(&FromChild::Defer { actor: self.actor });
+    }
+
+    fn resume_deferred(&self) {
+        self.served.say(&FromChild::ResumeDeferred { actor: self.actor });
     }
 
     fn exit(&self) {

@@ -35,8 +35,8 @@ fn address(slot: u32) -> Address {
 fn node() -> UnixStream {
     let (mut node, child) = UnixStream::pair().unwrap();
     std::thread::spawn(move || serve_over(Registry::new().with::<Echo>(), child));
-    say(&mut node, ToChild::Hello { version_min: 1, version_max: 1, image: "ab".into(), node: "n".into() });
-    assert!(matches!(hear(&mut node), FromChild::Hello { version: 1, .. }));
+    say(&mut node, ToChild::Hello { version_min: 1, version_max: 2, image: "ab".into(), node: "n".into() });
+    assert!(matches!(hear(&mut node), FromChild::Hello { version: 2, .. }));
     node
 }
 
@@ -92,7 +92,7 @@ fn a_check_reads_the_nodes_capabilities_one_by_one() {
 #[test]
 fn a_node_of_another_version_is_not_served() {
     let (mut node, child) = UnixStream::pair().unwrap();
-    say(&mut node, ToChild::Hello { version_min: 2, version_max: 3, image: "ab".into(), node: "n".into() });
+    say(&mut node, ToChild::Hello { version_min: 3, version_max: 4, image: "ab".into(), node: "n".into() });
     let served = serve_over(Registry::new(), child);
-    assert!(matches!(served, Err(ServeError::Version { min: 2, max: 3 })), "{served:?}");
+    assert!(matches!(served, Err(ServeError::Version { min: 3, max: 4 })), "{served:?}");
 }

@@ -9,7 +9,7 @@ use crate::host::Level;
 use crate::system::limits::{MAILBOX_MESSAGES_HIGH, MAILBOX_MESSAGES_LOW};
 use crate::system::mailbox::ActorState;
 use crate::system::{Envelope, Exit, Pressure};
-use crate::{Address, AnyMessage};
+use crate::{ActorStatusRequest, Address, AnyMessage, Message};
 use std::time::Duration;
 
 impl World {
@@ -53,6 +53,7 @@ impl World {
         let (from, to) = (envelope.sender, envelope.to);
         let now = self.now_ns();
         let mut state = self.state.lock();
+        let asks_for_status = envelope.message.name() == ActorStatusRequest::NAME;
         let node = match state.residents.get_mut(&to) {
             Some(Resident { node: Some(node), .. }) => *node,
             Some(resident) => return resident.parked.push(envelope),
@@ -61,12 +62,18 @@ impl World {
                 state.record(now, |state| Event::Hears { from: state.label(&from), message });
                 PROGRAM
             }
+            None if asks_for_status => PROGRAM,
             None => {
                 drop(state);
                 return self.dead(PROGRAM, envelope);
             }
         };
         drop(state);
+        if asks_for_status {
+            let message = AnyMessage::new(self.nodes[node].system.report(to));
+            let _ = self.carry(node, Envelope { to: from, sender: to, message });
+            return;
+        }
         self.nodes[node].system.deliver(envelope);
     }
 

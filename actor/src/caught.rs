@@ -4,7 +4,7 @@ use crate::Failure;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Runs foreign code. A panic becomes a failure, whatever the panic carries.
-pub(super) fn caught<T>(run: impl FnOnce() -> T) -> Result<T, Failure> {
+pub(crate) fn caught<T>(run: impl FnOnce() -> T) -> Result<T, Failure> {
     catch_unwind(AssertUnwindSafe(run)).map_err(|panic| {
         let failure = Failure::from_panic(&*panic);
         // What a panic carries may itself panic when it is dropped; such a payload is left where it is.
@@ -16,6 +16,6 @@ pub(super) fn caught<T>(run: impl FnOnce() -> T) -> Result<T, Failure> {
 }
 
 /// Drops something foreign. A panic on the way is of no interest to anyone.
-pub(super) fn dropped<T>(value: T) {
+pub(crate) fn dropped<T>(value: T) {
     let _ = caught(|| drop(value));
 }
