@@ -23,9 +23,17 @@ pub(crate) use {decode::from_slice as decode, encode::to_vec as encode};
 /// The bytes of a value, or what its `Serialize` said or panicked with.
 #[cfg(not(target_family = "wasm"))]
 pub(crate) fn encode<T: serde::Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, String> {
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| rmp_serde::to_vec_named(value)))
+    encode_after(Vec::with_capacity(128), value)
+}
+
+/// The same after other bytes.
+#[cfg(not(target_family = "wasm"))]
+pub(crate) fn encode_after<T: serde::Serialize + ?Sized>(mut head: Vec<u8>, value: &T) -> Result<Vec<u8>, String> {
+    let written = std::panic::AssertUnwindSafe(|| rmp_serde::encode::write_named(&mut head, value));
+    std::panic::catch_unwind(written)
         .map_err(|panic| format!("its Serialize panicked: {}", crate::failure::panic_text(&*panic)))?
-        .map_err(|e| e.to_string())
+        .map_err(|e| e.to_string())?;
+    Ok(head)
 }
 
 /// The value that the bytes begin with, when it is a `T`.

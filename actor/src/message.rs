@@ -26,6 +26,9 @@ pub struct AnyMessage(Arc<dyn Body>);
 trait Body: Send + Sync + 'static {
     fn name(&self) -> &str;
     fn encode(&self) -> Result<Vec<u8>, EncodeError>;
+    /// The same bytes after others.
+    #[cfg(not(target_family = "wasm"))]
+    fn encode_after(&self, head: Vec<u8>) -> Result<Vec<u8>, EncodeError>;
     fn as_any(&self) -> &dyn Any;
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }
@@ -82,6 +85,11 @@ impl<M: Message> Body for Typed<M> {
         encoding::encode(&self.0).map_err(|reason| EncodeError { name: M::NAME.to_owned(), reason })
     }
 
+    #[cfg(not(target_family = "wasm"))]
+    fn encode_after(&self, head: Vec<u8>) -> Result<Vec<u8>, EncodeError> {
+        encoding::encode_after(head, &self.0).map_err(|reason| EncodeError { name: M::NAME.to_owned(), reason })
+    }
+
     fn as_any(&self) -> &dyn Any {
         &self.0
     }
@@ -101,6 +109,10 @@ impl<M: Message> Body for Accompanied<M> {
         encoding::encode(&self.value).map_err(|reason| EncodeError { name: M::NAME.to_owned(), reason })
     }
 
+    fn encode_after(&self, head: Vec<u8>) -> Result<Vec<u8>, EncodeError> {
+        encoding::encode_after(head, &self.value).map_err(|reason| EncodeError { name: M::NAME.to_owned(), reason })
+    }
+
     fn as_any(&self) -> &dyn Any {
         &self.value
     }
@@ -117,6 +129,12 @@ impl Body for Crossed {
 
     fn encode(&self) -> Result<Vec<u8>, EncodeError> {
         Ok(self.bytes.clone())
+    }
+
+    #[cfg(not(target_family = "wasm"))]
+    fn encode_after(&self, mut head: Vec<u8>) -> Result<Vec<u8>, EncodeError> {
+        head.extend_from_slice(&self.bytes);
+        Ok(head)
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -228,6 +246,15 @@ impl AnyMessage {
     /// The form that crosses boundaries. A panic in the message's `Serialize` is an error.
     pub fn encode(&self) -> Result<Encoded, EncodeError> {
         Ok(Encoded { bytes: self.0.encode()?, name: self.name().to_owned() })
+    }
+
+    /// Its bytes alone after others, such as a head that says what they are.
+    ///
+    /// # Errors
+    /// As [`AnyMessage::encode`].
+    #[cfg(not(target_family = "wasm"))]
+    pub fn encode_after(&self, head: Vec<u8>) -> Result<Vec<u8>, EncodeError> {
+        self.0.encode_after(head)
     }
 
     /// The value without its Rust type, for shells and logs.

@@ -57,7 +57,7 @@ pub struct PoisonMessage {
 impl PoisonMessage {
     /// About a message that an actor failed on. One that has no encoding is named all the same.
     pub(crate) fn new(actor: Address, message: &AnyMessage, mut details: String) -> Self {
-        let message = crate::caught::encoded(message).unwrap_or_else(|error| {
+        let message = message.encode().unwrap_or_else(|error| {
             details.push_str(&format!(" ({error})"));
             Encoded { name: message.name().to_owned(), bytes: Vec::new() }
         });

@@ -194,11 +194,14 @@ fn nothing_is_left_when_the_actor_exits_or_fails_and_a_shutdown_waits_for_that()
         rig.tell(first, ActorExitRequest::default());
         rig.until("its process is gone", || !runs(&started(&rig, 1)[0]));
         assert_eq!(rig.wait::<CommandResult>(1)[0].outcome, CommandOutcome::Aborted);
-        rig.tell(second, polite("trap '' TERM; while :; do sleep 0.05; done"));
+        let mut deaf = polite("trap '' TERM; echo deaf; while :; do sleep 0.05; done");
+        deaf.stream = true;
+        rig.tell(second, deaf);
         let pids = started(&rig, 2);
+        rig.wait::<CommandOutput>(1);
         let start = Instant::now();
         assert!(rig.shutdown(BOUND));
-        assert!(start.elapsed() >= KILL_AFTER / 2, "the trap was set too late to show anything");
+        assert!(start.elapsed() >= KILL_AFTER);
         assert!(pids.iter().all(|pid| !runs(pid)));
     }
 }

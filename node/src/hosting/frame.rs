@@ -15,6 +15,9 @@ const REASON_BYTES_MAX: usize = 1024;
 /// Bytes of an encoded message at most: what fits one frame of a link.
 pub(crate) const MESSAGE_BYTES_MAX: usize = FRAME_BYTES_MAX - 1024;
 
+/// What is set aside for a message before it is encoded.
+const LIKELY_BYTES: usize = 128;
+
 /// One frame.
 #[derive(Debug)]
 pub(crate) enum Frame {
@@ -50,22 +53,23 @@ const SETTLED: u8 = 4;
 impl Frame {
     /// The bytes of a message's frame.
     pub(crate) fn message(envelope: &Envelope) -> Result<Vec<u8>, EncodeError> {
-        let Encoded { name, bytes } = envelope.message.encode()?;
-        let fail = |reason: String| EncodeError { name: name.clone(), reason };
+        let name = envelope.message.name();
+        let fail = |reason: String| EncodeError { name: name.to_owned(), reason };
         if name.is_empty() || name.len() > NAME_BYTES_MAX {
             return Err(fail(format!("its type name has {} bytes, not 1 to {NAME_BYTES_MAX}", name.len())));
         }
-        if bytes.len() > MESSAGE_BYTES_MAX {
-            return Err(fail(format!("{} bytes are more than {MESSAGE_BYTES_MAX}", bytes.len())));
-        }
-        let mut out = Vec::with_capacity(2 + 2 * ADDRESS_BYTES + name.len() + bytes.len());
+        let head_bytes = 2 + 2 * ADDRESS_BYTES + name.len();
+        let mut out = Vec::with_capacity(head_bytes + LIKELY_BYTES);
         out.push(MESSAGE);
         out.extend_from_slice(&envelope.to.to_bytes());
         out.extend_from_slice(&envelope.sender.to_bytes());
         out.push((name.len() - 1) as u8);
         out.extend_from_slice(name.as_bytes());
-        out.extend_from_slice(&bytes);
-        Ok(out)
+        let out = envelope.message.encode_after(out)?;
+        match out.len() - head_bytes {
+            bytes if bytes > MESSAGE_BYTES_MAX => Err(fail(format!("{bytes} bytes are more than {MESSAGE_BYTES_MAX}"))),
+            _ => Ok(out),
+        }
     }
 
     /// The bytes of every other frame.

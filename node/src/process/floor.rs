@@ -166,7 +166,8 @@ impl<'a> Floor<'a> {
                 return Ok(());
             }
         };
-        let frame = ToChild::Receive { actor, address: host.address(), sender, name: encoded.name, bytes: encoded.bytes };
+        let frame =
+            ToChild::Receive { actor, address: host.address(), sender, name: encoded.name, bytes: encoded.bytes };
         let Ok(bytes) = odeon::process::encode(&frame) else {
             end.end(Ending::Failed(Failure::new("the message is larger than a process can be given")));
             return Ok(());
