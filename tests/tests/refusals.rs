@@ -176,7 +176,9 @@ fn a_message_that_is_too_large_is_refused_with_its_size_wherever_the_actor_lives
             "{refused:?}"
         );
         // Less of it comes back whole.
-        let Some(Reply::Answer(Value::String(text))) = ask(20 * 1024 * 1024).ok().flatten() else { panic!("no answer") };
+        let Some(Reply::Answer(Value::String(text))) = ask(20 * 1024 * 1024).ok().flatten() else {
+            panic!("no answer")
+        };
         assert!(text.ends_with("xxx") && text.len() > 20 * 1024 * 1024, "on {on}: {} bytes", text.len());
     }
 }
