@@ -349,8 +349,8 @@ fn a_program_that_says_no_hello_is_no_image() {
     refused("import sys\nsys.exit(7)\n", "exited with status 7");
     refused("import time\ntime.sleep(60)\n", "said nothing for 1500 ms");
     refused(&says(r"b'\x81\xa4done\x82\xa5actor\x01\xa5error\xc0'"), "first word was not hello");
-    refused(&says(r"b'\x81\xa5hello\x83\xa7version\x02\xa7workers\x01\xa7library\xa1x'"), "version 2");
-    refused(&says(r"b'\x81\xa5hello\x83\xa7version\x01\xa7workers\x00\xa7library\xa1x'"), "0 workers");
+    refused(&says(r"b'\x81\xa5hello\x83\xa7version\x03\xa7workers\x01\xa7library\xa1x'"), "version 3");
+    refused(&says(r"b'\x81\xa5hello\x83\xa7version\x02\xa7workers\x00\xa7library\xa1x'"), "0 workers");
     refused(&says(r"b'no frame'"), "broke the protocol");
     assert_eq!(node.count_below(), 0);
 }
