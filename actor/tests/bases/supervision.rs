@@ -101,7 +101,7 @@ fn exits_that_are_long_ago_do_not_count() {
             let engine = rig.wait::<Address>(start)[start - 1];
             rig.tell(engine, 1i64);
             rig.wait::<Address>(start + 1);
-            rig.pass(Duration::from_millis(450));
+            rig.pass(Duration::from_millis(1_000));
             rig.until_idle();
         }
         assert!(rig.got::<String>().is_empty());
