@@ -1,7 +1,6 @@
 use crate::rig::{define, plain};
 use crate::table::hold;
 use odeon::{Address, AnyMessage, Context, Failure};
-use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 
@@ -117,8 +116,13 @@ fn what_is_sent_to_nobody_is_a_dead_letter() {
         rig.tell(Address::mint(crate::rig::NODE, 4_000_000, 1), false);
         rig.tell(second, true);
         rig.wait::<i64>(1);
-        rig.until("both are dead letters", || rig.dead().len() == 2);
-        assert_eq!(rig.dead().iter().map(String::as_str).collect::<BTreeSet<_>>(), ["string", "bool"].into());
+        rig.at_once("both are dead letters", || rig.dead().len() == 2);
+        // Of messages to different actors a simulation keeps no order.
+        let mut dead = rig.dead();
+        if rig.is_simulated() {
+            dead.sort_unstable_by(|a, b| b.cmp(a));
+        }
+        assert_eq!(dead, ["string", "bool"]);
         assert_eq!(rig.status(second).unwrap().received, 1);
     });
 }

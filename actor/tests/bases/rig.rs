@@ -334,6 +334,15 @@ impl Rig {
         self.got()
     }
 
+    /// Holds what is so at once, but for a simulation, where messages are under way for a while.
+    #[track_caller]
+    pub(crate) fn at_once(&self, what: &str, state: impl Fn() -> bool) {
+        match self.is_simulated() {
+            true => self.until(what, state),
+            false => assert!(state(), "{what}"),
+        }
+    }
+
     /// Lets so much time pass, virtual where it is.
     pub(crate) fn pass(&self, time: Duration) {
         match &self.engine {

@@ -38,7 +38,7 @@ fn an_actor_whose_message_is_suspended_gets_no_other_and_takes_no_worker() {
             rig.tell(*actor, 2i64);
         }
         rig.until("all wait", || waiting.iter().all(|actor| rig.status(*actor).unwrap().state == ActorState::Waiting));
-        assert_eq!(rig.wait::<i64>(100), vec![1; 100]);
+        rig.at_once("each was given one", || rig.got::<i64>() == vec![1; 100]);
         let other = rig.root(plain("other", |_, cx| {
             cx.reply(true);
             Ok(())
@@ -49,7 +49,7 @@ fn an_actor_whose_message_is_suspended_gets_no_other_and_takes_no_worker() {
             take(&rig, &held).end(Ending::Handled);
         }
         rig.until("the second ones are held", || held.lock().unwrap().len() == 100);
-        assert_eq!(rig.wait::<i64>(200).iter().filter(|n| **n == 2).count(), 100);
+        rig.at_once("each was given another", || rig.got::<i64>().iter().filter(|n| **n == 2).count() == 100);
         held.lock().unwrap().drain(..).for_each(|message| message.end(Ending::Handled));
         rig.until_idle();
     });
