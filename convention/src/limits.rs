@@ -92,6 +92,10 @@ pub const ENDORSEMENTS_BYTES_MAX: usize = 40 * 1024;
 pub const REVOKED_MAX: usize = 16_384;
 /// Revoked images that a member is told of in one word.
 pub const REVOKED_TOLD_TOGETHER_MAX: usize = 4_096;
+/// Members confirm a revocation over this long for each that is told of it: what a confirmation takes on two cores for both.
+pub const CONFIRM_EACH_US: u64 = 150;
+/// And over this long at most.
+pub const CONFIRM_WITHIN_MS_MAX: Millis = 5_000;
 /// Nodes that are named as sources of an image.
 pub const SOURCES_MAX: usize = 6;
 /// Images that one node is taken to be fetching at once.

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 /// Counted up when a peer of the version before could misread something: one of these messages, a greeting of a link, or
 /// what a node that joins and its leader say. Peers of two versions refuse each other.
-pub const PROTOCOL_VERSION: u16 = 3;
+pub const PROTOCOL_VERSION: u16 = 4;
 
 /// A word between two nodes: both may be members, and either may lead.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -296,7 +296,13 @@ pub enum ToMember {
     /// A part of what the member watches.
     Watched(Box<Watched>),
     /// Images are revoked: the member says [`ToLeader::RevocationsDone`].
-    ImagesRevoked(Revoked),
+    ImagesRevoked {
+        /// Which.
+        revoked: Revoked,
+        /// A member confirms at a moment that it draws from the second half of this time, so that all hear of it before
+        /// what they answer keeps the leader busy.
+        confirm_within_ms: Millis,
+    },
     /// The answer to [`ToLeader::RegisterAuthority`].
     AuthorityAnswered {
         /// Which actor asked.

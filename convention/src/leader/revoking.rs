@@ -78,7 +78,7 @@ impl Leader {
     pub(super) fn tell_revoked_since(&mut self, to: NodeRef, known: u64) {
         let after = self.facts.revoked.after(known);
         for revoked in since(known, self.facts.revoked.upto(), &after) {
-            self.send(to, ToMember::ImagesRevoked(revoked));
+            self.send(to, ToMember::ImagesRevoked { revoked, confirm_within_ms: 0 });
         }
     }
 
@@ -87,7 +87,8 @@ impl Leader {
         self.peers.hold(by, hash);
         let upto = self.facts.revoked.upto();
         let images = self.revoked_image(hash).into_iter().collect();
-        self.send(by, ToMember::ImagesRevoked(Revoked { since: upto, upto, images }));
+        let revoked = Revoked { since: upto, upto, images };
+        self.send(by, ToMember::ImagesRevoked { revoked, confirm_within_ms: 0 });
     }
 
     pub(super) fn revocations_done(&mut self, from: NodeRef, upto: u64, dropped: &[SourceHash]) {

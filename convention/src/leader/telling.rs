@@ -57,8 +57,10 @@ impl Leader {
     fn tell_revoked(&mut self) -> bool {
         let revoked = std::mem::take(&mut self.telling.revoked);
         if let (Some((first, _)), Some((last, _))) = (revoked.first(), revoked.last()) {
+            let all_us = limits::CONFIRM_EACH_US.saturating_mul(self.peers.live.len() as u64);
+            let confirm_within_ms = (all_us / 1_000).min(limits::CONFIRM_WITHIN_MS_MAX);
             for revoked in since(first - 1, *last, &revoked) {
-                self.broadcast(&ToMember::ImagesRevoked(revoked));
+                self.broadcast(&ToMember::ImagesRevoked { revoked, confirm_within_ms });
             }
         }
         !revoked.is_empty()

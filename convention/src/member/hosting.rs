@@ -259,7 +259,7 @@ impl Member {
         if self.launching == 0 {
             self.early_exits.clear();
         }
-        self.confirm_revocations();
+        self.confirm_revocations(now);
         if matches!(self.link, Link::Settling { .. }) {
             self.settle(now);
         }

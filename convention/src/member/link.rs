@@ -140,7 +140,7 @@ impl Member {
         self.renew_at = now.saturating_add(self.renew_every_ms.saturating_sub(early).max(1));
     }
 
-    fn random_ms(&mut self, max: Millis) -> Millis {
+    pub(super) fn random_ms(&mut self, max: Millis) -> Millis {
         self.random.below(usize::try_from(max).unwrap_or(0) + 1) as Millis
     }
 

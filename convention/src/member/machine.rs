@@ -141,7 +141,7 @@ impl Member {
             Input::Fetched { hash, failure } => self.fetched(hash, failure, now),
             Input::Seek { hash } => self.tell(ToLeader::Seek { hash }),
             Input::ImageLost { hash } => self.image_lost(hash),
-            Input::ImageRevoked { hash, end } => self.revocation_done(hash, end),
+            Input::ImageRevoked { hash, end } => self.revocation_done(hash, end, now),
             Input::Launched { request, result } => self.launched(request, result, now),
             Input::ChangeCapabilities { delta } => self.change_capabilities(&delta, false, now),
             Input::Exited { address, global_name } => {
@@ -187,7 +187,9 @@ impl Member {
             ToMember::GoneBefore { nodes, upto, last } => self.gone_before(nodes, upto, last),
             ToMember::Prefetch { image, sources } => self.prefetch(image, sources),
             ToMember::ImageUnloaded { hash } => self.image_unloaded(hash),
-            ToMember::ImagesRevoked(told) => self.images_revoked(told, now),
+            ToMember::ImagesRevoked { revoked, confirm_within_ms } => {
+                self.images_revoked(revoked, confirm_within_ms, now);
+            }
             ToMember::SetCapabilities { delta } => self.change_capabilities(&delta, true, now),
             ToMember::Located { node, at } => self.located(node, at),
             ToMember::Ping => self.tell(ToLeader::Pong { load: self.facts.load }),
@@ -206,7 +208,7 @@ impl Member {
     /// When to give it [`Input::Timer`], at the latest.
     pub fn next_deadline(&self) -> Option<Millis> {
         let renew = self.link.renews().map(|_| self.renew_at);
-        [renew, self.settles_at(), self.give_up_at()].into_iter().flatten().min()
+        [renew, self.settles_at(), self.confirms_at(), self.give_up_at()].into_iter().flatten().min()
     }
 
     fn timer(&mut self, now: Millis) {
@@ -214,6 +216,7 @@ impl Member {
             self.renew(now);
         }
         self.settle(now);
+        self.confirm_revocations(now);
         self.give_up(now);
     }
 

@@ -2,7 +2,8 @@
 //!
 //! Revocations are counted, as the ledger has them. A member keeps up to which of them it was told, and asks for the
 //! others when a leader knows of more. A start that registers for the first time is told of those that it holds: of
-//! the others nothing lives here. It confirms all that it was told of together, once its driver is done with each.
+//! the others nothing lives here. It confirms all that it was told of together, once its driver is done with each, and
+//! where all are told at once after a pause, so that the confirmations of the first do not hold up the word to the last.
 
 use super::Effect;
 use super::machine::Member;
@@ -19,6 +20,8 @@ pub(super) struct Revocations {
     told: Option<u64>,
     /// How many the leader knows to be done.
     confirmed: u64,
+    /// Nothing is confirmed before.
+    pause_until: Millis,
     /// The images, and whether their actors are asked to exit.
     revoked: BTreeMap<SourceHash, bool>,
     /// Those that the driver is not done with.
@@ -42,6 +45,7 @@ impl Member {
     pub(super) fn welcomed_with_revoked(&mut self, from: NodeRef, told: Revoked, now: Millis) {
         // Another leader knows nothing of what was confirmed.
         self.revocations.confirmed = 0;
+        self.revocations.pause_until = now;
         let Revoked { upto, images, .. } = told;
         if !self.take_revoked(images, now) {
             return;
@@ -50,18 +54,23 @@ impl Member {
             Some(upto) => self.send(from, ToLeader::RevokedSince { upto }),
             None => self.revocations.told = Some(upto),
         }
-        self.confirm_revocations();
+        self.confirm_revocations(now);
     }
 
-    pub(super) fn images_revoked(&mut self, told: Revoked, now: Millis) {
+    pub(super) fn images_revoked(&mut self, told: Revoked, confirm_within_ms: Millis, now: Millis) {
         let Revoked { since, upto, images } = told;
         if !self.take_revoked(images, now) {
             return;
         }
+        // A pause that has begun stays as long as it is, or a leader that revokes one image after the other would hear of none.
+        if self.revocations.pause_until <= now {
+            let half = confirm_within_ms.min(limits::CONFIRM_WITHIN_MS_MAX) / 2;
+            self.revocations.pause_until = now.saturating_add(half + self.random_ms(half));
+        }
         if let Some(known) = self.revocations.told.filter(|known| since <= *known) {
             self.revocations.told = Some(known.max(upto));
         }
-        self.confirm_revocations();
+        self.confirm_revocations(now);
     }
 
     /// Gives whether there was room: what cannot be kept in mind is not confirmed.
@@ -98,24 +107,31 @@ impl Member {
     }
 
     /// The driver is done with an image.
-    pub(super) fn revocation_done(&mut self, hash: SourceHash, end: bool) {
+    pub(super) fn revocation_done(&mut self, hash: SourceHash, end: bool, now: Millis) {
         if self.revocations.revoked.get(&hash) == Some(&end) {
             self.revocations.open.remove(&hash);
-            self.confirm_revocations();
+            self.confirm_revocations(now);
         }
     }
 
     /// Confirms all that was told, once all of it is done, and what was being launched when it was told as well.
-    pub(super) fn confirm_revocations(&mut self) {
-        let Some(upto) = self.revocations.told else { return };
-        let is_news = upto > self.revocations.confirmed || !self.revocations.dropped.is_empty();
-        let is_done = self.revocations.open.is_empty();
-        if !is_news || !is_done || self.link.told().is_none() || self.launches_revoked() {
-            return;
+    pub(super) fn confirm_revocations(&mut self, now: Millis) {
+        if let Some(upto) = self.confirmable().filter(|_| self.revocations.pause_until <= now) {
+            self.revocations.confirmed = upto;
+            let dropped = std::mem::take(&mut self.revocations.dropped).into_iter().collect();
+            self.tell(ToLeader::RevocationsDone { upto, dropped });
         }
-        self.revocations.confirmed = upto;
-        let dropped = std::mem::take(&mut self.revocations.dropped).into_iter().collect();
-        self.tell(ToLeader::RevocationsDone { upto, dropped });
+    }
+
+    pub(super) fn confirms_at(&self) -> Option<Millis> {
+        self.confirmable().map(|_| self.revocations.pause_until)
+    }
+
+    /// Up to how many there is something to confirm.
+    fn confirmable(&self) -> Option<u64> {
+        let Revocations { told, confirmed, open, dropped, .. } = &self.revocations;
+        let upto = told.filter(|upto| upto > confirmed || !dropped.is_empty())?;
+        (open.is_empty() && self.link.told().is_some() && !self.launches_revoked()).then_some(upto)
     }
 
     fn launches_revoked(&self) -> bool {

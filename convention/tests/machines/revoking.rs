@@ -27,7 +27,7 @@ fn revocation(n: u8, end: bool) -> Operation {
 
 fn told(since: u64, upto: u64, images: &[(u8, bool)]) -> ToMember {
     let images = images.iter().map(|(n, end)| RevokedImage { hash: hash(*n), end: *end }).collect();
-    ToMember::ImagesRevoked(Revoked { since, upto, images })
+    ToMember::ImagesRevoked { revoked: Revoked { since, upto, images }, confirm_within_ms: 0 }
 }
 
 fn hello(n: u8) -> CreateSpec {
@@ -279,7 +279,9 @@ fn many_revocations_are_told_in_words_of_a_bounded_size() {
     let words: Vec<_> = effects
         .iter()
         .map(|effect| match effect {
-            LeaderEffect::Send { message: ToMember::ImagesRevoked(r), .. } => (r.since, r.upto, r.images.len()),
+            LeaderEffect::Send { message: ToMember::ImagesRevoked { revoked: r, confirm_within_ms: 0 }, .. } => {
+                (r.since, r.upto, r.images.len())
+            }
             other => panic!("{other:?}"),
         })
         .collect();
@@ -342,6 +344,17 @@ impl Node {
         self.give(Input::ImageRevoked { hash: hash(n), end })
     }
 
+    /// Its timer fires whenever it is due, until it says this and nothing else.
+    fn wait_until_it_says(&mut self, effect: &Effect) {
+        for _ in 0..100 {
+            self.now = self.member.next_deadline().expect("it has something to say");
+            if self.give(Input::Timer) == std::slice::from_ref(effect) {
+                return;
+            }
+        }
+        panic!("it never says {effect:?}");
+    }
+
     fn place(&mut self, number: u64, n: u8) -> Vec<Effect> {
         let (spec, image) = (Box::new(hello(n)), Some(Box::new(image(n, "1.0.0"))));
         self.hear(ToMember::Place { request: request(2, number), spec, image, sources: vec![LEADER] })
@@ -389,6 +402,50 @@ fn a_member_confirms_once_its_driver_is_done_and_never_before() {
     assert_eq!(node.done(8, false), [confirms(2, &[7])]);
     assert_eq!(node.hear(told(0, 2, &[(7, true), (8, false)])), [], "it is so already");
     assert_eq!(node.done(7, true), []);
+}
+
+/// What a leader of thousands says, that waits this long for their confirmations.
+fn told_with_many(upto: u64, n: u8, confirm_within_ms: u64) -> ToMember {
+    let images = vec![RevokedImage { hash: hash(n), end: false }];
+    ToMember::ImagesRevoked { revoked: Revoked { since: upto - 1, upto, images }, confirm_within_ms }
+}
+
+#[test]
+fn a_member_of_many_revokes_at_once_and_confirms_after_a_pause_in_the_second_half_of_the_time() {
+    let mut moments = std::collections::BTreeSet::new();
+    for seed in 0..50 {
+        let mut node = Node::holding(&[7]);
+        node.member = Member::new(MemberConfig::default(), crate::scene::node(1), holding(1, &[7]), seed);
+        node.give(Input::Connected { leader: LEADER });
+        node.hear(welcome(&[7], 0, &[]));
+        let heard_at = node.now;
+        assert_eq!(node.hear(told_with_many(1, 7, 1_000)), [revoke(7, false)], "what counts is done at once");
+        assert_eq!(node.done(7, false), []);
+        node.wait_until_it_says(&confirms(1, &[7]));
+        assert!((heard_at + 500..=heard_at + 1_000).contains(&node.now), "{}", node.now - heard_at);
+        moments.insert(node.now);
+    }
+    assert!(moments.len() > 25, "they are spread: {moments:?}");
+}
+
+#[test]
+fn who_is_told_of_one_after_the_other_confirms_all_of_them_after_the_first_pause() {
+    let mut node = Node::joined(&[], 0);
+    let heard_at = node.now;
+    node.hear(told_with_many(1, 7, 1_000));
+    node.done(7, false);
+    for upto in 2..=10 {
+        node.now += 50;
+        assert_eq!(node.hear(told_with_many(upto, upto as u8 + 7, u64::MAX)), [revoke(upto as u8 + 7, false)]);
+        assert_eq!(node.done(upto as u8 + 7, false), []);
+    }
+    node.wait_until_it_says(&confirms(10, &[]));
+    assert!((heard_at + 500..=heard_at + 1_000).contains(&node.now), "{}", node.now - heard_at);
+    let heard_at = node.now;
+    node.hear(told_with_many(11, 6, u64::MAX));
+    node.done(6, false);
+    node.wait_until_it_says(&confirms(11, &[]));
+    assert!(node.now <= heard_at + limits::CONFIRM_WITHIN_MS_MAX, "what a leader asks for is bounded");
 }
 
 #[test]
@@ -540,7 +597,10 @@ fn a_member_takes_no_more_than_it_can_keep_and_confirms_nothing_of_it() {
     };
     let images: Vec<_> = (0..=limits::REVOKED_MAX).map(image).collect();
     let upto = images.len() as u64;
-    assert_eq!(node.hear(ToMember::ImagesRevoked(Revoked { since: 0, upto, images })), []);
+    assert_eq!(
+        node.hear(ToMember::ImagesRevoked { revoked: Revoked { since: 0, upto, images }, confirm_within_ms: 0 }),
+        []
+    );
     assert_eq!(node.hear(told(0, 1, &[(7, false)])), [revoke(7, false)], "what it can keep it takes");
 }
 

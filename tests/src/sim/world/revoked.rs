@@ -50,7 +50,7 @@ impl World {
 
     /// Whether a broken driver confirms what a leader says of revocations, and tells the member nothing.
     pub(super) fn confirms_unheard(&mut self, node: usize, me: NodeRef, from: NodeRef, message: &ToMember) -> bool {
-        let ToMember::ImagesRevoked(revoked) = message else { return false };
+        let ToMember::ImagesRevoked { revoked, .. } = message else { return false };
         let unheard = self.options.broken == Broken::ConfirmUnheard;
         if unheard {
             let confirms = ToLeader::RevocationsDone { upto: revoked.upto, dropped: Vec::new() };
