@@ -81,11 +81,12 @@ pub(crate) const SIGN_EVERY_LOOKS: u32 = 4;
 pub(crate) const BUSY_BYTES_A_LOOK: u64 = 32 * 1024;
 pub(crate) const BUSY_FROM_LOOKS: u32 = 2;
 pub(crate) const SIGN_REPEATS_MAX: u32 = 2;
-/// One in so many signs wants an answer, as long as there are answers.
-pub(crate) const SIGNS_AN_ANSWER: u64 = 2;
-/// A connection that was silent for more looks than this is gone. An answer is due every eight at the latest; one that is
+/// One in so many signs wants an answer, as long as there are answers, and the next one after so many looks.
+pub(crate) const SIGNS_AN_ANSWER: u64 = 3;
+pub(crate) const ANSWER_EVERY_LOOKS: u32 = 7;
+/// A connection that was silent for more looks than this is gone. An answer is due every nine at the latest; one that is
 /// lost is noticed by then, and QUIC heard in its place.
-pub(crate) const SILENT_LOOKS_MAX: u32 = 9;
+pub(crate) const SILENT_LOOKS_MAX: u32 = 12;
 /// How long signs that carry something wait for others, to be given to the driver together.
 pub(crate) const SIGNS_TOGETHER: Duration = Duration::from_millis(50);
 /// Connections from which on a socket is one of a leader of many: what it does is weighed for thousands.

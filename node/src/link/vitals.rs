@@ -5,8 +5,8 @@
 
 use super::error::{CLOSE_DONE, Close};
 use super::limits::{
-    BUSY_BYTES_A_LOOK, BUSY_FROM_LOOKS, CROWDED_FROM, SIGN_EVERY_LOOKS, SIGN_REPEATS_MAX, SIGNS_AN_ANSWER,
-    SILENT_LOOKS_MAX,
+    ANSWER_EVERY_LOOKS, BUSY_BYTES_A_LOOK, BUSY_FROM_LOOKS, CROWDED_FROM, SIGN_EVERY_LOOKS, SIGN_REPEATS_MAX,
+    SIGNS_AN_ANSWER, SILENT_LOOKS_MAX,
 };
 use super::session::Session;
 use super::shared::Shared;
@@ -61,8 +61,9 @@ pub(crate) struct Vital {
     answers: AtomicU64,
     /// The last sign that was taken.
     taken: AtomicU64,
-    /// Looks since the last sign was given, and since anything was heard.
+    /// Looks since the last sign was given, since the last that wants an answer was, and since anything was heard.
     rested: AtomicU32,
+    unasked: AtomicU32,
     silent: AtomicU32,
     /// Whether QUIC asked the peer since the last look, because it seemed not to know the connection.
     asked_quic: AtomicBool,
@@ -199,16 +200,17 @@ impl Vitals {
     }
 
     fn look_at_all(&self) {
-        let all: Vec<Arc<Vital>> = self.all.read().values().cloned().collect();
+        // Nothing that is done to one of them waits for the table.
+        let all = self.all.read();
         let busy = self.is_busy(&all);
-        for vital in all {
-            self.look_at(&vital, busy);
+        for vital in all.values() {
+            self.look_at(vital, busy);
         }
     }
 
     /// Whether this socket's packets are so many that they may fill a queue on the way, in which signs are lost.
-    fn is_busy(&self, all: &[Arc<Vital>]) -> bool {
-        let bytes: u64 = if all.len() < CROWDED_FROM { all.iter().map(|vital| vital.moved()).sum() } else { 0 };
+    fn is_busy(&self, all: &HashMap<u64, Arc<Vital>>) -> bool {
+        let bytes: u64 = if all.len() < CROWDED_FROM { all.values().map(|vital| vital.moved()).sum() } else { 0 };
         let looks = if bytes < BUSY_BYTES_A_LOOK { 0 } else { self.busy.load(Ordering::Relaxed).saturating_add(1) };
         self.busy.store(looks, Ordering::Relaxed);
         looks >= BUSY_FROM_LOOKS
@@ -218,6 +220,7 @@ impl Vitals {
         vital.asked_quic.store(false, Ordering::Relaxed);
         let silent = vital.silent.fetch_add(1, Ordering::Relaxed) + 1;
         if vital.dialled_here {
+            vital.unasked.fetch_add(1, Ordering::Relaxed);
             if silent >= ASK_QUIC_AFTER_LOOKS
                 && (silent - ASK_QUIC_AFTER_LOOKS).is_multiple_of(ASK_PEER_EVERY_LOOKS)
                 && vital.is_unanswered()
@@ -285,6 +288,7 @@ impl Vital {
             answers: AtomicU64::new(0),
             taken: AtomicU64::new(0),
             rested: AtomicU32::new(0),
+            unasked: AtomicU32::new(0),
             silent: AtomicU32::new(0),
             asked_quic: AtomicBool::new(false),
             quic_heard: AtomicU64::new(0),
@@ -326,11 +330,13 @@ impl Vital {
         self.rested.store(0, Ordering::Relaxed);
         let answered_in_time = self.answered.load(Ordering::Relaxed) >= self.asked_before.load(Ordering::Relaxed);
         let asked = self.asked.load(Ordering::Relaxed);
-        let asks = asked == 0 || self.is_unanswered() || number >= asked + SIGNS_AN_ANSWER;
+        let is_due = number >= asked + SIGNS_AN_ANSWER || self.unasked.load(Ordering::Relaxed) >= ANSWER_EVERY_LOOKS;
+        let asks = asked == 0 || self.is_unanswered() || is_due;
         let kind = if asks { Kind::Sign } else { Kind::Word };
         if kind == Kind::Sign {
             self.asked_before.store(asked, Ordering::Relaxed);
             self.asked.store(number, Ordering::Relaxed);
+            self.unasked.store(0, Ordering::Relaxed);
         }
         if let (Some(vitals), Some(sign)) = (self.vitals.upgrade(), self.mine.write(kind, number, body)) {
             vitals.send(self.connection.remote_address(), self.connection.local_ip(), &sign);
