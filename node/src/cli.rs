@@ -18,6 +18,7 @@ mod pack;
 mod progress;
 mod route;
 mod session;
+mod shell;
 mod swarm;
 mod up;
 mod values;
@@ -140,6 +141,8 @@ enum Command {
         #[arg(long, value_name = "NODE")]
         on: Option<String>,
     },
+    /// Takes one command after the other, from a terminal or a pipe
+    Shell,
     /// Starts four nodes on this machine, shows what they do, and stops them
     Demo,
     /// Runs many members in one process against a leader, and measures what it takes
@@ -209,7 +212,11 @@ fn dispatch(cli: Cli, out: &mut Output<'_>, registry: Registry, daemon: Daemon) 
             let route = route::route(cli.connect, cli.token, cli.data)?;
             // A thread of its own for the link: what blocks this one, such as a reader who takes his time, must not
             // let the node believe that nobody is here.
-            runtime(Ok(NonZero::<usize>::MIN))?.block_on(order(command, &mut Session { route: &route, out }))
+            let runtime = runtime(Ok(NonZero::<usize>::MIN))?;
+            match command {
+                Command::Shell => shell::shell(&runtime, &route, out),
+                command => runtime.block_on(order(command, &mut Session { route: &route, out })),
+            }
         }
     }
 }
@@ -249,7 +256,7 @@ async fn order(command: Command, session: &mut Session<'_, '_>) -> Result<(), Co
         Command::Logs(flags) => logs::logs(session, flags).await,
         Command::Shutdown { on } => session.order(&Request::Shutdown { on }).await,
         Command::Demo => demo::demo(session.out).await,
-        Command::Up(_) | Command::Swarm(_) | Command::Help { .. } => {
+        Command::Up(_) | Command::Swarm(_) | Command::Help { .. } | Command::Shell => {
             unreachable!("these ask no node and were handled before")
         }
     }

@@ -18,6 +18,16 @@ impl<'a> Output<'a> {
         Self { data, notes, json }
     }
 
+    /// The same streams, with data as JSON if that is asked here or was before.
+    pub(crate) fn or_json(&mut self, json: bool) -> Output<'_> {
+        Output { data: &mut *self.data, notes: &mut *self.notes, json: self.json || json }
+    }
+
+    /// The same with its data going elsewhere.
+    pub(crate) fn with_data<'b>(&'b mut self, data: &'b mut dyn Write) -> Output<'b> {
+        Output { data, notes: &mut *self.notes, json: self.json }
+    }
+
     /// Whether data is printed as JSON.
     pub(crate) fn is_json(&self) -> bool {
         self.json

@@ -213,7 +213,7 @@ fn a_wrong_command_line_exits_2_and_says_what_is_expected() {
         (&["logs", "--level", "loud"], "warn"),
         (&["image", "revoke"], "IMAGE"),
         (&["image", "revoke", "x", "--timeout", "0s"], "not a duration"),
-        (&["shell"], "shell"),
+        (&["shall"], "shall"),
         (&["flood", "--nodes", "3"], "flood"),
         (&["help", "nonsense"], "neither a command"),
         (&["help", "OD-998"], "there is no error OD-998"),
