@@ -44,7 +44,8 @@ impl Driver {
         if self.window.look_at().is_none() {
             return false;
         }
-        let said: Vec<Said> = self.window.take(Instant::now(), self.means.links.acknowledged()).collect();
+        let links = &self.means.links;
+        let said: Vec<Said> = self.window.take(Instant::now(), links.acknowledged(), links.sessions()).collect();
         let any = !said.is_empty();
         for said in said {
             match said {

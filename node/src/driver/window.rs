@@ -2,7 +2,8 @@
 //!
 //! No more words are under way than a window allows. What is not acknowledged within its time QUIC asks about, and each
 //! question is answered: ten thousand words that left at once became five times as many packets, with which a leader was
-//! busy for seconds. With a window a word that has left is acknowledged as soon as if it were one of a few.
+//! busy for seconds. With a window a word that has left is acknowledged as soon as if it were one of a few. To fewer members
+//! than that many words leave at once: those to one member share packets.
 
 use odeon::NodeRef;
 use odeon_convention::types::SourceHash;
@@ -59,10 +60,11 @@ impl Window {
         self.waiting.push_back(said);
     }
 
-    /// What may leave now. `acknowledged` counts the words that members have acknowledged, ever.
-    pub(super) fn take(&mut self, now: Instant, acknowledged: u64) -> impl Iterator<Item = Said> {
+    /// What may leave now. `acknowledged` counts the words that members have acknowledged, ever; `links` lead to members.
+    pub(super) fn take(&mut self, now: Instant, acknowledged: u64, links: usize) -> impl Iterator<Item = Said> {
         let under_way = self.left.saturating_sub(acknowledged - self.acknowledged_before);
-        let is_open = under_way < UNDER_WAY_MAX || now >= self.left_at + PAUSE_MAX;
+        let are_few = (links as u64) < UNDER_WAY_MAX;
+        let is_open = are_few || under_way < UNDER_WAY_MAX || now >= self.left_at + PAUSE_MAX;
         let count = if is_open { self.waiting.len().min(AT_ONCE) } else { 0 };
         if count == self.waiting.len() {
             (self.left, self.acknowledged_before) = (0, acknowledged);
@@ -102,8 +104,10 @@ mod tests {
         window
     }
 
+    /// To two thousand.
     fn leave(window: &mut Window, now: Instant, acknowledged: u64) -> usize {
-        std::iter::from_fn(|| Some(window.take(now, acknowledged).count()).filter(|count| *count > 0)).sum()
+        let take = || Some(window.take(now, acknowledged, 2_000).count()).filter(|count| *count > 0);
+        std::iter::from_fn(take).sum()
     }
 
     #[test]
@@ -118,6 +122,16 @@ mod tests {
         assert_eq!(leave(&mut window, now + LOOK_EVERY, 70), 0);
         assert_eq!(leave(&mut window, now + LOOK_EVERY, 71), AT_ONCE);
         assert_eq!(leave(&mut window, now + LOOK_EVERY, 70 + UNDER_WAY_MAX), max - AT_ONCE);
+    }
+
+    #[test]
+    fn words_to_few_members_wait_for_nobody() {
+        let now = Instant::now();
+        let mut window = full_of(2_000, now);
+        for _ in 0..15 {
+            assert_eq!(window.take(now, 0, 3).count(), AT_ONCE);
+        }
+        assert_eq!((window.take(now, 0, 3).count(), window.look_at()), (80, None));
     }
 
     #[test]
