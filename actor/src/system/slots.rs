@@ -6,7 +6,7 @@ use super::cell::Cell;
 use super::limits::SLOTS_MAX;
 use super::outside::Envelope;
 use crate::Address;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use std::sync::{Arc, OnceLock};
 
 /// Slots in the first chunk; each further chunk has twice as many.
@@ -38,6 +38,7 @@ pub(super) struct Slots {
 }
 
 /// The chunk of a slot, and the place in it.
+#[inline]
 fn place(slot: u32) -> (usize, usize) {
     let chunk = (slot / FIRST + 1).ilog2();
     (chunk as usize, (slot - FIRST * ((1 << chunk) - 1)) as usize)
@@ -67,6 +68,7 @@ impl Slots {
         Some(slot)
     }
 
+    #[inline]
     fn slot(&self, slot: u32) -> Option<&Mutex<Entry>> {
         let (chunk, index) = place(slot);
         self.chunks.get(chunk)?.get()?.get(index)
@@ -88,15 +90,16 @@ impl Slots {
         }
     }
 
-    /// Calls `then` with what lives at an address, under the lock of its slot; not at all where nothing does.
-    pub(super) fn with<T>(&self, address: &Address, then: impl FnOnce(&Entry) -> T) -> Option<T> {
+    /// What lives at an address, with the lock of its slot; none where nothing does.
+    #[inline]
+    pub(super) fn entry(&self, address: &Address) -> Option<MutexGuard<'_, Entry>> {
         let entry = self.slot(address.slot())?.lock();
         let nonce = match &*entry {
             Entry::Free => return None,
             Entry::Actor(cell) => cell.address.nonce(),
             Entry::Line(line) => line.nonce,
         };
-        (nonce == address.nonce()).then(|| then(&entry))
+        (nonce == address.nonce()).then_some(entry)
     }
 
     /// All actors that have a slot, in the order of their slots.
