@@ -15,6 +15,7 @@ mod governor;
 mod inline;
 mod letters;
 pub mod limits;
+mod lock;
 mod mailbox;
 mod nonce;
 mod outside;

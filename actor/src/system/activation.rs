@@ -4,6 +4,7 @@ use super::caught::{caught, dropped};
 use super::cell::{Body, Cell};
 use super::deferral::after;
 use super::family::End;
+use super::lock::Locked;
 use super::mailbox::{ActorState, Mail, Mailbox};
 use super::pressure::Pressed;
 use super::suspension::Open;
@@ -12,7 +13,6 @@ use crate::{
     ActorExitRequest, AnyMessage, ChildActorExited, Context, Ending, Failure, ImageAvailable, ImageUnavailable,
     MemberChanged, MemberJoined, MemberLost, Message, PoisonMessage,
 };
-use parking_lot::MutexGuard;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -91,7 +91,7 @@ impl Cell {
         self: &Arc<Self>,
         body: &mut Body,
         cx: Context,
-        mut mailbox: MutexGuard<'_, Mailbox>,
+        mut mailbox: Locked<'_, Mailbox>,
         pressed: Option<Pressed>,
     ) -> bool {
         if mailbox.state == ActorState::Exiting {

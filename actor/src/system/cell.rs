@@ -6,6 +6,7 @@ use super::caught::caught;
 use super::core::{Core, Posted};
 use super::deferral::after;
 use super::family::Family;
+use super::lock::Lock;
 use super::mailbox::{Mail, Mailbox};
 use super::outside::{Envelope, Exit, Pressure};
 use super::pressure::Pressed;
@@ -41,7 +42,7 @@ pub(super) struct Body {
 pub(super) struct Cell {
     pub(super) core: Arc<Core>,
     pub(super) address: Address,
-    pub(super) mailbox: Mutex<Mailbox>,
+    pub(super) mailbox: Lock<Mailbox>,
     pub(super) parent: Option<Address>,
     pub(super) name: Arc<str>,
     pub(super) image: Option<Arc<str>>,
@@ -51,7 +52,7 @@ pub(super) struct Cell {
     pub(super) suspension: Mutex<Suspension>,
     /// The limit that the actor ran into during its current message.
     pub(super) pressed: Mutex<Option<Pressed>>,
-    pub(super) body: Mutex<Body>,
+    pub(super) body: Lock<Body>,
     pub(super) received: AtomicU64,
     /// Wakeups that are still to come.
     pub(super) wakeups: AtomicU32,
@@ -80,8 +81,8 @@ impl Cell {
             image: definition.image,
             build: definition.build,
             global_name,
-            mailbox: Mutex::new(Mailbox::new()),
-            body: Mutex::default(),
+            mailbox: Lock::new(Mailbox::new()),
+            body: Lock::default(),
             family: Mutex::default(),
             pressed: Mutex::new(None),
             is_pressed: AtomicBool::new(false),

@@ -4,9 +4,10 @@
 
 use super::cell::Cell;
 use super::limits::SLOTS_MAX;
+use super::lock::{Lock, Locked};
 use super::outside::Envelope;
 use crate::Address;
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use std::sync::{Arc, OnceLock};
 
 /// Slots in the first chunk; each further chunk has twice as many.
@@ -33,7 +34,7 @@ struct Free {
 }
 
 pub(super) struct Slots {
-    chunks: [OnceLock<Box<[Mutex<Entry>]>>; CHUNKS],
+    chunks: [OnceLock<Box<[Lock<Entry>]>>; CHUNKS],
     free: Mutex<Free>,
 }
 
@@ -64,12 +65,12 @@ impl Slots {
         let slot = free.next;
         free.next += 1;
         let (chunk, _) = place(slot);
-        self.chunks[chunk].get_or_init(|| (0..FIRST << chunk).map(|_| Mutex::new(Entry::Free)).collect());
+        self.chunks[chunk].get_or_init(|| (0..FIRST << chunk).map(|_| Lock::new(Entry::Free)).collect());
         Some(slot)
     }
 
     #[inline]
-    fn slot(&self, slot: u32) -> Option<&Mutex<Entry>> {
+    fn slot(&self, slot: u32) -> Option<&Lock<Entry>> {
         let (chunk, index) = place(slot);
         self.chunks.get(chunk)?.get()?.get(index)
     }
@@ -92,7 +93,7 @@ impl Slots {
 
     /// What lives at an address, with the lock of its slot; none where nothing does.
     #[inline]
-    pub(super) fn entry(&self, address: &Address) -> Option<MutexGuard<'_, Entry>> {
+    pub(super) fn entry(&self, address: &Address) -> Option<Locked<'_, Entry>> {
         let entry = self.slot(address.slot())?.lock();
         let nonce = match &*entry {
             Entry::Free => return None,
