@@ -36,6 +36,12 @@ impl Context {
         self.sender = sender;
     }
 
+    /// What runs the actor, for another context.
+    #[cfg(all(feature = "system", not(target_family = "wasm")))]
+    pub(crate) fn into_host(self) -> Surroundings {
+        self.host
+    }
+
     /// What runs this actor; for runtimes that hand the call on.
     pub fn host(&self) -> &Surroundings {
         &self.host

@@ -15,6 +15,7 @@ mod governor;
 mod inline;
 mod letters;
 pub mod limits;
+mod lock;
 mod mailbox;
 mod nonce;
 mod outside;
@@ -135,8 +136,8 @@ impl System {
     /// Like [`System::deliver`], but gives the message back where nobody lives at the address.
     pub fn try_deliver(&self, envelope: Envelope) -> Result<(), Envelope> {
         let Envelope { to, sender, message } = envelope;
-        match self.0.post(to, Mail { sender, message }) {
-            Posted::Dead(Mail { sender, message }) => Err(Envelope { to, sender, message }),
+        match self.0.post(&to, &sender, message) {
+            Posted::Dead(message) => Err(Envelope { to, sender, message }),
             _ => Ok(()),
         }
     }
@@ -279,7 +280,7 @@ impl Core {
             let orphan = cell.parent.is_none_or(|parent| self.find(&parent).is_none());
             if orphan && !cell.asked.swap(true, std::sync::atomic::Ordering::Relaxed) {
                 let message = crate::AnyMessage::new(crate::ActorExitRequest { recursive: true });
-                let _ = self.post(cell.address, Mail { sender: cell.address, message });
+                let _ = self.post(&cell.address, &cell.address, message);
             }
         }
     }

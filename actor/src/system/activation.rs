@@ -4,7 +4,8 @@ use super::caught::{caught, dropped};
 use super::cell::{Body, Cell};
 use super::deferral::after;
 use super::family::End;
-use super::mailbox::{ActorState, Mail};
+use super::lock::Locked;
+use super::mailbox::{ActorState, Mail, Mailbox};
 use super::pressure::Pressed;
 use super::suspension::Open;
 use crate::host::{Host, Level};
@@ -39,35 +40,31 @@ impl Cell {
     pub(super) fn activate(self: &Arc<Self>, messages_max: usize) -> bool {
         let mut body = self.body.lock();
         let body = &mut *body;
-        self.mailbox.lock().state = ActorState::Running;
-        let mut cx = Context::new(self.clone() as Arc<dyn Host>, self.address);
+        let mut mailbox = self.mailbox.lock();
+        mailbox.state = ActorState::Running;
+        if body.batch.is_empty() && body.open.is_none() {
+            mailbox.take(&mut body.batch);
+        }
+        drop(mailbox);
+        let host = body.host.take().unwrap_or_else(|| self.clone() as Arc<dyn Host>);
+        let mut cx = Context::new(host, self.address);
         for _ in 0..messages_max {
-            let mut step = match body.open.take() {
-                Some(open) => Step::Open(open),
-                None => {
-                    let taken = body.batch.pop_front();
-                    let Some(mail) = taken.or_else(|| self.mailbox.lock().take(&mut body.batch)) else { break };
-                    // Only one thread at a time runs the actor, so this needs no atomic addition.
-                    self.received.store(self.received.load(Relaxed) + 1, Relaxed);
-                    self.handle(body, &mut cx, Open { mail, again: false })
+            if body.batch.is_empty() && body.open.is_none() {
+                let mut mailbox = self.mailbox.lock();
+                if !mailbox.take(&mut body.batch) {
+                    return self.settle(body, cx, mailbox, None);
                 }
+            }
+            let step = match body.open.take() {
+                Some(open) => Step::Open(*open),
+                None => self.first(body, &mut cx),
             };
-            let end = loop {
-                match step {
-                    Step::Over(end) => break end,
-                    Step::Open(open) => match self.take_ending() {
-                        Some(ending) => step = self.attempted(body, &mut cx, open, ending),
-                        None => {
-                            body.open = Some(open);
-                            if self.park() {
-                                return false;
-                            }
-                            // It has ended in this very moment.
-                            let Some(open) = body.open.take() else { unreachable!("it was put there") };
-                            step = Step::Open(open);
-                        }
-                    },
-                }
+            let end = match step {
+                Step::Over(end) => end,
+                Step::Open(open) => match self.followed(body, &mut cx, open) {
+                    Some(end) => end,
+                    None => return false,
+                },
             };
             let own = || End { reason: "it exited by itself".to_owned(), recursive: true };
             let after = self.after.load(Relaxed) & (after::EXIT | after::RESUME);
@@ -82,24 +79,31 @@ impl Cell {
                 break;
             }
         }
-        self.settle(body)
-    }
-
-    /// Ends a turn.
-    fn settle(self: &Arc<Self>, body: &mut Body) -> bool {
         let pressed = match self.is_pressed.swap(false, Relaxed) {
             true => self.pressed.lock().take(),
             false => None,
         };
-        let mut mailbox = self.mailbox.lock();
-        mailbox.taken = body.batch.len();
+        self.settle(body, cx, self.mailbox.lock(), pressed)
+    }
+
+    /// Ends a turn. `mailbox` is the actor's own.
+    fn settle(
+        self: &Arc<Self>,
+        body: &mut Body,
+        cx: Context,
+        mut mailbox: Locked<'_, Mailbox>,
+        pressed: Option<Pressed>,
+    ) -> bool {
+        if mailbox.state == ActorState::Exiting {
+            // The system was cleared meanwhile. An actor that keeps itself would stay for ever.
+            return false;
+        }
+        body.host = Some(cx.into_host());
+        mailbox.note_taken(body.batch.len());
         let released = mailbox.released();
         let again = mailbox.len() > 0;
         if !again {
-            mailbox.trim();
-            if body.batch.capacity() > 0 {
-                body.batch = Default::default();
-            }
+            mailbox.trim(&mut body.batch);
         }
         mailbox.state = match (&pressed, again) {
             (Some(Pressed::Rate), _) => ActorState::Resting,
@@ -108,7 +112,7 @@ impl Cell {
             (None, false) => ActorState::Idle,
         };
         drop(mailbox);
-        released.iter().for_each(Cell::go_on);
+        released.iter().for_each(Cell::go_on_after_this);
         match pressed {
             None => again,
             Some(by) => {
@@ -118,15 +122,69 @@ impl Cell {
         }
     }
 
-    /// Hands a message to the actor.
-    fn handle(&self, body: &mut Body, cx: &mut Context, open: Open) -> Step {
-        cx.set_sender(open.mail.sender);
-        let handled = attempt(body, &open.mail.message, cx);
+    /// Hands the first message of the batch to the actor, where it stays until it is handled.
+    fn first(&self, body: &mut Body, cx: &mut Context) -> Step {
+        // Only one thread at a time runs the actor, so this needs no atomic addition.
+        self.received.store(self.received.load(Relaxed) + 1, Relaxed);
+        let Body { actor: Some(actor), batch, .. } = body else { unreachable!("a running actor is there") };
+        let mut failed = None;
+        let mut is_over = false;
+        let ran = caught(|| {
+            let Some(mail) = batch.front() else { unreachable!("it was looked for") };
+            cx.set_sender(mail.sender);
+            if let Err(failure) = actor.receive(&mail.message, cx) {
+                failed = Some(failure);
+                return;
+            }
+            is_over =
+                !self.is_suspended.load(Relaxed) && !self.notes(after::DEFER) && exit_request(&mail.message).is_none();
+            if is_over {
+                drop(batch.pop_front());
+            }
+        });
+        // A panic of a handled message that is dropped is of no interest to anyone.
+        if is_over {
+            return Step::Over(None);
+        }
+        let Some(mail) = batch.pop_front() else { unreachable!("it is handled") };
+        self.handled_so(body, cx, Open { mail, again: false }, ran.and(failed.map_or(Ok(()), Err)))
+    }
+
+    /// Hands a message to the actor once more.
+    fn again(&self, body: &mut Body, cx: &mut Context, mail: Mail) -> Step {
+        let Some(actor) = &mut body.actor else { unreachable!("a running actor is there") };
+        cx.set_sender(mail.sender);
+        let handled = caught(|| actor.receive(&mail.message, cx)).and_then(|handled| handled);
+        self.handled_so(body, cx, Open { mail, again: true }, handled)
+    }
+
+    fn handled_so(&self, body: &mut Body, cx: &mut Context, open: Open, handled: Result<(), Failure>) -> Step {
         if self.is_suspended.load(Relaxed) {
             self.is_suspended.store(false, Relaxed);
             return Step::Open(open);
         }
         self.attempted(body, cx, open, handled.map_or_else(Ending::Failed, |()| Ending::Handled))
+    }
+
+    /// Follows a message that goes on elsewhere. None where the actor is parked until it has ended.
+    fn followed(&self, body: &mut Body, cx: &mut Context, mut open: Open) -> Option<Option<End>> {
+        loop {
+            match self.take_ending() {
+                Some(ending) => match self.attempted(body, cx, open, ending) {
+                    Step::Over(end) => return Some(end),
+                    Step::Open(again) => open = again,
+                },
+                None => {
+                    body.open = Some(Box::new(open));
+                    if self.park() {
+                        return None;
+                    }
+                    // It has ended in this very moment.
+                    let Some(ended) = body.open.take() else { unreachable!("it was put there") };
+                    open = *ended;
+                }
+            }
+        }
     }
 
     /// What follows from how a message ended: nothing, another attempt, or the end of the actor.
@@ -148,7 +206,7 @@ impl Cell {
                     let name = mail.message.name();
                     self.log(Level::Info, &format!("failed on {name}, is given it once more: {failure}"));
                     match self.rebuild_after(body, &failure) {
-                        None => return self.handle(body, cx, Open { again: true, ..open }),
+                        None => return self.again(body, cx, open.mail),
                         Some(end) => {
                             self.bury(mail);
                             Some(end)
@@ -226,12 +284,10 @@ impl Cell {
     }
 }
 
-fn attempt(body: &mut Body, message: &AnyMessage, cx: &mut Context) -> Result<(), Failure> {
-    let Some(actor) = &mut body.actor else { unreachable!("a running actor is there") };
-    caught(|| actor.receive(message, cx)).and_then(|handled| handled)
-}
-
 /// The name decides first: an untyped value that happens to look like a request is none.
 fn exit_request(message: &AnyMessage) -> Option<&ActorExitRequest> {
     if message.name() == ActorExitRequest::NAME { message.get() } else { None }
 }
+
+#[cfg(test)]
+mod tests;

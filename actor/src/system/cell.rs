@@ -6,13 +6,14 @@ use super::caught::caught;
 use super::core::{Core, Posted};
 use super::deferral::after;
 use super::family::Family;
+use super::lock::Lock;
 use super::mailbox::{Mail, Mailbox};
 use super::outside::{Envelope, Exit, Pressure};
 use super::pressure::Pressed;
 use super::suspension::{Open, Suspension};
 use super::way::Way;
 use crate::definition::Definition;
-use crate::host::{CreateRequest, Host, Level};
+use crate::host::{CreateRequest, Host, Level, Surroundings};
 use crate::pipe::Inlet;
 use crate::{Actor, Address, AnyMessage, CapabilityMap, Failure, Suspended, Topic, Value, Wakeup};
 use parking_lot::Mutex;
@@ -31,33 +32,37 @@ pub(super) struct Body {
     /// Messages taken out of the mailbox and not handled yet.
     pub(super) batch: VecDeque<Mail>,
     /// The message that goes on being handled elsewhere.
-    pub(super) open: Option<Open>,
+    pub(super) open: Option<Box<Open>>,
+    /// The actor itself, as its context has it, since its first turn.
+    pub(super) host: Option<Surroundings>,
 }
 
+/// What senders touch comes first and what the worker touches last, so that they are in different lines of memory.
+#[repr(C)]
 pub(super) struct Cell {
     pub(super) core: Arc<Core>,
     pub(super) address: Address,
+    pub(super) mailbox: Lock<Mailbox>,
     pub(super) parent: Option<Address>,
     pub(super) name: Arc<str>,
     pub(super) image: Option<Arc<str>>,
     build: Build,
     pub(super) global_name: Option<Box<str>>,
-    pub(super) mailbox: Mutex<Mailbox>,
-    pub(super) body: Mutex<Body>,
     pub(super) family: Mutex<Family>,
+    pub(super) suspension: Mutex<Suspension>,
     /// The limit that the actor ran into during its current message.
     pub(super) pressed: Mutex<Option<Pressed>>,
+    pub(super) body: Lock<Body>,
+    pub(super) received: AtomicU64,
+    /// Wakeups that are still to come.
+    pub(super) wakeups: AtomicU32,
     pub(super) is_pressed: AtomicBool,
-    pub(super) suspension: Mutex<Suspension>,
     /// Whether the current `receive` has suspended its message.
     pub(super) is_suspended: AtomicBool,
     /// Bits of [`super::deferral::after`].
     pub(super) after: AtomicU8,
     /// A shutdown asked it to exit.
     pub(super) asked: AtomicBool,
-    pub(super) received: AtomicU64,
-    /// Wakeups that are still to come.
-    pub(super) wakeups: AtomicU32,
 }
 
 impl Cell {
@@ -76,8 +81,8 @@ impl Cell {
             image: definition.image,
             build: definition.build,
             global_name,
-            mailbox: Mutex::new(Mailbox::new()),
-            body: Mutex::default(),
+            mailbox: Lock::new(Mailbox::new()),
+            body: Lock::default(),
             family: Mutex::default(),
             pressed: Mutex::new(None),
             is_pressed: AtomicBool::new(false),
@@ -110,6 +115,16 @@ impl Cell {
         self.is_pressed.store(true, Relaxed);
     }
 
+    /// The same for a target that has more than it should.
+    #[cold]
+    fn press_by(&self, target: &Address) {
+        if !self.is_pressed.load(Relaxed)
+            && let Some(target) = self.core.find(target)
+        {
+            self.press(Pressed::Mailbox(target));
+        }
+    }
+
     /// Tells the actor itself something about a creation that came to nothing.
     fn refuse(&self, child: Address, reason: &str) {
         self.core.tell_exited(self.address, child, reason);
@@ -129,10 +144,10 @@ impl Host for Cell {
         }
         // An actor whose address another node promised is known here to itself; all others ask the outside.
         if self.core.is_own(&to) || to == self.address {
-            match self.core.post(to, Mail { sender: self.address, message }) {
+            match self.core.post(&to, &self.address, message) {
                 Posted::Kept => {}
-                Posted::Over(target) => self.press(Pressed::Mailbox(target)),
-                Posted::Dead(mail) => self.core.dead(to, mail),
+                Posted::Over => self.press_by(&to),
+                Posted::Dead(message) => self.core.dead(to, Mail { sender: self.address, message }),
             }
             return;
         }

@@ -16,7 +16,7 @@ use super::simulated::Random;
 use super::slots::{Entry, Line, NOBODY, Slots};
 use super::timers::{Clock, Timers};
 use super::{Spawn, SpawnError};
-use crate::{Address, NodeRef};
+use crate::{Address, AnyMessage, NodeRef};
 use hashbrown::HashMap;
 use parking_lot::{Condvar, Mutex, RwLock};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
@@ -33,10 +33,10 @@ pub(super) enum Scheduler {
 /// What became of a message.
 pub(super) enum Posted {
     Kept,
-    /// Kept, but this actor has more than it should.
-    Over(Arc<Cell>),
+    /// Kept, but the actor there has more than it should.
+    Over,
     /// Nobody lives there.
-    Dead(Mail),
+    Dead(AnyMessage),
 }
 
 pub(super) struct Core {
@@ -121,7 +121,16 @@ impl Core {
         }
     }
 
+    /// The same for an actor that may go on because the one in whose turn this is has caught up.
+    pub(super) fn schedule_after_this(&self, cell: Arc<Cell>) {
+        match &self.scheduler {
+            Scheduler::Pool(pool) => pool.schedule_after_this(cell),
+            Scheduler::Inline(inline) => inline.schedule(cell),
+        }
+    }
+
     /// Whether this system decides alone what lives at an address.
+    #[inline]
     pub(super) fn is_own(&self, address: &Address) -> bool {
         !address.is_promised() && address.node() == self.node
     }
@@ -135,49 +144,56 @@ impl Core {
         if !self.is_own(address) {
             return self.shard(address).read().get(address).cloned();
         }
-        let actor = |entry: &Entry| match entry {
+        match &*self.slots.entry(address)? {
             Entry::Actor(cell) => Some(cell.clone()),
             _ => None,
-        };
-        self.slots.with(address, actor).flatten()
+        }
     }
 
     /// Puts a message into the mailbox at an address.
-    pub(super) fn post(&self, to: Address, mail: Mail) -> Posted {
-        let mut mail = Some(mail);
-        let found = if self.is_own(&to) {
-            self.slots.with(&to, |entry| match entry {
-                Entry::Actor(cell) => mail.take().map(|mail| Ok(put(cell, mail))),
-                Entry::Line(line) => Some(Err(line.clone())),
-                Entry::Free => None,
-            })
+    pub(super) fn post(&self, to: &Address, sender: &Address, message: AnyMessage) -> Posted {
+        let put = if self.is_own(to) {
+            let Some(entry) = self.slots.entry(to) else { return Posted::Dead(message) };
+            match &*entry {
+                Entry::Actor(cell) => put(cell, sender, message),
+                Entry::Line(line) => {
+                    let line = line.clone();
+                    drop(entry);
+                    self.call(&line, Envelope { to: *to, sender: *sender, message });
+                    return Posted::Kept;
+                }
+                Entry::Free => return Posted::Dead(message),
+            }
         } else {
-            self.shard(&to).read().get(&to).map(|cell| mail.take().map(|mail| Ok(put(cell, mail))))
+            match self.shard(to).read().get(to) {
+                Some(cell) => put(cell, sender, message),
+                None => return Posted::Dead(message),
+            }
         };
-        match (found.flatten(), mail) {
-            (Some(Ok(Put::Kept)), _) => Posted::Kept,
-            (Some(Ok(Put::Wake(cell))), _) => {
+        match put {
+            Put::Kept => Posted::Kept,
+            Put::Wake(cell) => {
                 self.schedule(cell);
                 Posted::Kept
             }
-            (Some(Ok(Put::Over(cell))), _) => Posted::Over(cell),
-            (Some(Ok(Put::Closed(mail))), _) | (None, Some(mail)) => Posted::Dead(mail),
-            (Some(Err(line)), Some(mail)) => {
-                let envelope = Envelope { to, sender: mail.sender, message: mail.message };
-                let _ = caught(|| (line.on_message)(envelope));
-                if let Scheduler::Inline(inline) = &self.scheduler {
-                    inline.poke();
-                }
-                Posted::Kept
-            }
-            (Some(Err(_)) | None, None) => unreachable!("only a mailbox takes the message"),
+            Put::Over => Posted::Over,
+            Put::Closed(message) => Posted::Dead(message),
+        }
+    }
+
+    /// Hands a message to what receives without being an actor.
+    fn call(&self, line: &Line, envelope: Envelope) {
+        let _ = caught(|| (line.on_message)(envelope));
+        if let Scheduler::Inline(inline) = &self.scheduler {
+            inline.poke();
         }
     }
 
     /// Delivers to an actor here, or to the dead letters. Never waits.
     pub(super) fn deliver(&self, to: Address, mail: Mail) {
-        if let Posted::Dead(mail) = self.post(to, mail) {
-            self.dead(to, mail);
+        let Mail { sender, message } = mail;
+        if let Posted::Dead(message) = self.post(&to, &sender, message) {
+            self.dead(to, Mail { sender, message });
         }
     }
 
@@ -368,15 +384,16 @@ impl Core {
 enum Put {
     Kept,
     Wake(Arc<Cell>),
-    Over(Arc<Cell>),
-    Closed(Mail),
+    Over,
+    Closed(AnyMessage),
 }
 
-fn put(cell: &Arc<Cell>, mail: Mail) -> Put {
-    match cell.mailbox.lock().push(mail) {
+#[inline]
+fn put(cell: &Arc<Cell>, sender: &Address, message: AnyMessage) -> Put {
+    match cell.mailbox.lock().push(sender, message) {
         Pushed::Kept => Put::Kept,
         Pushed::Wake => Put::Wake(cell.clone()),
-        Pushed::Over => Put::Over(cell.clone()),
-        Pushed::Closed(mail) => Put::Closed(mail),
+        Pushed::Over => Put::Over,
+        Pushed::Closed(message) => Put::Closed(message),
     }
 }

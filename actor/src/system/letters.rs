@@ -2,7 +2,6 @@
 
 use super::core::Core;
 use super::limits::MAILBOX_MESSAGES_HIGH;
-use super::mailbox::Mail;
 use super::outside::Envelope;
 use crate::{Address, AnyMessage, ChildActorExited, DeadLetter, Message};
 use parking_lot::Mutex;
@@ -36,7 +35,7 @@ impl Core {
         if cell.mailbox.lock().len() <= MAILBOX_MESSAGES_HIGH {
             let Envelope { to, sender, message } = letter.clone();
             let message = AnyMessage::new(DeadLetter { to, sender, message });
-            let _ = self.post(handler, Mail { sender: handler, message });
+            let _ = self.post(&handler, &handler, message);
         }
     }
 }

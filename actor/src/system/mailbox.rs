@@ -57,7 +57,7 @@ impl fmt::Display for ActorState {
 pub(super) struct Mailbox {
     incoming: VecDeque<Mail>,
     /// Messages that the running actor has taken out, as of its last look.
-    pub(super) taken: usize,
+    taken: u32,
     pub(super) state: ActorState,
     /// Senders that are put aside until this mailbox has drained.
     waiters: Vec<Arc<Cell>>,
@@ -71,7 +71,7 @@ pub(super) enum Pushed {
     /// Kept, but there is more than there should be.
     Over,
     /// The actor is gone.
-    Closed(Mail),
+    Closed(AnyMessage),
 }
 
 impl Mailbox {
@@ -80,37 +80,47 @@ impl Mailbox {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.incoming.len() + self.taken
+        self.incoming.len() + self.taken as usize
     }
 
-    pub(super) fn push(&mut self, mail: Mail) -> Pushed {
-        match self.state {
-            ActorState::Exiting => return Pushed::Closed(mail),
-            ActorState::Idle => {
-                self.incoming.push_back(mail);
-                self.state = ActorState::Queued;
-                return Pushed::Wake;
-            }
-            _ => self.incoming.push_back(mail),
+    #[inline]
+    pub(super) fn push(&mut self, sender: &Address, message: AnyMessage) -> Pushed {
+        if self.state == ActorState::Exiting {
+            return Pushed::Closed(message);
+        }
+        // Written once, where it stays until it is handled.
+        self.incoming.push_back(Mail { sender: *sender, message });
+        if self.state == ActorState::Idle {
+            self.state = ActorState::Queued;
+            return Pushed::Wake;
         }
         if self.len() > MAILBOX_MESSAGES_HIGH { Pushed::Over } else { Pushed::Kept }
     }
 
-    /// The next message; where there are several, `batch` has the others afterwards.
-    pub(super) fn take(&mut self, batch: &mut VecDeque<Mail>) -> Option<Mail> {
+    /// Gives all that is there to the actor, which has handled what it had and goes on with the first of it. False where
+    /// there is nothing.
+    pub(super) fn take(&mut self, batch: &mut VecDeque<Mail>) -> bool {
         debug_assert!(batch.is_empty(), "what was taken before comes first");
-        if self.incoming.len() > 1 {
-            std::mem::swap(&mut self.incoming, batch);
-        }
-        let mail = batch.pop_front().or_else(|| self.incoming.pop_front());
-        self.taken = batch.len();
-        mail
+        std::mem::swap(&mut self.incoming, batch);
+        self.note_taken(batch.len().saturating_sub(1));
+        !batch.is_empty()
     }
 
-    /// An idle actor keeps small buffers only.
-    pub(super) fn trim(&mut self) {
+    /// Notes how many messages the actor has taken out and not begun with.
+    pub(super) fn note_taken(&mut self, count: usize) {
+        self.taken = u32::try_from(count).unwrap_or(u32::MAX);
+    }
+
+    /// An idle actor keeps one small buffer and no other.
+    pub(super) fn trim(&mut self, batch: &mut VecDeque<Mail>) {
+        if self.incoming.capacity() == 0 {
+            std::mem::swap(&mut self.incoming, batch);
+        }
         if self.incoming.capacity() > IDLE_BUFFER_MESSAGES_MAX {
             self.incoming = VecDeque::new();
+        }
+        if batch.capacity() > 0 {
+            *batch = VecDeque::new();
         }
     }
 

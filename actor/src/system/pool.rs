@@ -1,8 +1,12 @@
 //! The pool of workers: who runs which actor when.
 //!
 //! An actor that a worker wakes is what this worker runs next, so a conversation stays where its data is warm. What
-//! that displaces goes to the worker's queue, from which idle workers steal. An actor is in at most one of these
-//! places at a time, because only the change of its mailbox from idle to queued puts it there.
+//! that displaces goes to the worker's queue, from which idle workers steal, and one that sleeps is woken for it. An actor is
+//! in at most one of these places at a time, because only the change of its mailbox from idle to queued puts it there.
+//!
+//! An actor that has used up its turn goes to the queue and wakes nobody, nor do senders that it lets go on: those who talk
+//! to each other all the time are quicker on one worker, without waiting for each other's memory. What is in a queue when the
+//! clock looks is for two workers, and it wakes one; what a worker is to run next, but does not get at, the clock hands to all.
 //!
 //! `parking` says when a worker sleeps and who wakes it.
 
@@ -15,6 +19,7 @@ use super::core::Core;
 use super::limits::{ACTIVATION_MESSAGES_MAX, IDLE_LOOKS, INJECTOR_TURNS, LIFO_RUNS_MAX, WORKERS_MAX};
 use crossbeam_deque::{Injector, Steal, Stealer, Worker};
 use crossbeam_utils::CachePadded;
+use crossbeam_utils::atomic::AtomicCell;
 use crossbeam_utils::sync::{Parker, Unparker};
 use parking::Parking;
 use parking_lot::Mutex;
@@ -26,12 +31,10 @@ use std::thread::JoinHandle;
 /// What others see of a worker.
 struct Seat {
     stealer: Stealer<Arc<Cell>>,
-    /// What this worker runs next. Others take it only when the worker is held up.
-    next: Mutex<Option<Arc<Cell>>>,
+    /// What this worker runs next. Only the clock takes it away, when the worker is held up.
+    next: AtomicCell<Option<Arc<Cell>>>,
     unparker: Unparker,
     turns: AtomicU64,
-    /// The worker has been in one turn for long while something waits for it.
-    held_up: AtomicBool,
 }
 
 /// What a worker has for itself.
@@ -81,10 +84,9 @@ impl Pool {
         let seat = |start: &Start| {
             CachePadded::new(Seat {
                 stealer: start.queue.stealer(),
-                next: Mutex::new(None),
+                next: AtomicCell::new(None),
                 unparker: start.parker.unparker().clone(),
                 turns: AtomicU64::new(0),
-                held_up: AtomicBool::new(false),
             })
         };
         let pool = Self {
@@ -129,8 +131,7 @@ impl Pool {
     pub(super) fn schedule(&self, cell: Arc<Cell>) {
         self.with_local(|local| match local {
             Some(local) => {
-                let displaced = self.seats[local.index].next.lock().replace(cell);
-                if let Some(displaced) = displaced {
+                if let Some(displaced) = self.seats[local.index].next.swap(Some(cell)) {
                     local.queue.push(displaced);
                     self.notify();
                 }
@@ -142,13 +143,12 @@ impl Pool {
         });
     }
 
-    /// Gives an actor that used its turn up another one, after the others.
-    fn requeue(&self, local: &Local, cell: Arc<Cell>) {
-        let others = !local.queue.is_empty() || self.seats[local.index].next.lock().is_some();
-        local.queue.push(cell);
-        if others {
-            self.notify();
-        }
+    /// Gives an actor its turn after the others of the current worker, and wakes nobody for it.
+    pub(super) fn schedule_after_this(&self, cell: Arc<Cell>) {
+        self.with_local(|local| match local {
+            Some(local) => local.queue.push(cell),
+            None => self.schedule(cell),
+        });
     }
 
     /// Wakes a worker, unless one searches already.
@@ -163,10 +163,7 @@ impl Pool {
     }
 
     fn has_work(&self) -> bool {
-        let waits = |seat: &CachePadded<Seat>| {
-            !seat.stealer.is_empty() || (seat.held_up.load(SeqCst) && seat.next.lock().is_some())
-        };
-        !self.injector.is_empty() || self.seats.iter().any(waits)
+        !self.injector.is_empty() || self.seats.iter().any(|seat| !seat.stealer.is_empty())
     }
 
     fn work(&self, core: &Core, index: usize, start: Start) {
@@ -184,22 +181,28 @@ impl Pool {
     }
 
     fn work_as(&self, core: &Core, local: &Local, parker: &Parker) {
-        let seat = &self.seats[local.index];
         let mut searching = false;
         while !self.stopped.load(SeqCst) {
+            // Turns catch the panics of actors by themselves; one that comes here is a callback's.
+            let _ = caught(|| self.take_turns(core, local, parker, &mut searching));
+        }
+    }
+
+    fn take_turns(&self, core: &Core, local: &Local, parker: &Parker, searching: &mut bool) {
+        let seat = &self.seats[local.index];
+        while !self.stopped.load(SeqCst) {
             if let Some(cell) = self.find(local) {
-                if std::mem::take(&mut searching) {
+                if std::mem::take(searching) {
                     self.unpark(self.parking.found(|| self.has_work()));
                 }
                 seat.turns.store(seat.turns.load(Relaxed) + 1, Relaxed);
-                // A turn catches the panics of actors by itself; one that comes here is a callback's.
-                if let Ok(true) = caught(|| cell.activate(ACTIVATION_MESSAGES_MAX)) {
-                    self.requeue(local, cell);
+                if cell.activate(ACTIVATION_MESSAGES_MAX) {
+                    local.queue.push(cell);
                 }
                 continue;
             }
-            if !searching {
-                searching = true;
+            if !*searching {
+                *searching = true;
                 self.parking.begin_search();
             }
             if !self.look_again() {
@@ -227,7 +230,7 @@ impl Pool {
         {
             return Some(cell);
         }
-        if let Some(cell) = self.seats[local.index].next.lock().take() {
+        if let Some(cell) = self.seats[local.index].next.take() {
             if local.lifo_runs.get() < LIFO_RUNS_MAX || local.queue.is_empty() {
                 local.lifo_runs.set(local.lifo_runs.get() + 1);
                 return Some(cell);
@@ -245,10 +248,7 @@ impl Pool {
     fn steal(&self, local: &Local) -> Option<Arc<Cell>> {
         let seats = self.seats.len();
         let others = (1..seats).map(|distance| &self.seats[(local.index + distance) % seats]);
-        others.into_iter().find_map(|seat| {
-            retried(|| seat.stealer.steal_batch_and_pop(&local.queue))
-                .or_else(|| if seat.held_up.load(SeqCst) { seat.next.lock().take() } else { None })
-        })
+        others.into_iter().find_map(|seat| retried(|| seat.stealer.steal_batch_and_pop(&local.queue)))
     }
 
     /// Whether a worker is awake.
@@ -256,18 +256,20 @@ impl Pool {
         self.parking.asleep() < self.seats.len()
     }
 
-    /// Lets others take what waits for workers that are still in the turn that they were in at the last call.
+    /// The clock's look: lets others take what workers run next that are still in the turn that they were in at the last
+    /// look, and wakes one where anything waits.
     pub(super) fn rescue(&self, turns: &mut Vec<u64>) {
         turns.resize(self.seats.len(), 0);
-        let mut found = false;
         for (seat, last) in self.seats.iter().zip(turns) {
             let now = seat.turns.load(Relaxed);
-            let waits = seat.next.lock().is_some() || !seat.stealer.is_empty();
-            seat.held_up.store(now == *last && waits, SeqCst);
-            found |= now == *last && waits;
+            if now == *last
+                && let Some(cell) = seat.next.take()
+            {
+                self.injector.push(cell);
+            }
             *last = now;
         }
-        if found {
+        if self.has_work() {
             self.notify();
         }
     }
@@ -293,7 +295,7 @@ impl Pool {
     pub(super) fn clear(&self) {
         while retried(|| self.injector.steal()).is_some() {}
         for seat in &self.seats {
-            seat.next.lock().take();
+            seat.next.take();
             while retried(|| seat.stealer.steal()).is_some() {}
         }
     }

@@ -121,16 +121,27 @@ impl Cell {
 
     /// Gives an actor that was put aside its turn back. Anyone else is not affected.
     pub(super) fn go_on(self: &Arc<Self>) {
+        if self.wants_to_go_on() {
+            self.core.schedule(self.clone());
+        }
+    }
+
+    /// The same by the actor for which it waited, in that one's turn.
+    pub(super) fn go_on_after_this(self: &Arc<Self>) {
+        if self.wants_to_go_on() {
+            self.core.schedule_after_this(self.clone());
+        }
+    }
+
+    /// Ends its being put aside. Says whether it has to be given a turn.
+    fn wants_to_go_on(&self) -> bool {
         let mut mailbox = self.mailbox.lock();
         if !matches!(mailbox.state, ActorState::PutAside | ActorState::Resting) {
-            return;
+            return false;
         }
         let mail = mailbox.len() > 0;
         mailbox.state = if mail { ActorState::Queued } else { ActorState::Idle };
-        drop(mailbox);
-        if mail {
-            self.core.schedule(self.clone());
-        }
+        mail
     }
 }
 

@@ -4,6 +4,7 @@
 
 use super::cell::Cell;
 use super::limits::SLOTS_MAX;
+use super::lock::{Lock, Locked};
 use super::outside::Envelope;
 use crate::Address;
 use parking_lot::Mutex;
@@ -33,11 +34,12 @@ struct Free {
 }
 
 pub(super) struct Slots {
-    chunks: [OnceLock<Box<[Mutex<Entry>]>>; CHUNKS],
+    chunks: [OnceLock<Box<[Lock<Entry>]>>; CHUNKS],
     free: Mutex<Free>,
 }
 
 /// The chunk of a slot, and the place in it.
+#[inline]
 fn place(slot: u32) -> (usize, usize) {
     let chunk = (slot / FIRST + 1).ilog2();
     (chunk as usize, (slot - FIRST * ((1 << chunk) - 1)) as usize)
@@ -63,11 +65,12 @@ impl Slots {
         let slot = free.next;
         free.next += 1;
         let (chunk, _) = place(slot);
-        self.chunks[chunk].get_or_init(|| (0..FIRST << chunk).map(|_| Mutex::new(Entry::Free)).collect());
+        self.chunks[chunk].get_or_init(|| (0..FIRST << chunk).map(|_| Lock::new(Entry::Free)).collect());
         Some(slot)
     }
 
-    fn slot(&self, slot: u32) -> Option<&Mutex<Entry>> {
+    #[inline]
+    fn slot(&self, slot: u32) -> Option<&Lock<Entry>> {
         let (chunk, index) = place(slot);
         self.chunks.get(chunk)?.get()?.get(index)
     }
@@ -88,15 +91,16 @@ impl Slots {
         }
     }
 
-    /// Calls `then` with what lives at an address, under the lock of its slot; not at all where nothing does.
-    pub(super) fn with<T>(&self, address: &Address, then: impl FnOnce(&Entry) -> T) -> Option<T> {
+    /// What lives at an address, with the lock of its slot; none where nothing does.
+    #[inline]
+    pub(super) fn entry(&self, address: &Address) -> Option<Locked<'_, Entry>> {
         let entry = self.slot(address.slot())?.lock();
         let nonce = match &*entry {
             Entry::Free => return None,
             Entry::Actor(cell) => cell.address.nonce(),
             Entry::Line(line) => line.nonce,
         };
-        (nonce == address.nonce()).then(|| then(&entry))
+        (nonce == address.nonce()).then_some(entry)
     }
 
     /// All actors that have a slot, in the order of their slots.

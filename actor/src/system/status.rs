@@ -2,7 +2,7 @@
 
 use super::cell::Cell;
 use super::core::Core;
-use super::mailbox::{ActorState, Mail};
+use super::mailbox::ActorState;
 use super::outside::Envelope;
 use crate::{ActorStatusReport, ActorStatusRequest, Address, AnyMessage, ReportedStatus};
 use serde::Serialize;
@@ -36,7 +36,7 @@ impl Core {
     pub(super) fn request_status(&self, by: Address, of: Address) {
         if self.is_own(&of) || self.find(&of).is_some() {
             let message = AnyMessage::new(self.report(of));
-            let _ = self.post(by, Mail { sender: of, message });
+            let _ = self.post(&by, &of, message);
         } else {
             let message = AnyMessage::new(ActorStatusRequest);
             let _ = self.outside.send(Envelope { to: of, sender: by, message });

@@ -8,7 +8,6 @@
 use super::cell::Cell;
 use super::core::Core;
 use super::limits::{QUIET_LOOKS_MAX, RESCUE_INTERVAL, WAKEUPS_MAX};
-use super::mailbox::Mail;
 use super::pool::Pool;
 use crate::message::Encoded;
 use crate::{Address, AnyMessage, Wakeup, WakeupMessage};
@@ -252,7 +251,7 @@ impl Timers {
                         cell.wakeups.fetch_sub(1, Relaxed);
                         let message = AnyMessage::new(*message);
                         // The actor may exit in this moment: its wakeups go with it, not to the dead letters.
-                        let _ = core.post(actor, Mail { sender: actor, message });
+                        let _ = core.post(&actor, &actor, message);
                     }
                     None => {
                         let mut queue = self.queue.lock();

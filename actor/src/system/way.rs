@@ -1,7 +1,7 @@
 //! The way to an actor for threads of the program: an [`Inlet`] that puts into its mailbox.
 
 use super::core::{Core, Posted};
-use super::mailbox::{ActorState, Mail};
+use super::mailbox::ActorState;
 use super::pool;
 use crate::pipe::Inlet;
 use crate::{Address, AnyMessage};
@@ -15,9 +15,9 @@ pub(super) struct Way {
 
 impl Inlet for Way {
     fn put(&self, message: AnyMessage) -> Result<(), AnyMessage> {
-        match self.core.post(self.actor, Mail { sender: self.actor, message }) {
-            Posted::Dead(mail) => Err(mail.message),
-            Posted::Kept | Posted::Over(_) => Ok(()),
+        match self.core.post(&self.actor, &self.actor, message) {
+            Posted::Dead(message) => Err(message),
+            Posted::Kept | Posted::Over => Ok(()),
         }
     }
 

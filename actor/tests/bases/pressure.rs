@@ -4,7 +4,7 @@ use odeon::system::{ActorState, limits};
 use odeon::{Address, NodeRef};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const HIGH: usize = limits::MAILBOX_MESSAGES_HIGH;
 
@@ -45,6 +45,46 @@ fn a_sender_is_put_aside_while_its_target_has_too_much_and_goes_on_when_it_has_d
         handled.load(SeqCst) == total + 1
     });
     assert!(most.load(SeqCst) <= HIGH + 10, "{} were queued", most.load(SeqCst));
+    assert!(rig.shutdown(crate::rig::BOUND));
+}
+
+#[test]
+fn senders_that_one_actor_lets_go_on_do_not_wait_for_each_other() {
+    holds_on("pressure::senders_that_one_actor_lets_go_on_do_not_wait_for_each_other", &[Column::Threads]);
+    let rig = Rig::threads(2);
+    let held = Arc::new(AtomicBool::new(true));
+    let h = held.clone();
+    let slow = rig.root(plain("slow", move |_, _| {
+        while h.load(SeqCst) {
+            std::thread::yield_now();
+        }
+        Ok(())
+    }));
+    let met = Arc::new(AtomicUsize::new(0));
+    let sender = plain("sender", move |message, cx| {
+        if message.is::<bool>() {
+            (0..=HIGH).for_each(|_| cx.send(slow, ()));
+            return Ok(());
+        }
+        // They let go of their workers only together.
+        met.fetch_add(1, SeqCst);
+        let end = Instant::now() + Duration::from_secs(10);
+        while met.load(SeqCst) < 2 {
+            assert!(Instant::now() < end, "the other sender never ran");
+            std::thread::yield_now();
+        }
+        cx.reply(true);
+        Ok(())
+    });
+    let senders = [rig.root(sender.clone()), rig.root(sender)];
+    for sender in senders {
+        rig.tell(sender, true);
+        rig.tell(sender, 0i64);
+        rig.until("it is put aside", || rig.status(sender).unwrap().state == ActorState::PutAside);
+    }
+    held.store(false, SeqCst);
+    rig.wait::<bool>(2);
+    assert!(rig.notes.logs.lock().unwrap().is_empty());
     assert!(rig.shutdown(crate::rig::BOUND));
 }
 

@@ -303,6 +303,10 @@ pub(crate) const PROMISES: &[Promise] = &[
     )
     .simple(Cannot("the test holds up an actor in its handler while another one sends, which takes two threads; the ring below runs"))
     .simulated(Cannot("the test holds up an actor in its handler while another one sends, which takes two threads; the ring below runs")),
+    pool(
+        "pressure::senders_that_one_actor_lets_go_on_do_not_wait_for_each_other",
+        "Senders that one actor lets go on do not wait for each other.",
+    ),
     everywhere(
         "pressure::a_ring_in_which_everybody_sends_too_much_makes_progress",
         "Actors put aside cannot wait for each other for ever.",
