@@ -39,7 +39,7 @@ const EXPECTED: &str = "an actor's address (act- and 52 letters and digits)";
 
 impl Address {
     /// Whichever node hosts the actor that sends there; no other can. It takes what is said to it of images
-    /// ([`crate::LoadSource`]), and answers from there.
+    /// ([`crate::LoadSource`]), and says how nodes are ([`crate::NodeStatusRequest`]); it answers from there.
     pub const NODE: Self =
         Self { node: NodeRef { id: NodeId([0; 16]), incarnation: Incarnation(0) }, slot: 0, nonce: 0 };
 

@@ -7,7 +7,8 @@ use crate::host::Host;
 use crate::host::{CreateRequest, Level, Surroundings};
 use crate::message::AnyMessage;
 use crate::{
-    ActorType, Address, LoadSource, Message, SOURCE_PIECE_BYTES_MAX, SourceBytes, Topic, UnloadSource, Wakeup,
+    ActorType, Address, LoadSource, Message, NodeRef, NodeStatusRequest, SOURCE_PIECE_BYTES_MAX, SourceBytes, Topic,
+    UnloadSource, Wakeup,
 };
 #[cfg(not(target_family = "wasm"))]
 use crate::{Failure, Pipe};
@@ -324,6 +325,40 @@ impl Context {
     /// [`SourceUnloaded`].
     pub fn unload_source(&self, hash: impl Into<String>) {
         self.send(Address::NODE, UnloadSource { hash: hash.into() });
+    }
+
+    /// Asks the node that hosts this actor how it is. The answer is a [`crate::NodeStatusReport`].
+    ///
+    /// ```
+    /// use odeon::{Context, NodeStatusReport, actor};
+    ///
+    /// #[derive(Default)]
+    /// struct Gauge;
+    ///
+    /// #[actor]
+    /// impl Gauge {
+    ///     #[handler]
+    ///     fn begin(&mut self, _: &String, cx: &mut Context) {
+    ///         cx.request_node_status();
+    ///     }
+    ///
+    ///     #[handler]
+    ///     fn report(&mut self, report: &NodeStatusReport, cx: &mut Context) {
+    ///         match &report.status {
+    ///             Some(node) => cx.info(format!("{}: {} actors, {} messages wait", node.name, node.actors, node.queued)),
+    ///             None => cx.warn(format!("{:?}", report.refusal)),
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    pub fn request_node_status(&self) {
+        self.send(Address::NODE, NodeStatusRequest::default());
+    }
+
+    /// The same of another node, by what [`crate::MemberJoined`] says of it. Where that is not known within ten seconds
+    /// the answer says why.
+    pub fn request_node_status_of(&self, node: NodeRef) {
+        self.send(Address::NODE, NodeStatusRequest { of: Some(node) });
     }
 
     /// Logs a line that carries this actor's address; warnings and errors reach the leader.

@@ -8,18 +8,24 @@ use std::fmt;
 pub struct Failure {
     reason: String,
     passing: bool,
+    late: bool,
     rebuilt: bool,
 }
 
 impl Failure {
     /// A failure with a reason for people to read.
     pub fn new(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), passing: false, rebuilt: false }
+        Self { reason: reason.into(), passing: false, late: false, rebuilt: false }
     }
 
     /// A failure that has nothing to do with what failed, and may not be there at the next try.
     pub fn passing(reason: impl Into<String>) -> Self {
         Self { passing: true, ..Self::new(reason) }
+    }
+
+    /// A failure for want of time: a limit was broken, perhaps because the machine is slow.
+    pub fn late(reason: impl Into<String>) -> Self {
+        Self { late: true, ..Self::new(reason) }
     }
 
     /// The same failure of an actor that has been built anew already, inside of what is around it: whoever runs it keeps it
@@ -37,6 +43,11 @@ impl Failure {
     /// Whether it may not be there at the next try.
     pub fn is_passing(&self) -> bool {
         self.passing
+    }
+
+    /// Whether it took too long, and nothing else is known of it.
+    pub fn is_late(&self) -> bool {
+        self.late
     }
 
     /// The failure that a caught panic stands for.

@@ -31,6 +31,7 @@ pub mod host;
 mod initialising;
 mod kept;
 mod message;
+mod node_status;
 mod notification;
 #[cfg(not(target_family = "wasm"))]
 pub mod pipe;
@@ -59,6 +60,7 @@ pub use failure::Failure;
 pub use host::Level;
 pub use initialising::{Initialise, Initialising};
 pub use message::{AnyMessage, EncodeError, Encoded, Message, UNTYPED};
+pub use node_status::{NODE_STATUS_IMAGES_MAX, NodeStatus, NodeStatusReport, NodeStatusRequest, ReportedRates};
 pub use notification::{ImageAvailable, ImageUnavailable, MemberChanged, MemberJoined, MemberLost, Topic};
 pub use odeon_capabilities::{CapabilityMap, Requirements, Value};
 #[cfg(not(target_family = "wasm"))]

@@ -38,14 +38,15 @@ pub use mailbox::ActorState;
 pub use outside::{Envelope, Exit, Outside, Pressure, Resolution};
 pub use private::PrivateContext;
 pub use program::{ActorSystem, AskError, Builder, CreateError};
+pub use recheck::Alike;
 pub(crate) use simulated::NoEnd;
 pub use simulated::{Decisions, Event, Kind, Settings, Simulated, Step, Trace};
-pub use status::ActorStatus;
+pub use status::{ActorStatus, Totals};
 
 use self::core::{Core, Posted, Scheduler};
 use crate::caught;
 use crate::definition::Definition;
-use crate::{ActorStatusReport, Address, NodeRef, Requirements};
+use crate::{ActorStatusReport, Address, NodeRef, ReportedRates, Requirements};
 use mailbox::Mail;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -122,6 +123,16 @@ impl System {
         self.0.spawn_where(spawn, requirements)
     }
 
+    /// All actors that are not gone, those together that are alike.
+    pub fn alike(&self) -> Vec<Alike> {
+        self.0.alike()
+    }
+
+    /// Asks an actor here to exit with its children. One that is gone does not mind.
+    pub fn ask_to_leave(&self, actor: Address) {
+        self.0.ask_to_leave(actor);
+    }
+
     /// Asks those actors to exit that the capabilities do not suit any more.
     pub(crate) fn recheck(&self) {
         self.0.recheck();
@@ -189,6 +200,16 @@ impl System {
     /// One actor, when it is here and not gone.
     pub fn status(&self, actor: Address) -> Option<ActorStatus> {
         self.0.find(&actor).map(|cell| cell.status())
+    }
+
+    /// All actors together. Looks at each of them: not for a thread that must not wait.
+    pub fn totals(&self) -> Totals {
+        self.0.totals()
+    }
+
+    /// The bounds of what actors send, as actors are told.
+    pub fn reported_rates(&self) -> ReportedRates {
+        self.0.reported_rates()
     }
 
     /// How many actors are not gone.

@@ -1,6 +1,7 @@
 //! The messages that an actor system itself sends. Every actor is free to ignore any of them.
 
 use crate::message::Encoded;
+use crate::node_status::{NodeStatusReport, NodeStatusRequest};
 use crate::notification::{ImageAvailable, ImageUnavailable, MemberChanged, MemberJoined, MemberLost};
 use crate::source_authority::{ReadSource, SourceBytes, ValidateSource, ValidatedSource};
 use crate::source_loading::{LoadSource, SourceLoaded, SourceUnloaded, UnloadSource};
@@ -16,7 +17,7 @@ macro_rules! system_messages {
 }
 
 system_messages!(ActorExitRequest, ChildActorExited, PoisonMessage, WakeupMessage, DeadLetter);
-system_messages!(ActorStatusRequest, ActorStatusReport);
+system_messages!(ActorStatusRequest, ActorStatusReport, NodeStatusRequest, NodeStatusReport);
 system_messages!(MemberJoined, MemberLost, MemberChanged, ImageAvailable, ImageUnavailable);
 system_messages!(ValidateSource, ReadSource, SourceBytes, ValidatedSource);
 system_messages!(LoadSource, UnloadSource, SourceLoaded, SourceUnloaded);

@@ -150,6 +150,8 @@ codes! {
     OWN_AUTHORITY_ABSENT = 181, exit 5;
     /// The actor that is to be a node's own Source Authority cannot be created.
     OWN_AUTHORITY_UNUSABLE = 182, exit 1;
+    /// More asks for the status of nodes wait than may wait.
+    STATUS_ASKS_WAITING = 183, exit 1;
     /// A log file or journald cannot be written to.
     LOG_OUTPUT = 196, exit 1;
     /// Something failed that has no code of its own.

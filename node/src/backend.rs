@@ -21,6 +21,7 @@ mod names;
 mod nodes;
 mod pending;
 mod prefetch;
+mod reporting;
 mod revoke;
 mod usage;
 

@@ -165,7 +165,7 @@ async fn run_once(
     };
 
     let log = ActorLog::new(outbox.clone(), logging.levels().clone());
-    let (hosting, orders) = Hosting::new(me, registry.clone(), options.capabilities.clone(), events.clone(), log);
+    let (hosting, orders, asks) = Hosting::new(me, registry.clone(), options.capabilities.clone(), events.clone(), log);
     let store = Store::open(stored.clone()).map_err(unusable(&stored))?;
     let wasm = WasmRuntime::new(&compiled, WasmLimits::default()).map_err(unusable(&compiled))?;
     let allowed = Allowed::new(options.allowed.clone(), &data);
@@ -204,6 +204,7 @@ async fn run_once(
             .join(&link::ADDRESS_SEPARATOR.to_string()),
     };
     hosting.attach(workers(), options.rate_limits, links.clone());
+    hosting.keep_rechecking();
     if let Some(ImageAuthority { actor, .. }) = options.image_authority.clone() {
         let (appoints, named) = (hosting.clone(), actor.clone());
         let appointed = tokio::task::spawn_blocking(move || appoints.appoint_own(&named)).await;
@@ -262,6 +263,7 @@ async fn run_once(
     wiring.open(backend.clone());
     let memory = leads.then(|| tokio::spawn(memory::tend(links.clone())));
     let loads = tokio::spawn(backend.as_ref().clone().serve_loads(orders));
+    let statuses = tokio::spawn(backend.as_ref().clone().serve_statuses(asks));
     let keeper = tokio::spawn(backend.as_ref().clone().keep_images());
     let driver = Driver::new(me, member, seed()?, means, started);
     let driver = tokio::spawn(driver.run(received, listener));
@@ -298,6 +300,7 @@ async fn run_once(
     shipper.abort();
     keeper.abort();
     loads.abort();
+    statuses.abort();
     if let Some(memory) = memory {
         memory.abort();
     }

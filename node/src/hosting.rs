@@ -16,32 +16,36 @@ mod loading;
 mod outside;
 mod own;
 mod receiving;
+mod rechecking;
+mod reporting;
 mod revoking;
 mod routes;
 mod sending;
+mod settling;
 mod watching;
 
 pub(crate) use asking::AskOutcome;
 pub(crate) use checks::Checks;
 pub(crate) use examining::{NoWord, Question};
 pub(crate) use loading::{Order, Wish};
+pub(crate) use reporting::{STATUS_ASKS_MAX, StatusAsk};
 
 use crate::driver::Event;
 use crate::link::Links;
 use crate::logs::ActorLog;
 use definitions::Definitions;
 use ending::Asked;
-use frame::Frame;
 use hashbrown::HashMap;
 use loading::Loads;
 use odeon::system::{RateLimits, Spawn, System};
 use odeon::{Address, CapabilityMap, Definition, NodeRef, Registry};
 use odeon_capabilities::Delta;
-use odeon_convention::types::{CheckOutcome, CheckVerdict, CreateOutcome, CreateSpec, SourceHash};
+use odeon_convention::types::{CheckOutcome, CheckVerdict, CreateSpec, SourceHash};
 use outside::Outpost;
 use own::Own;
 use parking_lot::{Mutex, RwLock};
-use routes::{Located, Nodes, Promise, Promises, Waiting};
+use rechecking::Look;
+use routes::{Located, Nodes, Promises};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use tokio::sync::{Notify, mpsc};
@@ -73,6 +77,7 @@ pub(crate) struct Hosting {
     capabilities: RwLock<Arc<CapabilityMap>>,
     draining: AtomicBool,
     asked: Asked,
+    look: Look,
     pub(crate) checks: Checks,
     system: OnceLock<System>,
     links: OnceLock<Links>,
@@ -81,6 +86,7 @@ pub(crate) struct Hosting {
     nodes: RwLock<Nodes>,
     asks: Mutex<HashMap<Address, AskEnd>>,
     loads: Loads,
+    status_asks: mpsc::Sender<StatusAsk>,
     own: Own,
     events: mpsc::Sender<Event>,
     kept: Mutex<Kept>,
@@ -94,21 +100,23 @@ pub(crate) struct Hosting {
 }
 
 impl Hosting {
-    /// With what its actors want to be loaded and unloaded.
+    /// With what its actors want to be loaded and unloaded, and who asks how nodes are.
     pub(crate) fn new(
         me: NodeRef,
         registry: Registry,
         capabilities: CapabilityMap,
         events: mpsc::Sender<Event>,
         log: ActorLog,
-    ) -> (Arc<Self>, mpsc::Receiver<Order>) {
+    ) -> (Arc<Self>, mpsc::Receiver<Order>, mpsc::Receiver<StatusAsk>) {
         let (loads, orders) = Loads::new();
+        let (status_asks, asks) = mpsc::channel(STATUS_ASKS_MAX);
         let hosting = Arc::new(Self {
             me,
             definitions: Definitions::new(registry),
             capabilities: RwLock::new(Arc::new(capabilities)),
             draining: AtomicBool::new(false),
             asked: Asked::default(),
+            look: Look::default(),
             checks: Checks::new(),
             system: OnceLock::new(),
             links: OnceLock::new(),
@@ -117,6 +125,7 @@ impl Hosting {
             nodes: RwLock::default(),
             asks: Mutex::default(),
             loads,
+            status_asks,
             own: Own::default(),
             events,
             kept: Mutex::default(),
@@ -127,7 +136,7 @@ impl Hosting {
             bad_frames: AtomicU64::new(0),
             hasher: hashbrown::DefaultHashBuilder::default(),
         });
-        (hosting, orders)
+        (hosting, orders, asks)
     }
 
     /// Where its actors log.
@@ -164,10 +173,6 @@ impl Hosting {
     /// What happened since the last call.
     pub(crate) fn take_kept(&self) -> Kept {
         std::mem::take(&mut *self.kept.lock())
-    }
-
-    pub(crate) fn set_capabilities(&self, capabilities: CapabilityMap) {
-        *self.capabilities.write() = Arc::new(capabilities);
     }
 
     // Definitions
@@ -223,75 +228,20 @@ impl Hosting {
         self.definitions.find(image.as_deref(), actor).is_some_and(|definition| definition.waits)
     }
 
-    /// Creates an actor that the convention placed here. Runs its constructor: not for an I/O thread.
-    pub(crate) fn launch(&self, spec: &CreateSpec) -> Result<Address, String> {
+    /// Creates an actor that the convention placed here, by what the node had then. Runs its constructor: not for an I/O
+    /// thread.
+    pub(crate) fn launch(&self, spec: &CreateSpec, seen: &Arc<CapabilityMap>) -> Result<Address, String> {
         let image = spec.image.map(|hash| hash.to_string());
         let definition = self
             .definitions
             .find(image.as_deref(), &spec.actor)
             .ok_or_else(|| format!("node has no actor type {:?}", spec.actor))?;
-        self.system()
-            .spawn(Spawn {
-                definition,
-                parent: spec.parent,
-                global_name: spec.global_name.clone(),
-                address: spec.promised,
-            })
-            .map_err(|e| e.to_string())
-    }
-
-    // Creations elsewhere
-
-    /// A creation that this node promised an address for has ended.
-    pub(crate) fn settle(&self, child: Address, outcome: &CreateOutcome) {
-        match outcome {
-            CreateOutcome::Created { address, node, existing } => self.settle_at(child, *node, *address, *existing),
-            CreateOutcome::NoCompatibleNode(explanation) => {
-                let reasons: Vec<_> =
-                    explanation.rejected.iter().map(|r| format!("{} ({} nodes)", r.reason, r.nodes)).collect();
-                self.settle_nowhere(child, &format!("no compatible node: {}", reasons.join("; ")));
-            }
-            CreateOutcome::Refused { reason, .. } => self.settle_nowhere(child, reason),
+        let (parent, global_name, address) = (spec.parent, spec.global_name.clone(), spec.promised);
+        let spawn = Spawn { definition, parent, global_name, address };
+        let spawned = self.system().spawn_where(spawn, spec.requirements.clone());
+        if !Arc::ptr_eq(seen, &self.capabilities.read()) {
+            self.look_again();
         }
-    }
-
-    fn settle_at(&self, child: Address, host: NodeRef, address: Address, existing: bool) {
-        let mut promises = self.promises.lock();
-        // A child that exited before its creation was confirmed has been buried already.
-        let Some(Promise::Pending { parent, waiting, askers }) = promises.remove(&child) else { return };
-        promises.insert(child, Promise::At(host, address));
-        if let Some(parent) = parent
-            && !existing
-            && host != self.me
-        {
-            promises.adopt(host, child, parent);
-        }
-        // Under the lock, so that nothing overtakes what waited.
-        for envelope in waiting.queue {
-            self.send_to(host, address, envelope);
-        }
-        drop(promises);
-        self.system().resume(waiting.ticket);
-        for asker in askers {
-            self.frame_to(asker, self.lane_key(&child, &child), Frame::settled(child, Some((host, address))));
-        }
-    }
-
-    fn settle_nowhere(&self, child: Address, reason: &str) {
-        let Some(Promise::Pending { parent, waiting, askers }) = self.promises.lock().remove(&child) else { return };
-        self.bury(waiting);
-        for asker in askers {
-            self.frame_to(asker, self.lane_key(&child, &child), Frame::settled(child, None));
-        }
-        if let Some(parent) = parent {
-            self.system().child_exited(parent, child, reason);
-        }
-    }
-
-    fn bury(&self, waiting: Waiting) {
-        for envelope in waiting.queue {
-            self.dead_letter(envelope);
-        }
-        self.system().resume(waiting.ticket);
+        spawned.map_err(|e| e.to_string())
     }
 }

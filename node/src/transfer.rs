@@ -184,6 +184,11 @@ impl Images {
         }
     }
 
+    /// The hashes of everything in the store. Reads none of it.
+    pub(crate) fn stored(&self) -> Result<Vec<SourceHash>, TransferError> {
+        Ok(self.store.list()?.into_iter().map(|stored| SourceHash(stored.hash.0)).collect())
+    }
+
     /// The hashes of everything in the store that is whole and may be used; what is not whole is moved aside. Reads all of
     /// it.
     pub(crate) fn held(&self) -> Result<Vec<SourceHash>, TransferError> {

@@ -222,6 +222,11 @@ class Context:
         ``odeon.SourceUnloaded``: a map of ``hash`` and ``refusal``, which is None where it is unloaded."""
         self.send(NODE, Message("odeon.UnloadSource", {"hash": hash}))
 
+    def request_node_status(self, of: Any = None) -> None:
+        """Asks how the node of this actor is, or another one: ``of`` is the ``node`` of a message ``odeon.MemberJoined``. Answered
+        with a message ``odeon.NodeStatusReport``: a map of ``of``, ``status`` and ``refusal``, one of which is None."""
+        self.send(NODE, Message("odeon.NodeStatusRequest", {"of": of}))
+
     def log(self, level: str, text: str) -> None:
         """Logs a line that carries this actor's address; ``warn`` and ``error`` reach the leader."""
         if level not in _LEVELS:

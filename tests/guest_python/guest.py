@@ -227,6 +227,19 @@ class Loader(odeon.Actor):
         cx.send(self.reply_to.pop(0), f"unloaded {unloaded['hash']}: {unloaded['refusal']}")
 
 
+@odeon.actor
+class Gauge(odeon.Actor):
+    """Says how its node is."""
+
+    def receive(self, _, cx):
+        self.reply_to = cx.sender
+        cx.request_node_status()
+
+    @odeon.handler("odeon.NodeStatusReport")
+    def report(self, report, cx):
+        cx.send(self.reply_to, report)
+
+
 # What a program that breaks the protocol writes to: the socket, once the library has moved it.
 def socket_of(serve):
     import odeon._serve

@@ -8,6 +8,7 @@ mod librarian;
 mod loader;
 mod neighbours;
 mod rogue;
+mod tenants;
 #[path = "../guest/src/watcher.rs"]
 mod watcher;
 
@@ -17,6 +18,7 @@ pub use librarian::{Bring, Librarian};
 pub use loader::{Load, Loader, Unload};
 pub use neighbours::{Latencies, Pest, Pester, Populate, Probe, Prober};
 pub use rogue::Rogue;
+pub use tenants::{Gauge, HowIs, Landlord, Magistrate, Ponderer, SlowTenant, Tenant};
 pub use watcher::Watcher;
 
 use odeon::{
@@ -47,6 +49,12 @@ pub fn registry() -> Registry {
         .with::<Pest>()
         .with::<Rogue>()
         .with::<Courier>()
+        .with::<Tenant>()
+        .with::<Landlord>()
+        .with::<SlowTenant>()
+        .with::<Ponderer>()
+        .with::<Magistrate>()
+        .with::<Gauge>()
 }
 
 /// Makes a [`Keeper`] create a child.

@@ -161,6 +161,10 @@ impl Outside for Alone {
         self.registry.read().find(actor).is_none() || self.accept(&request).is_ok()
     }
 
+    fn alone(&self) -> Option<(String, u64)> {
+        Some((String::new(), self.dead_letters()))
+    }
+
     fn may_shut_down(&self, _: Address) -> bool {
         true
     }

@@ -151,6 +151,9 @@ impl Host for Cell {
             }
             return;
         }
+        if to == Address::NODE && self.core.says_how_it_is(self.address, &message) {
+            return;
+        }
         let seen = self.core.pressure.resumes();
         let envelope = Envelope { to, sender: self.address, message };
         if let Pressure::PutAside(ticket) = self.core.outside.send(envelope) {
@@ -162,16 +165,18 @@ impl Host for Cell {
         if let Some(actor) = self.core.has_named(&request) {
             return actor;
         }
+        let seen = self.core.outside.capabilities();
         let resolution = self.core.outside.resolve(Some(self.address), self.image.as_deref(), &request);
-        self.core.create_child(self, request, resolution)
+        self.core.create_child(self, request, resolution, &seen)
     }
 
     fn create_linked(&self, request: CreateRequest, linked: fn() -> Definition) -> Address {
         if let Some(actor) = self.core.has_named(&request) {
             return actor;
         }
+        let seen = self.core.outside.capabilities();
         let resolution = self.core.outside.resolve_linked(Some(self.address), self.image.as_deref(), &request, linked);
-        self.core.create_child(self, request, resolution)
+        self.core.create_child(self, request, resolution, &seen)
     }
 
     fn wakeup_after(&self, delay: Duration, payload: Option<AnyMessage>) -> Wakeup {
@@ -259,12 +264,13 @@ impl Core {
         self.named(request.global_name.as_deref()?)
     }
 
-    /// Does for a child what was resolved.
+    /// Does for a child what was resolved, by these capabilities or later ones.
     fn create_child(
         self: &Arc<Self>,
         creator: &Cell,
         request: CreateRequest,
         resolution: super::Resolution,
+        seen: &Arc<CapabilityMap>,
     ) -> Address {
         use super::{Resolution, Spawn, SpawnError};
         match resolution {
@@ -272,7 +278,10 @@ impl Core {
                 let parent = Some(creator.address);
                 let spawn = Spawn { definition, parent, global_name: request.global_name, address: None };
                 match self.spawn_where(spawn, request.requirements) {
-                    Ok(child) => child,
+                    Ok(child) => {
+                        self.look_again_unless(seen);
+                        child
+                    }
                     Err(SpawnError::NameTaken { by, .. }) => by,
                     Err(error) => {
                         let child = self.nobody();

@@ -19,7 +19,7 @@ use super::{Spawn, SpawnError};
 use crate::{Address, AnyMessage, NodeRef};
 use hashbrown::HashMap;
 use parking_lot::{Condvar, Mutex, RwLock};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
 use std::sync::{Arc, OnceLock};
 
 const SHARDS: usize = 16;
@@ -57,6 +57,8 @@ pub(super) struct Core {
     promises: AtomicU32,
     /// Actors that are not gone yet.
     pub(super) count: AtomicUsize,
+    /// Messages that actors were given who are gone.
+    pub(super) received_before: AtomicU64,
     /// Told when there is no actor any more.
     pub(super) quiet: Condvar,
     closing: AtomicBool,
@@ -94,6 +96,7 @@ impl Core {
             names: Mutex::default(),
             promises: AtomicU32::new(0),
             count: AtomicUsize::new(0),
+            received_before: AtomicU64::new(0),
             quiet: Condvar::new(),
             closing: AtomicBool::new(false),
             deferred: Deferred::default(),
@@ -302,6 +305,7 @@ impl Core {
     /// Frees the address of an actor that is gone.
     pub(super) fn forget(&self, cell: &Cell) {
         self.required.forget(&cell.address);
+        self.received_before.fetch_add(cell.received.load(Relaxed), Relaxed);
         if self.is_own(&cell.address) {
             self.slots.release(cell.address.slot());
         } else {

@@ -89,6 +89,13 @@ pub trait Outside: Send + Sync + 'static {
         let _ = (actor, image, requirements);
         true
     }
+    /// An actor was created here while the capabilities changed: whether it may live here was decided before.
+    fn overtaken(&self) {}
+    /// Where there is no node around the system, which then says itself how it is: a name, and how many dead letters
+    /// there were.
+    fn alone(&self) -> Option<(String, u64)> {
+        None
+    }
     /// Whether an actor may shut the system down.
     fn may_shut_down(&self, by: Address) -> bool {
         let _ = by;

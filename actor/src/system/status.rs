@@ -4,9 +4,27 @@ use super::cell::Cell;
 use super::core::Core;
 use super::mailbox::ActorState;
 use super::outside::Envelope;
-use crate::{ActorStatusReport, ActorStatusRequest, Address, AnyMessage, ReportedStatus};
+use crate::{
+    ActorStatusReport, ActorStatusRequest, Address, AnyMessage, Message, NodeStatus, NodeStatusReport,
+    NodeStatusRequest, ReportedRates, ReportedStatus,
+};
 use serde::Serialize;
+use std::num::NonZeroU32;
 use std::sync::atomic::Ordering::Relaxed;
+
+/// The number of the error that a node is not known: OD-134.
+const NODE_UNKNOWN: u16 = 134;
+
+/// All actors of a system together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Actors that are not gone.
+    pub actors: u64,
+    /// Messages that actors were given, also those that are gone.
+    pub received: u64,
+    /// Messages that wait for actors.
+    pub queued: u64,
+}
 
 /// One actor as of now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -41,6 +59,60 @@ impl Core {
             let message = AnyMessage::new(ActorStatusRequest);
             let _ = self.outside.send(Envelope { to: of, sender: by, message });
         }
+    }
+
+    /// Looks at each actor: not for a thread that must not wait.
+    pub(super) fn totals(&self) -> Totals {
+        let mut totals = Totals { received: self.received_before.load(Relaxed), ..Totals::default() };
+        for cell in self.cells() {
+            totals.actors += 1;
+            totals.received += cell.received.load(Relaxed);
+            totals.queued += cell.mailbox.lock().len() as u64;
+        }
+        totals
+    }
+
+    /// Tells an actor how its node is, where this system is all that there is of one. Says whether it was asked for that.
+    pub(super) fn says_how_it_is(&self, by: Address, message: &AnyMessage) -> bool {
+        let Some((name, dead_letters)) = self.outside.alone() else { return false };
+        let request = message.get::<NodeStatusRequest>().filter(|_| message.name() == NodeStatusRequest::NAME);
+        let Some(NodeStatusRequest { of }) = request else { return false };
+        let of = of.unwrap_or(self.node);
+        let is_me = of == self.node;
+        let status = is_me.then(|| self.status_of_node(name, dead_letters));
+        let refusal = (!is_me).then(|| (NODE_UNKNOWN, "this system is in no convention".to_owned()));
+        let message = AnyMessage::new(NodeStatusReport { of, status, refusal });
+        self.deliver(by, Mail { sender: Address::NODE, message });
+        true
+    }
+
+    /// How a system on its own is.
+    fn status_of_node(&self, name: String, dead_letters: u64) -> NodeStatus {
+        let Totals { actors, received, queued } = self.totals();
+        NodeStatus {
+            name,
+            node: self.node,
+            capabilities: (*self.outside.capabilities()).clone(),
+            leader: None,
+            draining: self.is_closing(),
+            uptime_s: self.timers.elapsed_ns() / 1_000_000_000,
+            links: 0,
+            actors,
+            received,
+            queued,
+            dead_letters,
+            rate_limits: self.reported_rates(),
+            images: Vec::new(),
+            images_count: 0,
+        }
+    }
+
+    /// The bounds of what actors send, for messages.
+    pub(super) fn reported_rates(&self) -> ReportedRates {
+        let Some(governor) = self.governor.get() else { return ReportedRates::default() };
+        let limits = governor.limits();
+        let rate = |limit: Option<NonZeroU32>| limit.map(NonZeroU32::get);
+        ReportedRates { actor: rate(limits.actor), node: rate(limits.system), rests: governor.rests() }
     }
 
     /// How an actor is, for messages.

@@ -5,7 +5,8 @@ use crate::table::{BASES, Column, hold, holds_on};
 use odeon::host::CreateRequest;
 use odeon::system::{ActorSystem, Base, CreateError, Envelope};
 use odeon::{
-    ActorStatusReport, Address, AnyMessage, CapabilityView, Context, DeadLetter, Failure, Requirements, actor,
+    ActorStatusReport, Address, AnyMessage, CapabilityView, Context, DeadLetter, Failure, Incarnation, NodeId, NodeRef,
+    NodeStatusReport, Requirements, actor,
 };
 use std::time::Duration;
 
@@ -271,6 +272,66 @@ fn actors_whose_check_holds_no_more_exit_when_capabilities_change() {
         gone(second);
         gone(picky);
         assert_eq!(system.ask::<i64>(echo, 1i64, BOUND).unwrap(), 1);
+        assert!(system.shutdown());
+    }
+}
+
+/// Says how its node is, or, told a number, one that nobody knows.
+#[derive(Default)]
+struct Gauge {
+    asked: Option<Address>,
+}
+
+#[actor]
+impl Gauge {
+    #[handler]
+    fn own(&mut self, _: &String, cx: &mut Context) {
+        self.asked = Some(cx.sender());
+        cx.request_node_status();
+    }
+
+    #[handler]
+    fn other(&mut self, node: &i64, cx: &mut Context) -> Result<(), Failure> {
+        self.asked = Some(cx.sender());
+        let id = NodeId([u8::try_from(*node)?; 16]);
+        cx.request_node_status_of(NodeRef { id, incarnation: Incarnation(1) });
+        Ok(())
+    }
+
+    #[handler]
+    fn report(&mut self, report: &NodeStatusReport, cx: &mut Context) {
+        assert_eq!(cx.sender(), Address::NODE);
+        self.asked.into_iter().for_each(|asked| cx.send(asked, report.clone()));
+    }
+}
+
+#[test]
+fn an_actor_is_told_how_its_node_is() {
+    holds_on("api::an_actor_is_told_how_its_node_is", &BASES);
+    for base in [Base::Simple, Base::Threads, Base::Simulated] {
+        let mut capabilities = odeon::CapabilityMap::new();
+        capabilities.set("zone", "eu").unwrap();
+        let system = ActorSystem::builder(base).capabilities(capabilities.clone()).start();
+        let gauge = system.create_actor::<Gauge>().unwrap();
+        let echo = system.create_actor::<Echo>().unwrap();
+        for n in 0..3i64 {
+            assert_eq!(system.ask::<i64>(echo, n, BOUND).unwrap(), n);
+        }
+        let how = || system.ask::<NodeStatusReport>(gauge, String::from("own"), BOUND).unwrap();
+        let NodeStatusReport { of, status, refusal } = how();
+        let status = status.unwrap();
+        assert_eq!((of, refusal), (status.node, None), "{base:?}");
+        assert_eq!(status.capabilities, capabilities);
+        assert_eq!((status.actors, status.leader, status.images_count), (2, None, 0));
+        assert_eq!((status.received, status.queued, status.dead_letters), (4, 0, 0), "{base:?}");
+        // What an actor was given still counts when it is gone; what comes then is a dead letter.
+        system.tell(echo, odeon::ActorExitRequest::default());
+        system.tell(echo, 1i64);
+        let mut all = (0..10_000).map(|_| how().status.unwrap());
+        let later = all.find(|later| later.actors == 1 && later.dead_letters == 1).unwrap();
+        assert!(later.received > status.received + 1, "{base:?}: {later:?}");
+        let unknown = system.ask::<NodeStatusReport>(gauge, 7i64, BOUND).unwrap();
+        assert!(unknown.status.is_none() && unknown.refusal.unwrap().0 == 134 && unknown.of.id == NodeId([7; 16]));
         assert!(system.shutdown());
     }
 }

@@ -28,7 +28,14 @@ const LINKED: Cell = Cannot("only for actors that are linked into a program");
 const NOTHING_OUTSIDE: Cell =
     Cannot("nothing comes from outside of a simulation: it would not be the same the next time");
 const NO_SHUTDOWN: Cell = Cannot("a node is not shut down by an actor");
-const NOT_AGAIN: Cell = Cannot("nodes do not look at their actors again yet when their capabilities change");
+const NOT_AGAIN: Cell = Cannot("a simulation does not look at its actors again when capabilities change");
+const LOOKED_AT: Cell = Held(&[
+    ("tests/tests/capabilities.rs", "actors_exit_when_their_node_does_not_suit_them_any_more_and_others_stay"),
+    ("tests/tests/capabilities.rs", "a_check_that_gives_no_word_ends_nobody_until_it_does"),
+]);
+const TOLD_OF_NODES: Cell = Held(&[("tests/tests/capabilities.rs", "an_actor_is_told_how_its_node_is_and_others_are")]);
+const OF_PROCESS: Cell =
+    Held(&[("tests/tests/capabilities.rs", "an_actor_of_a_process_exits_when_its_check_says_no_or_fails")]);
 const ONE_BASE: Cell = Cannot("the test takes long, or a thread of its own, and runs on one base");
 
 const AT_ONCE: Cell = Follows("what an actor of an image sends is handed to the engine at once");
@@ -390,7 +397,10 @@ pub(crate) const PROMISES: &[Promise] = &[
     everywhere("api::where_actors_may_not_shut_down_they_do_not", "Where actors may not shut down they do not."),
     everywhere("api::an_actor_is_told_how_one_is_wherever_that_lives", "An actor is told how one is wherever that lives."),
     everywhere("api::every_private_context_hears_what_is_for_it_and_nothing_else", "Every private context hears what is for it and nothing else.").simulated(Cannot("the test asks from several threads")).node(NO_HANDLE).images(NO_HANDLE, NO_HANDLE),
-    everywhere("api::actors_whose_check_holds_no_more_exit_when_capabilities_change", "Actors whose check holds no more exit when capabilities change.").simulated(NOT_AGAIN).node(NOT_AGAIN).images(NOT_AGAIN, NOT_AGAIN),
+    everywhere("api::actors_whose_check_holds_no_more_exit_when_capabilities_change", "Actors whose check holds no more exit when capabilities change.").simulated(NOT_AGAIN).node(LOOKED_AT).images(LOOKED_AT, OF_PROCESS),
+    everywhere("api::an_actor_is_told_how_its_node_is", "An actor is told how its node is, and in a convention how others are.")
+        .node(TOLD_OF_NODES)
+        .images(Follows("it is a message to the node, and handed to it like others"), OF_PROCESS),
     everywhere("api::a_message_may_be_part_of_a_message", "A message may be part of a message."),
     everywhere("wakeups::a_wakeup_that_was_cancelled_does_not_come_and_no_other_is_affected", "A wakeup that was cancelled does not come and no other is affected."),
     everywhere("wakeups::wakeups_that_are_asked_for_and_cancelled_for_ever_take_no_room", "Wakeups that are asked for and cancelled for ever take no room.").simple(ONE_BASE).simulated(ONE_BASE),

@@ -260,6 +260,7 @@ impl Driver {
     fn launch(&self, request: RequestId, spec: CreateSpec) {
         let (images, hosting, events) =
             (self.means.images.clone(), self.means.hosting.clone(), self.means.events.clone());
+        let seen = hosting.capabilities();
         tokio::task::spawn_blocking(move || {
             let loaded = spec.image.map_or(Ok(()), |hash| {
                 images.load(hash).map_err(|error| {
@@ -270,7 +271,7 @@ impl Driver {
                     chain(&error)
                 })
             });
-            let result = loaded.and_then(|()| hosting.launch(&spec));
+            let result = loaded.and_then(|()| hosting.launch(&spec, &seen));
             let _ = events.blocking_send(Event::Launched { request, result });
         });
     }

@@ -11,7 +11,7 @@ impl Hosting {
         self.draining.store(draining, Ordering::SeqCst);
     }
 
-    pub(super) fn is_draining(&self) -> bool {
+    pub(crate) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::SeqCst)
     }
 

@@ -5,8 +5,8 @@ use super::Hosting;
 use hashbrown::HashMap;
 use odeon::system::Envelope;
 use odeon::{
-    Address, AnyMessage, LoadOutcome, LoadSource, Message, REJECTION_BYTES_MAX, SourceBytes, SourceLoaded,
-    SourceUnloaded, UnloadSource,
+    Address, AnyMessage, LoadOutcome, LoadSource, Message, NodeStatusRequest, REJECTION_BYTES_MAX, SourceBytes,
+    SourceLoaded, SourceUnloaded, UnloadSource,
 };
 use odeon_convention::codes;
 use odeon_sourceauth::Handover;
@@ -149,6 +149,8 @@ impl Hosting {
             }
         } else if let Some(unload) = known::<UnloadSource>(&message) {
             self.order(by, Wish::Unload { hash: unload.hash.clone() });
+        } else if let Some(request) = known::<NodeStatusRequest>(&message) {
+            self.status_asked(by, request.of);
         } else {
             self.dead_letter(Envelope { to: Address::NODE, sender: by, message });
         }
@@ -187,7 +189,7 @@ impl Hosting {
 }
 
 /// A message of one type, in whichever form it came.
-fn known<M: Message>(message: &AnyMessage) -> Option<&M> {
+pub(super) fn known<M: Message>(message: &AnyMessage) -> Option<&M> {
     message.get::<M>().filter(|_| message.name() == M::NAME)
 }
 

@@ -62,6 +62,12 @@ impl Outside for Outpost {
         }
     }
 
+    fn overtaken(&self) {
+        if let Some(hosting) = self.0.upgrade() {
+            hosting.look_again();
+        }
+    }
+
     fn watch(&self, by: Address, topic: Topic, on: bool) {
         if let Some(hosting) = self.0.upgrade() {
             hosting.watch(by, topic, on);

@@ -109,6 +109,7 @@ impl Hosting {
 
     pub(super) fn take(&self, from: NodeRef, frame: Frame) {
         match frame {
+            Frame::Message(envelope) if self.is_asked(from, &envelope) => {}
             Frame::Message(envelope) => {
                 let sender = envelope.sender;
                 if sender.is_promised() && sender.node() != self.me && sender.node() != from {

@@ -100,7 +100,7 @@ impl<'a> Floor<'a> {
             if let Flight::Message { .. } = in_the_air.flight {
                 self.served.0.accounts.failed();
             }
-            let failure = if is_late { Failure::new(&failure) } else { Failure::passing(&failure) };
+            let failure = if is_late { Failure::late(&failure) } else { Failure::passing(&failure) };
             in_the_air.flight.fail(&failure);
         }
         why

@@ -76,7 +76,8 @@ impl Image {
         let (image, actor) = (self.clone(), actor.clone());
         let checker = thread::Builder::new()
             .name("odeon-check".into())
-            .spawn(move || image.check_apart(&actor, &requirements, keys, values))?;
+            .spawn(move || image.check_apart(&actor, &requirements, keys, values))
+            .map_err(|error| Failure::passing(format!("no thread for the check: {error}")))?;
         for key in asked {
             let value = capabilities.value(&key).map(|value| host::encode(&value)).transpose();
             let value = value.map_err(|e| Failure::new(e.to_string()))?;

@@ -133,7 +133,7 @@ fn explained(guest: &mut Guest, call_ms: u64, error: &wasmtime::Error) -> (Cause
     }
     let trap = |reason: &str| (Cause::Trap, Failure::new(reason));
     match error.downcast_ref::<Trap>() {
-        Some(Trap::Interrupt) => return (Cause::Time, Failure::new(format!("took longer than {call_ms} ms"))),
+        Some(Trap::Interrupt) => return (Cause::Time, Failure::late(format!("took longer than {call_ms} ms"))),
         Some(Trap::StackOverflow) => return trap("used up its stack"),
         // A component's own stack lies at the start of its memory, so that running over its end is a trap.
         Some(Trap::MemoryOutOfBounds) => return trap("used up its stack, or reached outside of its memory"),

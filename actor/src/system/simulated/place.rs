@@ -74,6 +74,12 @@ impl Outside for Place {
         self.inner.update_capability(by, key, value);
     }
 
+    fn alone(&self) -> Option<(String, u64)> {
+        let (_, dead_letters) = self.inner.alone()?;
+        let world = self.world.upgrade()?;
+        Some((world.nodes[self.index].name.to_string(), dead_letters))
+    }
+
     fn watch(&self, by: Address, topic: Topic, on: bool) {
         self.inner.watch(by, topic, on);
     }

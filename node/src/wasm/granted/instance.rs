@@ -163,5 +163,5 @@ fn after(ms: u64) -> Instant {
 }
 
 fn late(call_ms: u64) -> Failure {
-    Failure::new(format!("took longer than {call_ms} ms"))
+    Failure::late(format!("took longer than {call_ms} ms"))
 }
