@@ -2,7 +2,6 @@
 //! longer suits.
 
 use super::core::Core;
-use super::mailbox::Mail;
 use super::{Spawn, SpawnError};
 use crate::{ActorExitRequest, Address, AnyMessage, CapabilityMap, Requirements};
 use hashbrown::HashMap;
@@ -114,7 +113,7 @@ impl Core {
     /// Asks an actor to exit with its children. One that is gone does not mind.
     pub(super) fn ask_to_leave(&self, actor: Address) {
         let message = AnyMessage::new(ActorExitRequest::default());
-        let _ = self.post(actor, Mail { sender: actor, message });
+        let _ = self.post(&actor, &actor, message);
     }
 
     /// An actor that was let in by what the capabilities were is looked at once more where they are others now: whoever

@@ -2,7 +2,7 @@
 
 use super::cell::Cell;
 use super::core::Core;
-use super::mailbox::ActorState;
+use super::mailbox::{ActorState, Mail};
 use super::outside::Envelope;
 use crate::{
     ActorStatusReport, ActorStatusRequest, Address, AnyMessage, Message, NodeStatus, NodeStatusReport,
