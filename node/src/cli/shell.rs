@@ -119,6 +119,9 @@ impl Shell<'_> {
     fn perform(&self, command: Command, out: &mut Output<'_>) -> Result<(), CommandError> {
         match command {
             Command::Help { topic } => help::help(out, super::command(), &topic),
+            Command::Up(_) | Command::Swarm(_) | Command::Demo | Command::Shell => {
+                Err(CommandError::Usage("a shell runs no nodes and no other shell: run this outside".to_owned()))
+            }
             Command::Explain(actors::ExplainFlags { create, fleet: Some(file) }) => {
                 offline::explain(out, create, &file)
             }

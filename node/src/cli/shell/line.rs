@@ -70,22 +70,20 @@ pub(super) fn read(line: &str, known: &Addresses) -> Result<Wish, String> {
         },
         "create_testActor" => nothing_after(name, rest, Wish::CreateTestActor),
         "use_simple_source_authority" => command(&["authority", "set", "accept-all"], words()?),
-        "actorCount" => Ok(Wish::Count(words()?.into_iter().next())),
+        "actorCount" => match words()?.as_slice() {
+            [] => Ok(Wish::Count(None)),
+            [node] => Ok(Wish::Count(Some(node.clone()))),
+            _ => Err("'actorCount' takes one node".to_owned()),
+        },
         "kill" => command(&["stop"], words()?),
         "set_thesplog" => command(&["log-level"], words()?),
         "ask" | "tell" => command(&[name], mail(rest)?),
-        "up" | "start" | "swarm" | "demo" | "shell" => {
-            Err(format!("'{name}' runs nodes, which a shell does not: run 'odeon {}' outside", or_up(name)))
-        }
+        "start" => Err("a shell runs no nodes: run 'odeon up' outside".to_owned()),
         "listen" => Err("only what answers an 'ask' comes to a shell".to_owned()),
         "report_exit" => Err("nobody can say that another's child has exited; its node does".to_owned()),
         "python" => Err("a shell evaluates nothing".to_owned()),
         _ => command(&[name], words()?),
     }
-}
-
-fn or_up(name: &str) -> &str {
-    if name == "start" { "up" } else { name }
 }
 
 fn nothing_after(name: &str, rest: &str, wish: Wish) -> Result<Wish, String> {
