@@ -16,6 +16,7 @@ use addresses::{Addresses, addresses_in};
 use clap::Parser;
 use editor::Lines;
 use line::{OWN, Wish};
+use odeon::Address;
 use std::collections::BTreeMap;
 use tokio::runtime::Runtime;
 
@@ -59,7 +60,7 @@ impl Shell<'_> {
         match wish {
             Wish::Nothing | Wish::Exit => Ok(()),
             Wish::Address(address) => {
-                let number = self.known.meet(address).map_or("-".to_owned(), |(number, _)| number.to_string());
+                let number = self.number(address);
                 out.line(&format!("Actor Address {number}:  {address}"))
             }
             Wish::Addresses => self.addresses(out),
@@ -72,6 +73,11 @@ impl Shell<'_> {
             Wish::Command(words) if words == ["help"] => own_help(out),
             Wish::Command(words) => self.command(&words, out),
         }
+    }
+
+    /// The number of an address; a dash where no more are kept.
+    fn number(&mut self, address: Address) -> String {
+        self.known.meet(address).map_or_else(|| "-".to_owned(), |(number, _)| number.to_string())
     }
 
     fn addresses(&self, out: &mut Output<'_>) -> Result<(), CommandError> {
@@ -148,7 +154,7 @@ impl Shell<'_> {
         };
         match self.ask(&Request::Create(flags.into_arguments()?), out)? {
             Reply::Created(created) => {
-                let number = self.known.meet(created.address).map_or("-".to_owned(), |(number, _)| number.to_string());
+                let number = self.number(created.address);
                 out.line(&format!("Created new TestActor {number} @ {}", created.address))
             }
             other => Err(unexpected(&other)),

@@ -11,6 +11,14 @@ fn definition(check: fn(&dyn CapabilityView, &Requirements) -> bool) -> Definiti
     }
 }
 
+/// A type of an image whose check answers by how often it was asked before, and how often that was.
+fn of_image(answer: fn(usize) -> Result<bool, Failure>) -> (Definition, Arc<AtomicUsize>) {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = asked.clone();
+    let check = Arc::new(move |_: &dyn CapabilityView, _: &Requirements| answer(count.fetch_add(1, Ordering::Relaxed)));
+    (Definition { image: Some("ab".into()), check, ..definition(|_, _| true) }, asked)
+}
+
 fn run(check: fn(&dyn CapabilityView, &Requirements) -> bool, gpu: i64) -> CheckOutcome {
     let mut map = CapabilityMap::new();
     map.set("gpu", gpu).unwrap();
@@ -51,17 +59,11 @@ fn a_check_that_panics_is_a_refusal_with_its_reason() {
 #[test]
 fn a_failure_that_passes_is_not_remembered() {
     let checks = Checks::new();
-    let asked = Arc::new(AtomicUsize::new(0));
-    let count = asked.clone();
-    let of_image = Definition {
-        image: Some("ab".into()),
-        check: Arc::new(move |_, _| match count.fetch_add(1, Ordering::Relaxed) {
-            0 => Err(Failure::passing("nobody is there")),
-            1 => Err(Failure::new("no")),
-            _ => Ok(true),
-        }),
-        ..definition(|_, _| true)
-    };
+    let (of_image, asked) = of_image(|count| match count {
+        0 => Err(Failure::passing("nobody is there")),
+        1 => Err(Failure::new("no")),
+        _ => Ok(true),
+    });
     let map = Arc::new(CapabilityMap::new());
     for expected in ["nobody is there", "no", "no"] {
         let Said { outcome, is_word } = checks.ask(&of_image, &map, &Requirements::none(), false);
@@ -74,16 +76,10 @@ fn a_failure_that_passes_is_not_remembered() {
 #[test]
 fn what_took_too_long_is_no_word_and_an_image_is_asked_again() {
     let checks = Checks::new();
-    let asked = Arc::new(AtomicUsize::new(0));
-    let count = asked.clone();
-    let of_image = Definition {
-        image: Some("ab".into()),
-        check: Arc::new(move |_, _| match count.fetch_add(1, Ordering::Relaxed) {
-            0 => Err(Failure::late("took long")),
-            _ => Ok(false),
-        }),
-        ..definition(|_, _| true)
-    };
+    let (of_image, asked) = of_image(|count| match count {
+        0 => Err(Failure::late("took long")),
+        _ => Ok(false),
+    });
     let map = Arc::new(CapabilityMap::new());
     let ask = |again| checks.ask(&of_image, &map, &Requirements::none(), again);
     assert!(!ask(false).is_word && !ask(false).is_word, "it is not run at every question");
