@@ -8,6 +8,7 @@ mod activation;
 mod alone;
 mod base;
 mod cell;
+mod chain;
 mod core;
 mod deferral;
 mod family;
@@ -33,6 +34,7 @@ mod way;
 
 pub use alone::Alone;
 pub use base::{Base, ParseBaseError};
+pub use chain::Chain;
 pub use governor::RateLimits;
 pub use mailbox::ActorState;
 pub use outside::{Envelope, Exit, Outside, Pressure, Resolution};
@@ -138,10 +140,31 @@ impl System {
         self.0.recheck();
     }
 
-    /// Delivers to an actor here; what has no live target goes to [`Outside::dead_letter`]. Never waits.
-    pub fn deliver(&self, envelope: Envelope) {
+    /// Delivers to an actor here; what has no live target goes to [`Outside::dead_letter`]. Never waits. Says whether the
+    /// actor has more than it should.
+    pub fn deliver(&self, envelope: Envelope) -> bool {
         let Envelope { to, sender, message } = envelope;
-        self.0.deliver(to, Mail { sender, message });
+        self.0.deliver(to, Mail { sender, message })
+    }
+
+    /// Has [`Outside::drained`] called once when an actor has drained or is gone, unless it has or is; says which.
+    pub fn tell_when_drained(&self, actor: Address) -> bool {
+        self.0.find(&actor).is_some_and(|cell| cell.mailbox.lock().admit_outside())
+    }
+
+    /// Follows those who wait, from one actor on to the one that it waits for and so on, until that is `origin`.
+    pub fn chain(&self, from: Address, origin: Address) -> Chain {
+        self.0.find(&from).map_or(Chain::Ends, |cell| cell.chain(&origin))
+    }
+
+    /// Lets an actor go on that waits for itself by way of other nodes. False where it does not live here.
+    pub fn let_go(&self, actor: Address) -> bool {
+        let cell = self.0.find(&actor);
+        cell.iter().for_each(|cell| {
+            cell.spare();
+            cell.go_on();
+        });
+        cell.is_some()
     }
 
     /// Like [`System::deliver`], but gives the message back where nobody lives at the address.

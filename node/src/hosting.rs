@@ -15,6 +15,7 @@ mod frame;
 mod loading;
 mod outside;
 mod own;
+mod pressing;
 mod receiving;
 mod rechecking;
 mod reporting;
@@ -44,6 +45,7 @@ use odeon_convention::types::{CheckOutcome, CheckVerdict, CreateSpec, SourceHash
 use outside::Outpost;
 use own::Own;
 use parking_lot::{Mutex, RwLock};
+use pressing::Pressing;
 use rechecking::Look;
 use routes::{Located, Nodes, Promises};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -83,6 +85,7 @@ pub(crate) struct Hosting {
     links: OnceLock<Links>,
     promises: Mutex<Promises>,
     located: Mutex<Located>,
+    pressing: Pressing,
     nodes: RwLock<Nodes>,
     asks: Mutex<HashMap<Address, AskEnd>>,
     loads: Loads,
@@ -122,6 +125,7 @@ impl Hosting {
             links: OnceLock::new(),
             promises: Mutex::default(),
             located: Mutex::default(),
+            pressing: Pressing::default(),
             nodes: RwLock::default(),
             asks: Mutex::default(),
             loads,
@@ -199,6 +203,7 @@ impl Hosting {
     /// Forgets what no actor needs any more. To be called now and then.
     pub(crate) fn prune(&self) {
         self.definitions.prune();
+        self.hold_nobody_for_ever();
     }
 
     /// What the actor's own check says of these capabilities; `Unknown` where the code is not here.

@@ -1,6 +1,7 @@
 //! Actors that the tests of real nodes link in: they show what happened to them when they are asked.
 
 mod courier;
+mod flood;
 #[path = "../guest/src/judge.rs"]
 mod judge;
 mod librarian;
@@ -13,6 +14,7 @@ mod tenants;
 mod watcher;
 
 pub use courier::{Courier, Deliver};
+pub use flood::{BeStage, Crowd, Flood, Flooder, Stage};
 pub use judge::{Accomplice, Judge};
 pub use librarian::{Bring, Librarian};
 pub use loader::{Load, Loader, Unload};
@@ -55,6 +57,9 @@ pub fn registry() -> Registry {
         .with::<Ponderer>()
         .with::<Magistrate>()
         .with::<Gauge>()
+        .with::<Crowd>()
+        .with::<Flooder>()
+        .with::<Stage>()
 }
 
 /// Makes a [`Keeper`] create a child.

@@ -80,7 +80,7 @@ impl Cell {
             }
         }
         let pressed = match self.is_pressed.swap(false, Relaxed) {
-            true => self.pressed.lock().take(),
+            true => self.pressed.lock().clone(),
             false => None,
         };
         self.settle(body, cx, self.mailbox.lock(), pressed)
@@ -112,7 +112,7 @@ impl Cell {
             (None, false) => ActorState::Idle,
         };
         drop(mailbox);
-        released.iter().for_each(Cell::go_on_after_this);
+        self.let_go(released, Cell::go_on_after_this);
         match pressed {
             None => again,
             Some(by) => {

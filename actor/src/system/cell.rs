@@ -6,6 +6,7 @@ use super::caught::caught;
 use super::core::{Core, Posted};
 use super::deferral::after;
 use super::family::Family;
+use super::limits::CIRCLE_MESSAGES;
 use super::lock::Lock;
 use super::mailbox::{Mail, Mailbox};
 use super::outside::{Envelope, Exit, Pressure};
@@ -57,6 +58,8 @@ pub(super) struct Cell {
     /// Wakeups that are still to come.
     pub(super) wakeups: AtomicU32,
     pub(super) is_pressed: AtomicBool,
+    /// Messages that it may send to whoever has too much, since it would wait for itself.
+    spare: AtomicU8,
     /// Whether the current `receive` has suspended its message.
     pub(super) is_suspended: AtomicBool,
     /// Bits of [`super::deferral::after`].
@@ -86,6 +89,7 @@ impl Cell {
             family: Mutex::default(),
             pressed: Mutex::new(None),
             is_pressed: AtomicBool::new(false),
+            spare: AtomicU8::new(0),
             suspension: Mutex::default(),
             is_suspended: AtomicBool::new(false),
             after: AtomicU8::new(0),
@@ -110,7 +114,7 @@ impl Cell {
     }
 
     /// Remembers the first limit that the actor runs into during a message.
-    pub(super) fn press(&self, by: Pressed) {
+    fn press(&self, by: Pressed) {
         self.pressed.lock().get_or_insert(by);
         self.is_pressed.store(true, Relaxed);
     }
@@ -119,10 +123,34 @@ impl Cell {
     #[cold]
     fn press_by(&self, target: &Address) {
         if !self.is_pressed.load(Relaxed)
+            && !self.spends()
             && let Some(target) = self.core.find(target)
         {
             self.press(Pressed::Mailbox(target));
         }
+    }
+
+    #[cold]
+    fn press_from_outside(&self, pressure: Pressure, seen: u64) {
+        match pressure {
+            Pressure::None => {}
+            Pressure::PutAside(ticket) => self.press(Pressed::Ticket { ticket, seen }),
+            Pressure::Held(ticket) if !self.spends() => self.press(Pressed::Held { ticket, seen }),
+            Pressure::Held(_) => {}
+            Pressure::Over(target) => self.press_by(&target),
+        }
+    }
+
+    /// Lets the actor send a few messages to whoever has too much: it would wait for itself.
+    pub(super) fn spare(&self) {
+        self.spare.store(CIRCLE_MESSAGES, Relaxed);
+    }
+
+    /// Takes one of them, if there are any.
+    fn spends(&self) -> bool {
+        let left = self.spare.load(Relaxed);
+        self.spare.store(left.saturating_sub(1), Relaxed);
+        left > 0
     }
 
     /// Tells the actor itself something about a creation that came to nothing.
@@ -156,8 +184,9 @@ impl Host for Cell {
         }
         let seen = self.core.pressure.resumes();
         let envelope = Envelope { to, sender: self.address, message };
-        if let Pressure::PutAside(ticket) = self.core.outside.send(envelope) {
-            self.press(Pressed::Ticket { ticket, seen });
+        let pressure = self.core.outside.send(envelope);
+        if pressure != Pressure::None {
+            self.press_from_outside(pressure, seen);
         }
     }
 

@@ -192,11 +192,16 @@ impl Core {
         }
     }
 
-    /// Delivers to an actor here, or to the dead letters. Never waits.
-    pub(super) fn deliver(&self, to: Address, mail: Mail) {
+    /// Delivers to an actor here, or to the dead letters. Never waits. Says whether the actor has more than it should.
+    pub(super) fn deliver(&self, to: Address, mail: Mail) -> bool {
         let Mail { sender, message } = mail;
-        if let Posted::Dead(message) = self.post(&to, &sender, message) {
-            self.dead(to, Mail { sender, message });
+        match self.post(&to, &sender, message) {
+            Posted::Kept => false,
+            Posted::Over => true,
+            Posted::Dead(message) => {
+                self.dead(to, Mail { sender, message });
+                false
+            }
         }
     }
 
@@ -293,9 +298,9 @@ impl Core {
     /// Undoes the spawn of an actor whose constructor failed.
     fn abort(&self, cell: &Arc<Cell>) {
         cell.global_name.iter().for_each(|name| self.release_name(name, cell.address));
-        let (mail, waiters) = cell.mailbox.lock().close();
+        let (mail, released) = cell.mailbox.lock().close();
         self.forget(cell);
-        waiters.iter().for_each(Cell::go_on);
+        cell.let_go(released, Cell::go_on);
         mail.into_iter().for_each(|mail| self.dead(cell.address, mail));
         if self.count.fetch_sub(1, SeqCst) == 1 {
             self.quiet.notify_all();

@@ -53,8 +53,8 @@ impl Cell {
         if let Some(name) = &self.global_name {
             self.core.release_name(name, self.address);
         }
-        let (incoming, waiters) = self.mailbox.lock().close();
-        waiters.iter().for_each(Cell::go_on);
+        let (incoming, released) = self.mailbox.lock().close();
+        self.let_go(released, Cell::go_on);
         let deferred = self.take_deferred();
         for mail in deferred.into_iter().chain(std::mem::take(&mut body.batch)).chain(incoming) {
             self.core.dead(self.address, mail);

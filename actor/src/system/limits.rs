@@ -16,7 +16,12 @@ pub const WAKEUPS_MAX: usize = 1 << 22;
 pub const LISTEN_MESSAGES_MAX: usize = 1 << 16;
 /// Messages that one actor has put off.
 pub const DEFERRED_MESSAGES_MAX: usize = 4096;
-/// Longest time that an actor stays put aside for the outside, should nobody resume it.
+/// Actors that wait for each other, one for the next, and are followed to see whether an actor waits for itself. One behind
+/// more of them does not wait.
+pub const CHAIN_ACTORS_MAX: usize = 1024;
+/// Messages that an actor which would wait for itself sends before it is put aside again.
+pub const CIRCLE_MESSAGES: u8 = 128;
+/// Longest time that an actor stays put aside for a link or a creation, should nobody resume it.
 pub const PUT_ASIDE_TIME_MAX: Duration = Duration::from_secs(1);
 /// How far ahead of its rate, where that is bounded, an actor may be before it is put to rest.
 pub const RATE_BURST: Duration = Duration::from_secs(1);

@@ -61,6 +61,15 @@ pub(super) struct Mailbox {
     pub(super) state: ActorState,
     /// Senders that are put aside until this mailbox has drained.
     waiters: Vec<Arc<Cell>>,
+    /// Whether the outside wants to know when it has.
+    tells_outside: bool,
+}
+
+/// Who hears that a mailbox has drained.
+#[must_use]
+pub(super) struct Released {
+    pub(super) senders: Vec<Arc<Cell>>,
+    pub(super) outside: bool,
 }
 
 /// What became of a message that was put into a mailbox.
@@ -76,7 +85,13 @@ pub(super) enum Pushed {
 
 impl Mailbox {
     pub(super) fn new() -> Self {
-        Self { incoming: VecDeque::new(), taken: 0, state: ActorState::Starting, waiters: Vec::new() }
+        Self {
+            incoming: VecDeque::new(),
+            taken: 0,
+            state: ActorState::Starting,
+            waiters: Vec::new(),
+            tells_outside: false,
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -129,24 +144,42 @@ impl Mailbox {
         self.len() <= MAILBOX_MESSAGES_LOW
     }
 
-    /// The senders that may go on now.
-    pub(super) fn released(&mut self) -> Vec<Arc<Cell>> {
-        if self.is_drained() { std::mem::take(&mut self.waiters) } else { Vec::new() }
+    /// Who may go on now.
+    pub(super) fn released(&mut self) -> Released {
+        if self.is_drained() { self.release() } else { Released { senders: Vec::new(), outside: false } }
     }
 
-    /// Puts a sender on the list of those who wait for this mailbox, unless it must not wait; says which.
+    fn release(&mut self) -> Released {
+        let outside = std::mem::take(&mut self.tells_outside);
+        Released { senders: std::mem::take(&mut self.waiters), outside }
+    }
+
+    /// Whether there is something to wait for.
+    fn is_waited_for(&self) -> bool {
+        !self.is_drained() && self.state != ActorState::Exiting
+    }
+
+    /// Puts a sender on the list of those who wait for this mailbox, unless it has drained; says which.
     pub(super) fn admit(&mut self, sender: &Arc<Cell>) -> bool {
-        let waits = !self.is_drained() && !matches!(self.state, ActorState::Exiting | ActorState::PutAside);
+        let waits = self.is_waited_for();
         if waits {
             self.waiters.push(sender.clone());
         }
         waits
     }
 
+    /// Has the outside told when this mailbox has drained, unless it has; says which.
+    pub(super) fn admit_outside(&mut self) -> bool {
+        let waits = self.is_waited_for();
+        // Somebody else may wait to be told already.
+        self.tells_outside |= waits;
+        waits
+    }
+
     /// Closes the mailbox: what was in it, and who waited for it.
-    pub(super) fn close(&mut self) -> (VecDeque<Mail>, Vec<Arc<Cell>>) {
+    pub(super) fn close(&mut self) -> (VecDeque<Mail>, Released) {
         self.state = ActorState::Exiting;
         self.taken = 0;
-        (std::mem::take(&mut self.incoming), std::mem::take(&mut self.waiters))
+        (std::mem::take(&mut self.incoming), self.release())
     }
 }

@@ -35,8 +35,13 @@ pub enum Pressure {
     /// Go on.
     None,
     /// Accepted, but the sender is to be put aside after its current message until
-    /// [`super::System::resume`] is called with this number.
+    /// [`super::System::resume`] is called with this number, or for a second.
     PutAside(u64),
+    /// The same for as long as the actor has too much that the message went to. It may wait in turn, so the outside is
+    /// asked whether the sender waits for itself: [`Outside::waits`].
+    Held(u64),
+    /// Delivered to this actor here, which has more than it should.
+    Over(Address),
 }
 
 /// An actor that is gone.
@@ -72,6 +77,15 @@ pub trait Outside: Send + Sync + 'static {
     fn create(&self, child: Address, parent: Option<Address>, image: Option<&str>, request: CreateRequest);
     /// Sends to an actor that is not in this system.
     fn send(&self, envelope: Envelope) -> Pressure;
+    /// An actor here waits for what has this ticket, perhaps by way of others. Where that waits for the actor, the outside
+    /// calls [`super::System::let_go`].
+    fn waits(&self, by: Address, ticket: u64) {
+        let _ = (by, ticket);
+    }
+    /// An actor of which [`super::System::tell_when_drained`] was asked has drained or is gone.
+    fn drained(&self, actor: Address) {
+        let _ = actor;
+    }
     /// What could not be delivered to an actor of this system.
     fn dead_letter(&self, envelope: Envelope);
     /// An actor of this system is gone. A parent inside this system has been told already.

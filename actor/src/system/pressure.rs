@@ -1,28 +1,32 @@
 //! Backpressure without deadlock: who is put aside, for what, and until when.
 //!
 //! An actor whose message took it over a limit is put aside after that message: it keeps receiving mail but gets no
-//! turn until the target has drained to its lower mark. Why no set of actors can wait for each other for ever:
+//! turn until the target has drained to its lower mark. Why no set of actors waits for each other for ever:
 //!
-//! 1. An actor is marked as put aside first, under its own mailbox's lock. Only then does it look at its target,
-//!    under the target's lock, and it waits only if the target is not put aside itself.
-//! 2. Suppose a cycle of actors that all wait for the next one. One of them was marked last. When it looked at its
-//!    target, that one was marked already, so it did not wait. So there is no cycle, and every chain of waiting
-//!    actors ends in one that is not put aside.
+//! 1. An actor is marked as put aside first, with what it waits for. Only then are those followed who wait: its target,
+//!    what that one waits for, and so on ([`super::chain`]).
+//! 2. Suppose a circle of actors that all wait for the next one. One of them was marked last. When it followed the others,
+//!    all of them were marked, so it found itself, and did not wait. Where the circle goes through other nodes, those are
+//!    asked to follow it on ([`super::Outside::waits`]), and the last one that was marked is let go when the question comes
+//!    back. So every chain of waiting actors ends in one that is not put aside.
 //! 3. That one is idle, queued or running, or its message is handled elsewhere, which ends for whoever handles it has
 //!    limited time; none of them waits for another actor. At the end of each of its turns it releases those who wait for it if it
 //!    has drained to the lower mark, and at zero it has; when it exits it releases them all.
 //!
+//! Whoever would wait for itself sends a few messages more before it is put aside again: else a circle that is full would be
+//! followed for each message.
+//!
 //! An actor that rests, because it has sent more than it may in a second, goes on by itself after a while: others may
 //! wait for it as for one that runs.
 //!
-//! An actor never waits for itself. Whoever waits for the outside has a ticket, which [`super::System::resume`]
-//! names; should nobody do that, it goes on after [`super::limits::PUT_ASIDE_TIME_MAX`]. Endpoints and threads
-//! outside are never held up.
+//! Whoever waits for the outside has a ticket, which [`super::System::resume`] names; should nobody do that for a link or a
+//! creation, it goes on after [`super::limits::PUT_ASIDE_TIME_MAX`]. Endpoints and threads outside are never held up.
 
 use super::cell::Cell;
+use super::chain::Chain;
 use super::core::Core;
 use super::limits::{PUT_ASIDE_TIME_MAX, RESUMED_TICKETS_MAX};
-use super::mailbox::ActorState;
+use super::mailbox::{ActorState, Released};
 use hashbrown::HashMap;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
@@ -30,10 +34,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
 /// A limit that an actor ran into.
+#[derive(Clone)]
 pub(super) enum Pressed {
     Mailbox(Arc<Cell>),
     /// With the number of resumes before the outside was asked, to notice one that came before the wait began.
     Ticket {
+        ticket: u64,
+        seen: u64,
+    },
+    /// The same for a target on another node.
+    Held {
         ticket: u64,
         seen: u64,
     },
@@ -96,11 +106,26 @@ impl Cell {
     pub(super) fn put_aside(self: &Arc<Self>, by: Pressed) {
         let waits = match by {
             _ if self.core.is_closing() => false,
-            Pressed::Mailbox(target) if Arc::ptr_eq(&target, self) => false,
-            Pressed::Mailbox(target) => target.mailbox.lock().admit(self),
+            Pressed::Mailbox(target) => match target.chain(&self.address) {
+                Chain::Returns => {
+                    self.spare();
+                    false
+                }
+                Chain::Ends => target.mailbox.lock().admit(self),
+                Chain::Leaves(ticket) => {
+                    let waits = target.mailbox.lock().admit(self);
+                    waits.then(|| self.core.outside.waits(self.address, ticket));
+                    waits
+                }
+            },
             Pressed::Ticket { ticket, seen } => {
                 let waits = self.core.pressure.admit(self, ticket, seen);
                 waits && self.core.timers.resume(PUT_ASIDE_TIME_MAX, ticket)
+            }
+            Pressed::Held { ticket, seen } => {
+                let waits = self.core.pressure.admit(self, ticket, seen);
+                waits.then(|| self.core.outside.waits(self.address, ticket));
+                waits
             }
             Pressed::Rate => self.rests(),
         };
@@ -141,7 +166,19 @@ impl Cell {
         }
         let mail = mailbox.len() > 0;
         mailbox.state = if mail { ActorState::Queued } else { ActorState::Idle };
+        let pressed = self.pressed.lock().take();
+        drop(mailbox);
+        // Perhaps the last that is left of an actor.
+        drop(pressed);
         mail
+    }
+
+    /// Tells those who waited for this actor, each in this way.
+    pub(super) fn let_go(&self, released: Released, each: fn(&Arc<Self>)) {
+        released.senders.iter().for_each(each);
+        if released.outside {
+            self.core.outside.drained(self.address);
+        }
     }
 }
 

@@ -310,6 +310,17 @@ pub(crate) const PROMISES: &[Promise] = &[
     )
     .simple(Cannot("the test holds up an actor in its handler while another one sends, which takes two threads; the ring below runs"))
     .simulated(Cannot("the test holds up an actor in its handler while another one sends, which takes two threads; the ring below runs")),
+    pool("pressure::a_slow_actor_holds_back_those_before_those_who_send_to_it", "So is whoever sends to one that is put aside.")
+        .simple(Cannot("the test holds up an actor in its handler while another one sends, which takes two threads; the ring below runs"))
+        .simulated(Cannot("the test holds up an actor in its handler while another one sends, which takes two threads; the ring below runs")),
+    pool(
+        "pressure::the_outside_is_told_once_that_an_actor_has_drained_or_is_gone",
+        "Other nodes that an actor holds back are told once when it has drained or is gone.",
+    ),
+    pool(
+        "pressure::an_actor_that_waits_for_itself_by_way_of_the_outside_is_asked_about_and_let_go_for_some_messages",
+        "An actor that waits for itself by way of other nodes goes on with some messages.",
+    ),
     pool(
         "pressure::senders_that_one_actor_lets_go_on_do_not_wait_for_each_other",
         "Senders that one actor lets go on do not wait for each other.",

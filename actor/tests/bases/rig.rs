@@ -11,7 +11,7 @@ use odeon::{
     Topic, Value,
 };
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -71,6 +71,11 @@ pub(crate) struct Notes {
     pub(crate) logs: Mutex<Vec<(Level, String)>>,
     /// The ticket that whoever sends to the outside gets; none while it is 0.
     pub(crate) ticket: AtomicU64,
+    /// Whether that stands for an actor with too much.
+    pub(crate) is_held: AtomicBool,
+    /// Who waits for which ticket, perhaps by way of others.
+    pub(crate) waits: Mutex<Vec<(Address, u64)>>,
+    pub(crate) drained: Mutex<Vec<Address>>,
 }
 
 impl Outside for Notes {
@@ -92,8 +97,17 @@ impl Outside for Notes {
         self.sent.lock().unwrap().push(envelope);
         match self.ticket.load(SeqCst) {
             0 => Pressure::None,
+            ticket if self.is_held.load(SeqCst) => Pressure::Held(ticket),
             ticket => Pressure::PutAside(ticket),
         }
+    }
+
+    fn waits(&self, by: Address, ticket: u64) {
+        self.waits.lock().unwrap().push((by, ticket));
+    }
+
+    fn drained(&self, actor: Address) {
+        self.drained.lock().unwrap().push(actor);
     }
 
     fn dead_letter(&self, envelope: Envelope) {
@@ -207,6 +221,14 @@ impl Rig {
         assert!(exited, "these did not exit: {left:?}");
     }
 
+    /// The system, where it is one on its own.
+    pub(crate) fn system(&self) -> &System {
+        match &self.engine {
+            Engine::System(system) => system,
+            Engine::Simulated(_) => panic!("a simulation has a system for each node"),
+        }
+    }
+
     pub(crate) fn spawn(&self, spawn: Spawn) -> Result<Address, SpawnError> {
         match &self.engine {
             Engine::System(system) => system.spawn(spawn),
@@ -216,7 +238,7 @@ impl Rig {
 
     pub(crate) fn deliver(&self, envelope: Envelope) {
         match &self.engine {
-            Engine::System(system) => system.deliver(envelope),
+            Engine::System(system) => drop(system.deliver(envelope)),
             Engine::Simulated(simulated) => simulated.deliver(envelope),
         }
     }

@@ -31,6 +31,12 @@ pub(crate) enum Frame {
     WhereIs { promised: Address },
     /// It lives there, under that address; or nowhere.
     Settled { promised: Address, at: Option<(NodeRef, Address)> },
+    /// This actor of the sender has more than it should.
+    Hold { actor: Address },
+    /// It has drained, or is gone.
+    GoOn { actor: Address },
+    /// Does this actor wait for `origin`? Handed on to so many nodes.
+    Follow { actor: Address, origin: Address, hops: u8 },
 }
 
 /// Why bytes are not a frame.
@@ -49,6 +55,9 @@ const CHILD_EXITED: u8 = 1;
 const UNDELIVERABLE: u8 = 2;
 const WHERE_IS: u8 = 3;
 const SETTLED: u8 = 4;
+const HOLD: u8 = 5;
+const GO_ON: u8 = 6;
+const FOLLOW: u8 = 7;
 
 impl Frame {
     /// The bytes of a message's frame.
@@ -100,6 +109,20 @@ impl Frame {
         out
     }
 
+    pub(crate) fn hold(actor: Address) -> Vec<u8> {
+        start(HOLD, actor, actor)
+    }
+
+    pub(crate) fn go_on(actor: Address) -> Vec<u8> {
+        start(GO_ON, actor, actor)
+    }
+
+    pub(crate) fn follow(actor: Address, origin: Address, hops: u8) -> Vec<u8> {
+        let mut out = start(FOLLOW, actor, origin);
+        out.push(hops);
+        out
+    }
+
     /// Reads a frame. A message keeps the frame's memory, which may be much.
     pub(crate) fn parse(mut frame: Vec<u8>) -> Result<Frame, FrameError> {
         let mut rest = Rest(&frame);
@@ -128,6 +151,9 @@ impl Frame {
                 let incarnation = Incarnation(u32::from_be_bytes(rest.take()?));
                 Ok(Frame::Settled { promised: first, at: Some((NodeRef { id, incarnation }, second)) })
             }
+            HOLD => Ok(Frame::Hold { actor: first }),
+            GO_ON => Ok(Frame::GoOn { actor: first }),
+            FOLLOW => Ok(Frame::Follow { actor: first, origin: second, hops: rest.take::<1>()?[0] }),
             other => Err(FrameError::Kind(other)),
         }
     }

@@ -40,6 +40,18 @@ impl Outside for Outpost {
         hosting.route(envelope)
     }
 
+    fn waits(&self, by: Address, ticket: u64) {
+        if let Some(hosting) = self.0.upgrade() {
+            hosting.follow(by, ticket, 0);
+        }
+    }
+
+    fn drained(&self, actor: Address) {
+        if let Some(hosting) = self.0.upgrade() {
+            hosting.has_drained(actor);
+        }
+    }
+
     fn dead_letter(&self, envelope: Envelope) {
         if let Some(hosting) = self.0.upgrade() {
             hosting.count_dead_letter(envelope);
@@ -160,12 +172,7 @@ impl Hosting {
             && parent.node() != self.me
         {
             let frame = Frame::child_exited(parent, exit.actor, &exit.reason);
-            let host = if parent.is_promised() {
-                self.located.lock().place(&parent).map_or(parent.node(), |(host, _)| host)
-            } else {
-                parent.node()
-            };
-            self.frame_to(host, self.lane_key(&exit.actor, &parent), frame);
+            self.frame_to(self.host_of(&parent), self.lane_key(&exit.actor, &parent), frame);
         }
         self.loads.forget(exit.actor);
         self.own_exited(exit.actor);

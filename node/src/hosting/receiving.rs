@@ -4,7 +4,7 @@ use super::frame::Frame;
 use super::routes::{Promise, Reach};
 use super::{AskOutcome, Hosting};
 use crate::link;
-use odeon::system::Envelope;
+use odeon::system::{Envelope, Pressure};
 use odeon::{Address, NodeId, NodeRef};
 use std::sync::atomic::Ordering;
 
@@ -67,6 +67,7 @@ impl Hosting {
             self.undelivered(frames.into_iter().map(|(_, frame)| frame));
             self.system().resume(ticket);
         }
+        self.hold_none_of(&node);
         let orphans = self.promises.lock().node_gone(node);
         for (child, parent) in orphans {
             self.system().child_exited(parent, child, &format!("its node is gone: {reason}"));
@@ -115,7 +116,7 @@ impl Hosting {
                 if sender.is_promised() && sender.node() != self.me && sender.node() != from {
                     self.located.lock().learn(sender, from, sender);
                 }
-                self.arrived(envelope);
+                self.arrived(from, envelope);
             }
             Frame::ChildExited { parent, child, reason } => {
                 let mut promises = self.promises.lock();
@@ -134,15 +135,18 @@ impl Hosting {
             }
             Frame::WhereIs { promised } => self.where_is(from, promised),
             Frame::Settled { promised, at } => self.settled_elsewhere(from, promised, at),
+            Frame::Hold { actor } => self.hold(from, actor),
+            Frame::GoOn { actor } => self.hold_no_more(from, actor),
+            Frame::Follow { actor, origin, hops } => self.followed(actor, origin, hops),
         }
     }
 
     /// A message from another node: for an actor here, or for one that this node promised and another hosts.
-    pub(super) fn arrived(&self, envelope: Envelope) {
-        if envelope.to.is_promised() && envelope.to.node() == self.me {
-            let _ = self.to_promise(envelope);
-        } else {
-            self.hand_over(envelope);
+    fn arrived(&self, from: NodeRef, envelope: Envelope) {
+        let is_promise = envelope.to.is_promised() && envelope.to.node() == self.me;
+        let pressure = if is_promise { self.to_promise(envelope) } else { self.hand_over(envelope) };
+        if let Pressure::Over(actor) = pressure {
+            self.hold_back(actor, from);
         }
     }
 

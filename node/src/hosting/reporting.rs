@@ -66,7 +66,7 @@ impl Hosting {
         };
         let message = AnyMessage::new(NodeStatusReport { of, status, refusal });
         match from {
-            None => self.system().deliver(Envelope { to: by, sender: Address::NODE, message }),
+            None => _ = self.system().deliver(Envelope { to: by, sender: Address::NODE, message }),
             Some(from) => _ = self.send_to(from, by, Envelope { to: by, sender: desk(self.me), message }),
         }
     }

@@ -17,8 +17,7 @@ impl Hosting {
         let to = envelope.to;
         if !to.is_promised() {
             if to.node() == self.me {
-                self.hand_over(envelope);
-                return Pressure::None;
+                return self.hand_over(envelope);
             }
             return self.send_to(to.node(), to, envelope);
         }
@@ -26,12 +25,14 @@ impl Hosting {
     }
 
     /// Gives an actor here its message. How an actor is, the system says for it.
-    pub(super) fn hand_over(&self, envelope: Envelope) {
+    pub(super) fn hand_over(&self, envelope: Envelope) -> Pressure {
+        let to = envelope.to;
         if envelope.message.name() != ActorStatusRequest::NAME {
-            return self.system().deliver(envelope);
+            return if self.system().deliver(envelope) { Pressure::Over(to) } else { Pressure::None };
         }
         let message = AnyMessage::new(self.system().report(envelope.to));
-        self.route(Envelope { to: envelope.sender, sender: envelope.to, message });
+        self.route(Envelope { to: envelope.sender, sender: to, message });
+        Pressure::None
     }
 
     pub(super) fn to_promise(&self, envelope: Envelope) -> Pressure {
@@ -49,8 +50,7 @@ impl Hosting {
             None => {
                 drop(promises);
                 // Hosted here under an address that this node promised, or nowhere: the system knows.
-                self.hand_over(envelope);
-                Pressure::None
+                self.hand_over(envelope)
             }
         }
     }
@@ -76,6 +76,12 @@ impl Hosting {
         Pressure::None
     }
 
+    /// The node where an actor lives, as far as this one knows.
+    pub(super) fn host_of(&self, actor: &Address) -> NodeRef {
+        let place = actor.is_promised().then(|| self.located.lock().place(actor)).flatten();
+        place.map_or(actor.node(), |(host, _)| host)
+    }
+
     pub(super) fn located_nowhere(&self, promised: &Address) {
         let waiting = self.located.lock().asking.remove(promised);
         if let Some(waiting) = waiting {
@@ -87,8 +93,7 @@ impl Hosting {
     pub(crate) fn send_to(&self, host: NodeRef, address: Address, mut envelope: Envelope) -> Pressure {
         envelope.to = address;
         if host == self.me {
-            self.hand_over(envelope);
-            return Pressure::None;
+            return self.hand_over(envelope);
         }
         let frame = match Frame::message(&envelope) {
             Ok(frame) => frame,
@@ -100,8 +105,9 @@ impl Hosting {
         let (sent, pressure) = self.frame_to(host, self.lane_key(&envelope.sender, &address), frame);
         if !sent {
             self.dead_letter(envelope);
+            return pressure;
         }
-        pressure
+        self.held(host, address).unwrap_or(pressure)
     }
 
     /// Tells a sender that its message cannot be encoded.
