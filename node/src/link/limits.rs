@@ -167,6 +167,8 @@ pub(crate) const TCP_SILENT_MAX: Duration = Duration::from_secs(15);
 pub(crate) const TCP_AFTER: Duration = Duration::from_secs(3);
 /// Tries over UDP alone without an answer, after which an address that was reached so before counts as any other.
 pub(crate) const UDP_SILENT_TRIES: u32 = 3;
+/// Connections that run in the socket's thread beside those of leaders.
+pub(crate) const URGENT_CONNECTIONS_MAX: usize = 64;
 /// Addresses at which leaders are met: those of five at most, at which each of their starts listens.
 pub(crate) const LEADERS_MET_MAX: usize = 64;
 /// Addresses of which it is known which way led to them.
