@@ -17,6 +17,7 @@ use crate::hosting::Hosting;
 use crate::identity::{self, DataFolder, DialFrom, Identity, InviteCode, Joined, Stays, Token, TokenError, Tokens};
 use crate::leaders::{self, Leaders};
 use crate::ledger::{Ledger, Listener, Seat};
+use crate::lending::Lending;
 use crate::link::{self, LinkConfig, Links};
 use crate::logs::{self, ActorLog, LogSetup, Origin, Outbox, OutboxLimits, SetupError, StoreLimits};
 use crate::memory;
@@ -72,12 +73,7 @@ pub(crate) fn run(options: UpOptions, registry: Registry) -> Result<(), Failed> 
         .build()
         .map_err(|e| failed(codes::INTERNAL, e.to_string()))?;
     // The thread of the socket and the first links, beside those for all others.
-    let urgent = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .thread_name("odeon-urgent")
-        .enable_all()
-        .build()
-        .map_err(|e| failed(codes::INTERNAL, e.to_string()))?;
+    let urgent = Lending::start("odeon-urgent").map_err(|e| failed(codes::INTERNAL, e.to_string()))?;
     let ended = runtime.block_on(async {
         let mut announce = true;
         loop {
