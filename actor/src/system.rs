@@ -30,6 +30,7 @@ mod slots;
 mod status;
 mod suspension;
 mod timers;
+mod turn;
 mod way;
 
 pub use alone::Alone;
@@ -44,6 +45,7 @@ pub use recheck::Alike;
 pub(crate) use simulated::NoEnd;
 pub use simulated::{Decisions, Event, Kind, Settings, Simulated, Step, Trace};
 pub use status::{ActorStatus, Totals};
+pub use turn::Turn;
 
 use self::core::{Core, Posted, Scheduler};
 use crate::caught;

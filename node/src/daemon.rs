@@ -17,6 +17,7 @@ use crate::hosting::Hosting;
 use crate::identity::{self, DataFolder, DialFrom, Identity, InviteCode, Joined, Stays, Token, TokenError, Tokens};
 use crate::leaders::{self, Leaders};
 use crate::ledger::{Ledger, Listener, Seat};
+use crate::lending::Lending;
 use crate::link::{self, LinkConfig, Links};
 use crate::logs::{self, ActorLog, LogSetup, Origin, Outbox, OutboxLimits, SetupError, StoreLimits};
 use crate::memory;
@@ -33,9 +34,11 @@ use odeon_convention::leader::{Answer, Operation};
 use odeon_convention::member::{Member, MemberConfig};
 use odeon_convention::record::AuthoritySetting;
 use odeon_convention::types::{Load, NativeActor, NodeFacts, Role};
+use std::future::poll_fn;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -69,13 +72,8 @@ pub(crate) fn run(options: UpOptions, registry: Registry) -> Result<(), Failed> 
         .enable_all()
         .build()
         .map_err(|e| failed(codes::INTERNAL, e.to_string()))?;
-    // One thread, beside those of the members' links.
-    let urgent = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .thread_name("odeon-urgent")
-        .enable_all()
-        .build()
-        .map_err(|e| failed(codes::INTERNAL, e.to_string()))?;
+    // The thread of the socket and the first links, beside those for all others.
+    let urgent = Lending::start("odeon-urgent").map_err(|e| failed(codes::INTERNAL, e.to_string()))?;
     let ended = runtime.block_on(async {
         let mut announce = true;
         loop {
@@ -142,7 +140,7 @@ async fn run_once(
     // What can be refused is looked at before anything is founded or a token used: then the folder is as it was.
     link::can_listen(options.listen).map_err(|e| failed(codes::LISTEN, e.to_string()))?;
     let socket = AdminSocket::bind(&data).await.map_err(|e| of_data(e.code(), &e))?;
-    let (identity, Stays { connection, sockets }) = identify(options, folder, &name).await?;
+    let (identity, Stays { connection, sockets }) = spawning_on(urgent, identify(options, folder, &name)).await?;
     let identity = Arc::new(identity);
     if options.outbound_only && identity.role() == Role::Leader {
         return Err(failed(codes::OUTBOUND_ONLY, "a node that may lead has to be one that others can dial"));
@@ -192,7 +190,7 @@ async fn run_once(
             admission: gate.clone().map(|gate| gate as Arc<dyn crate::link::Admission>),
             outbound_only: options.outbound_only,
             tcp_only: options.tcp_only,
-            urgent: leads.then(|| urgent.clone()),
+            urgent: Some(urgent.clone()),
         },
         wiring.clone(),
     )
@@ -315,6 +313,16 @@ async fn run_once(
     }
     logging.detach();
     Ok(end)
+}
+
+/// Has a future spawn there what it spawns.
+async fn spawning_on<F: Future>(runtime: &Handle, future: F) -> F::Output {
+    let mut future = pin!(future);
+    poll_fn(|cx| {
+        let _there = runtime.enter();
+        future.as_mut().poll(cx)
+    })
+    .await
 }
 
 /// Who this node is: as its folder says, else by joining with the token, else by founding a convention.

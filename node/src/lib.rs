@@ -18,6 +18,7 @@ mod hosting;
 pub mod identity;
 mod leaders;
 pub mod ledger;
+mod lending;
 pub mod link;
 pub mod logs;
 mod memory;

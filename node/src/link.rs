@@ -184,8 +184,8 @@ pub struct LinkConfig {
     pub outbound_only: bool,
     /// Whether it dials over TCP only, instead of where UDP gets no answer.
     pub tcp_only: bool,
-    /// Where the socket is received from and the links among leaders run, on a node that may lead: what they carry does
-    /// not wait for thousands of members then.
+    /// Where the socket is received from, and where the first links run and those among leaders: what they carry does not
+    /// wait for thousands of members then, and is handed to no other thread.
     pub urgent: Option<tokio::runtime::Handle>,
 }
 

@@ -66,6 +66,8 @@ pub(super) struct Cell {
     pub(super) after: AtomicU8,
     /// A shutdown asked it to exit.
     pub(super) asked: AtomicBool,
+    /// How many of its next turns are not for [`super::Turn`].
+    pub(super) turns_by_workers: AtomicU8,
 }
 
 impl Cell {
@@ -94,6 +96,7 @@ impl Cell {
             is_suspended: AtomicBool::new(false),
             after: AtomicU8::new(0),
             asked: AtomicBool::new(false),
+            turns_by_workers: AtomicU8::new(0),
             received: AtomicU64::new(0),
             wakeups: AtomicU32::new(0),
         }

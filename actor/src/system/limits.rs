@@ -43,5 +43,11 @@ pub(super) const IDLE_LOOKS: u32 = 4;
 pub(super) const RESCUE_INTERVAL: Duration = Duration::from_millis(2);
 /// Quiet looks after which the clock sleeps until something happens.
 pub(super) const QUIET_LOOKS_MAX: u32 = 50;
+/// Messages that an actor handles in a turn outside of the pool.
+pub(super) const TURN_MESSAGES_MAX: usize = 8;
+/// A turn outside of the pool that lasts longer than this is long,
+pub(super) const LONG_TURN: Duration = Duration::from_micros(200);
+/// and workers give the actor as many of its next ones.
+pub(super) const TURNS_AFTER_A_LONG_ONE: u8 = 32;
 /// Threads in a pool.
 pub const WORKERS_MAX: usize = 1024;

@@ -17,12 +17,13 @@ use super::caught::caught;
 use super::cell::Cell;
 use super::core::Core;
 use super::limits::{ACTIVATION_MESSAGES_MAX, IDLE_LOOKS, INJECTOR_TURNS, LIFO_RUNS_MAX, WORKERS_MAX};
+use super::turn;
 use crossbeam_deque::{Injector, Steal, Stealer, Worker};
 use crossbeam_utils::CachePadded;
 use crossbeam_utils::atomic::AtomicCell;
 use crossbeam_utils::sync::{Parker, Unparker};
 use parking::Parking;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use std::cell::{Cell as Plain, OnceCell};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
@@ -51,9 +52,9 @@ thread_local! {
     static LOCAL: OnceCell<Local> = const { OnceCell::new() };
 }
 
-/// Whether the current thread is a worker of some pool.
+/// Whether the current thread is a worker of some pool, or gives a turn in place of one.
 pub(super) fn is_worker() -> bool {
-    LOCAL.with(|local| local.get().is_some())
+    LOCAL.with(|local| local.get().is_some()) || turn::guest_of().is_some()
 }
 
 /// What one of the pool's threads does.
@@ -68,6 +69,8 @@ pub(super) struct Pool {
     parking: Parking,
     stopped: AtomicBool,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    /// Held by other threads while they give one of its actors a turn.
+    guests: RwLock<()>,
 }
 
 /// What a worker thread needs to begin.
@@ -96,6 +99,7 @@ impl Pool {
             parking: Parking::default(),
             stopped: AtomicBool::new(false),
             threads: Mutex::new(Vec::new()),
+            guests: RwLock::new(()),
         };
         (pool, starts)
     }
@@ -124,7 +128,18 @@ impl Pool {
 
     /// Whether the current thread is one of the pool's.
     pub(super) fn is_mine(&self) -> bool {
-        self.with_local(|local| local.is_some())
+        self.with_local(|local| local.is_some()) || turn::guest_of() == Some(self.number)
+    }
+
+    /// What tells it from others of this process.
+    pub(super) fn number(&self) -> usize {
+        self.number
+    }
+
+    /// Does something outside of the pool's threads that a stop waits for. Nothing once the pool is stopped.
+    pub(super) fn while_it_runs<T>(&self, then: impl FnOnce() -> T) -> Option<T> {
+        let _guest = self.guests.read();
+        (!self.is_stopped()).then(then)
     }
 
     /// Gives an actor that was just woken its turn.
@@ -137,8 +152,10 @@ impl Pool {
                 }
             }
             None => {
-                self.injector.push(cell);
-                self.notify();
+                if let Some(cell) = turn::catch(self.number, cell) {
+                    self.injector.push(cell);
+                    self.notify();
+                }
             }
         });
     }
@@ -288,6 +305,9 @@ impl Pool {
             if thread.thread().id() != std::thread::current().id() {
                 let _ = thread.join();
             }
+        }
+        if turn::guest_of() != Some(self.number) {
+            drop(self.guests.write());
         }
     }
 

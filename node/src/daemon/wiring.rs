@@ -9,7 +9,7 @@ use crate::ledger::Ledger;
 use crate::ledger::limits::QUESTION_BYTES_MAX;
 use crate::link::{Admission, BoxFuture, Caller, LinkError, LinkEvents, NotAdmitted, Peer};
 use crate::logs::{LOCAL_TARGET, Store};
-use crate::{purpose, shipping};
+use crate::{lending, purpose, shipping};
 use odeon::{NodeId, NodeRef};
 use odeon_convention::codes;
 use odeon_convention::types::Role;
@@ -18,6 +18,9 @@ use parking_lot::RwLock;
 use quinn::{RecvStream, SendStream};
 use std::sync::{Arc, Weak};
 use tokio::sync::mpsc;
+
+/// Bytes of a frame at most that the links' thread lends itself for, where it comes alone.
+const LENT_FRAME_BYTES_MAX: usize = 4096;
 
 /// The links' driver.
 pub(super) struct Wiring {
@@ -93,7 +96,13 @@ impl LinkEvents for Wiring {
 
     fn messages(&self, from: NodeRef, _lane: u8, frames: Vec<Vec<u8>>) {
         if let Some(hosting) = self.hosting.upgrade() {
-            hosting.receive(from, frames);
+            let is_small = matches!(&frames[..], [frame] if frame.len() <= LENT_FRAME_BYTES_MAX);
+            if is_small && lending::may_lend() {
+                let turn = hosting.system().catch_turn(|| hosting.receive(from, frames));
+                turn.into_iter().for_each(lending::lend);
+            } else {
+                hosting.receive(from, frames);
+            }
         }
     }
 

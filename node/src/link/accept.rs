@@ -15,6 +15,7 @@ use rustls::AlertDescription;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use std::sync::Arc;
 use std::time::Instant;
+use tokio::runtime::Handle;
 
 /// The certificate that the peer showed in its handshake.
 pub(crate) fn certificate_of(connection: &Connection) -> Option<CertificateDer<'static>> {
@@ -79,7 +80,7 @@ async fn receive(shared: Arc<Shared>, door: Arc<Door>, incoming: Incoming, place
         .ok_or(rustls::Error::NoCertificatesPresented)
         .and_then(|leaf| verified_client(&shared.tokens, &leaf, UnixTime::now()));
     match credential {
-        Ok(Credential::Node { role, .. }) if shared.is_misplaced(&door, &connection, role) => {
+        Ok(Credential::Node { role, .. }) if shared.is_misplaced(&door, &connection, role, &Handle::current()) => {
             Close::new(CLOSE_DONE, "dial again").apply(&connection);
         }
         Ok(Credential::Node { id, role }) => {

@@ -17,7 +17,6 @@ use odeon::NodeId;
 use odeon_convention::codes;
 use odeon_convention::types::Role;
 use quinn::{Connection, RecvStream, SendStream};
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use tokio::task::JoinSet;
@@ -127,11 +126,6 @@ async fn greet_now(
 }
 
 impl Carrier {
-    /// Where QUIC has the peer.
-    pub(crate) fn remote(&self) -> SocketAddr {
-        self.connection.remote_address()
-    }
-
     /// Carries the session until the connection is gone.
     pub(crate) async fn run(self, shared: Arc<Shared>) {
         let Self { session, generation, dialled_here, connection, peer, watch, greeting, mut acks } = self;
@@ -174,7 +168,13 @@ impl Carrier {
                             if streams == BI_STREAMS_OF_A_QUIET_PEER {
                                 allow_all_streams(&connection);
                             }
-                            tokio::spawn(serve(shared.clone(), peer.clone(), send, receive));
+                            let served = serve(shared.clone(), peer.clone(), send, receive);
+                            match peer.role {
+                                // Not behind what members want.
+                                Role::Leader => tokio::spawn(served),
+                                // Nor the links behind that.
+                                Role::Member | Role::Operator => shared.runtime.spawn(served),
+                            };
                         }
                         Err(e) => break Close::new(CLOSE_DONE, e.to_string()),
                     },

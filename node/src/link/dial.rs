@@ -19,6 +19,7 @@ use quinn::{Connection, ConnectionError};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::runtime::Handle;
 use tokio::task::{AbortHandle, JoinSet};
 
 /// A connection that lived this long was no failure.
@@ -180,10 +181,10 @@ async fn dial(
     within: Duration,
 ) -> Result<Arc<Session>, LinkError> {
     loop {
-        let (door, connection) = connect(shared, address, expect, within).await?;
+        let Dialled { door, connection, runtime } = connect(shared, address, expect, within).await?;
         let name = peer_of(&connection, address)?;
-        if !shared.is_misplaced(&door, &connection, name.role) {
-            return meet(shared, &door, connection, name).await;
+        if !shared.is_misplaced(&door, &connection, name.role, &runtime) {
+            return meet(shared, &door, connection, name, &runtime).await;
         }
         Close::new(CLOSE_DONE, "dials again").apply(&connection);
     }
@@ -209,7 +210,14 @@ async fn stay(
         return Err(LinkError::Refused { code: codes::IDENTITY, reason });
     }
     shared.habits.connected(connection.remote_address(), Transport::Quic);
-    meet(shared, &shared.door, connection, name).await
+    meet(shared, &shared.door, connection, name, shared.socket_runtime()).await
+}
+
+/// A connection that was dialled, by which door, and where QUIC runs it.
+struct Dialled {
+    door: Arc<Door>,
+    connection: Connection,
+    runtime: Handle,
 }
 
 /// Greets whoever is at the other end of a connection that was dialled here, and runs it.
@@ -218,6 +226,7 @@ async fn meet(
     door: &Door,
     connection: Connection,
     name: NodeName,
+    runtime: &Handle,
 ) -> Result<Arc<Session>, LinkError> {
     let carrier = greet(shared, door, connection, name.id, name.role, true).await.map_err(|not| match not {
         // Who is over is the one that was told so, which can be the peer as well.
@@ -225,7 +234,7 @@ async fn meet(
         NotGreeted { close, .. } => LinkError::Refused { code: close.code, reason: close.reason },
     })?;
     let session = carrier.session.clone();
-    shared.runtime_for(carrier.remote()).spawn(carrier.run(shared.clone()));
+    runtime.spawn(carrier.run(shared.clone()));
     Ok(session)
 }
 
@@ -240,7 +249,7 @@ async fn connect(
     address: &str,
     expect: Option<NodeId>,
     within: Duration,
-) -> Result<(Arc<Door>, Connection), LinkError> {
+) -> Result<Dialled, LinkError> {
     let local = shared.door.endpoint.local_addr().map_err(|_| LinkError::ShutDown)?;
     let mut last = unreachable(address, format!("it has no address of the kind of {local}"));
     let can_be_dialled = |at: &SocketAddr| at.is_ipv4() == local.is_ipv4() || shared.relayed_to(*at, expect).is_some();
@@ -272,7 +281,7 @@ async fn connect_at(
     remote: SocketAddr,
     expect: Option<NodeId>,
     within: Duration,
-) -> Result<(Arc<Door>, Connection), LinkError> {
+) -> Result<Dialled, LinkError> {
     let client = node_client(&shared.identity, expect)?;
     let within = jittered(within, 0.25);
     let tcp = shared.tcp.as_deref();
@@ -295,7 +304,8 @@ async fn connect_at(
             })
         }
     };
-    connected.map_err(|not| match not {
+    let dialled = connected.map(|(door, connection)| Dialled { door, connection, runtime: Handle::current() });
+    dialled.map_err(|not| match not {
         NotConnected::ShutDown => LinkError::ShutDown,
         NotConnected::Failed(e) => failed(&e).unwrap_or_else(|| unreachable(&address, e)),
         NotConnected::Unreachable(reason) => unreachable(&address, reason),

@@ -11,6 +11,13 @@ pub const FRAME_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub const WHOLE_BYTES_MAX: usize = 256 * 1024;
 /// Bytes of a long frame in one part, which comes to a batch of the writer.
 pub(crate) const PART_BYTES: usize = BATCH_BYTES - 16;
+/// Parts of long frames under way at once while shorter frames go beside them: what so many bytes a second make in a
+/// round trip, and no fewer than the first. All that is under way takes its turn on the cores of both sides before what is
+/// said next.
+pub(crate) const PARTS_BESIDE_MIN: usize = 4;
+pub(crate) const PARTS_BESIDE_BYTES_A_SECOND: u128 = 64_000_000;
+/// How long shorter frames count as going beside, from the last one on.
+pub(crate) const BESIDE_TIME: Duration = Duration::from_secs(1);
 /// Bytes of one frame of the control lane at most.
 pub const CONTROL_FRAME_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Bytes of a node's name at most.
@@ -38,6 +45,8 @@ pub(crate) const BATCH_BYTES: usize = 64 * 1024;
 pub(crate) const READ_CHUNKS: usize = 64;
 /// Received bytes after which an acknowledgement is due at once.
 pub(crate) const ACK_BYTES: usize = 256 * 1024;
+/// How many times the bytes of a part of a long frame count for that: the next parts may wait for it.
+pub(crate) const PART_ACK_WEIGHT: usize = 2;
 /// Time between two of them, however little was received; the first after a pause does not wait.
 pub(crate) const ACK_DELAY: Duration = Duration::from_millis(20);
 
@@ -158,6 +167,8 @@ pub(crate) const TCP_SILENT_MAX: Duration = Duration::from_secs(15);
 pub(crate) const TCP_AFTER: Duration = Duration::from_secs(3);
 /// Tries over UDP alone without an answer, after which an address that was reached so before counts as any other.
 pub(crate) const UDP_SILENT_TRIES: u32 = 3;
+/// Connections that run in the socket's thread beside those of leaders.
+pub(crate) const URGENT_CONNECTIONS_MAX: usize = 64;
 /// Addresses at which leaders are met: those of five at most, at which each of their starts listens.
 pub(crate) const LEADERS_MET_MAX: usize = 64;
 /// Addresses of which it is known which way led to them.

@@ -60,6 +60,8 @@ pub(crate) struct Outgoing {
     /// The first that has bytes to give is the next to give a part.
     long: VecDeque<Long>,
     long_frames: u64,
+    /// Whether an actor frame that is not long came since the writer looked.
+    pub(crate) came_shorter: bool,
     marks: [Mark; 3],
     over: bool,
     /// Wakes the writer, when it sleeps.
@@ -118,7 +120,11 @@ impl Outgoing {
         match (kind, before) {
             (Kind::Long, Some(before)) => self.long[before].after.push_back(frame),
             (Kind::Long, None) => self.begin_long(lane, key, frame, VecDeque::new()),
-            _ => self.lanes[lane].frames.push_back(Held::Whole(frame)),
+            (Kind::Actor, _) => {
+                self.came_shorter = true;
+                self.lanes[lane].frames.push_back(Held::Whole(frame));
+            }
+            (Kind::Control, _) => self.lanes[lane].frames.push_back(Held::Whole(frame)),
         }
         Ok(ticket)
     }
@@ -132,6 +138,11 @@ impl Outgoing {
     /// Fills `buffer` with what comes next on a lane.
     pub(crate) fn take(&mut self, lane: usize, buffer: &mut Vec<u8>, limit: usize) {
         while !self.lanes[lane].take(buffer, limit) && lane == PARTS_LANE && self.number_part() {}
+    }
+
+    /// Parts of long frames that were given to the current connection and are not acknowledged.
+    pub(crate) fn parts_under_way(&self) -> usize {
+        self.lanes[PARTS_LANE].under_way()
     }
 
     /// Gives the next part of a long frame its number. Says whether there was one.
@@ -191,6 +202,10 @@ impl Outgoing {
         }
         if lane == PARTS_LANE {
             self.join(number);
+            if !self.long.is_empty() {
+                // Parts may have waited for this.
+                self.wake();
+            }
         }
     }
 

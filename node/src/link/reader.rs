@@ -2,8 +2,10 @@
 
 use super::LinkEvents;
 use super::error::Close;
-use super::frame::{Decoder, Unit, too_long};
-use super::limits::{ACK_BYTES, CONTROL_FRAME_BYTES_MAX, LANES, PARTS_LANE, READ_CHUNKS, WHOLE_BYTES_MAX};
+use super::frame::{Decoder, HEADER_BYTES, Unit, too_long};
+use super::limits::{
+    ACK_BYTES, CONTROL_FRAME_BYTES_MAX, LANES, PART_ACK_WEIGHT, PARTS_LANE, READ_CHUNKS, WHOLE_BYTES_MAX,
+};
 use super::session::Session;
 use super::shared::Shared;
 use super::writer::ACK_RECORD_BYTES;
@@ -109,8 +111,11 @@ fn give(
     }
     let count = units.len();
     if lane == PARTS_LANE {
+        bytes = 0;
         for unit in units {
-            if session.incoming.add_part(&frame_of(unit)?).map_err(Close::violation)? {
+            let part = frame_of(unit)?;
+            bytes += (HEADER_BYTES + part.len()) * PART_ACK_WEIGHT;
+            if session.incoming.add_part(&part).map_err(Close::violation)? {
                 // Its sender waits for nothing else.
                 bytes += ACK_BYTES;
             }

@@ -37,7 +37,7 @@ pub(crate) struct Shared {
     pub(crate) tcp_only: bool,
     pub(crate) habits: Habits,
     pub(crate) runtime: Handle,
-    /// Where the links with other leaders run, on a node that may lead.
+    /// Where the socket is received from, if not in `runtime`.
     urgent: Option<Urgent>,
     pub(crate) table: RwLock<Table>,
     pub(crate) gate: Gate,
@@ -109,14 +109,20 @@ impl Shared {
         })
     }
 
-    /// What runs the connections with whoever is there.
+    /// What runs the next connection with whoever is there.
     pub(crate) fn runtime_for(&self, at: SocketAddr) -> &Handle {
-        self.urgent.as_ref().and_then(|urgent| urgent.runs(at)).unwrap_or(&self.runtime)
+        let connections = self.door.vitals.count() + self.gate.open().saturating_sub(1);
+        self.urgent.as_ref().and_then(|urgent| urgent.runs(at, connections)).unwrap_or(&self.runtime)
+    }
+
+    /// What receives from the socket.
+    pub(crate) fn socket_runtime(&self) -> &Handle {
+        self.urgent.as_ref().map_or(&self.runtime, Urgent::runtime)
     }
 
     /// Whether this connection with a leader has to be begun again, because it runs among those of members.
-    pub(crate) fn is_misplaced(&self, door: &Door, connection: &Connection, role: Role) -> bool {
-        let meets = |urgent: &Urgent| urgent.meet(connection.remote_address());
+    pub(crate) fn is_misplaced(&self, door: &Door, connection: &Connection, role: Role, runtime: &Handle) -> bool {
+        let meets = |urgent: &Urgent| urgent.meet(connection.remote_address(), runtime);
         role == Role::Leader && door.transport == Transport::Quic && self.urgent.as_ref().is_some_and(meets)
     }
 

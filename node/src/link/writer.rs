@@ -2,14 +2,17 @@
 //!
 //! A lane whose stream is full waits alone. Nothing waits for a batch to fill.
 
-use super::limits::{ACK_BYTES, ACK_DELAY, BATCH_BYTES, LANES, PARTS_LANE};
+use super::limits::{
+    ACK_BYTES, ACK_DELAY, BATCH_BYTES, BESIDE_TIME, LANES, PART_BYTES, PARTS_BESIDE_BYTES_A_SECOND, PARTS_BESIDE_MIN,
+    PARTS_LANE,
+};
 use super::session::Session;
 use quinn::{Connection, SendStream};
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::time::Sleep;
 
 /// Bytes of one acknowledgement: a lane and the number of its last frame.
@@ -29,6 +32,8 @@ pub(crate) struct Writer {
     ack_timer: Option<Pin<Box<Sleep>>>,
     /// When the last acknowledgement was written.
     acked: Option<Instant>,
+    /// When an actor frame that is not long went last.
+    shorter: Option<Instant>,
 }
 
 /// A stream and what is still to be written into it.
@@ -76,7 +81,8 @@ impl Channel {
 impl Writer {
     pub(crate) fn new(session: Arc<Session>, generation: u64, connection: Connection, greeting: SendStream) -> Self {
         let acks = Channel { stream: Some(greeting), ..Channel::default() };
-        Self { session, generation, connection, acks, lanes: Default::default(), ack_timer: None, acked: None }
+        let lanes = Default::default();
+        Self { session, generation, connection, acks, lanes, ack_timer: None, acked: None, shorter: None }
     }
 
     /// Writes until the connection fails or another one takes over; gives the reason.
@@ -99,9 +105,14 @@ impl Writer {
     fn fill(&mut self, cx: &mut Context<'_>) -> Result<bool, String> {
         let timer_over = self.ack_timer.as_mut().is_some_and(|timer| timer.as_mut().poll(cx).is_ready());
         let session = self.session.clone();
+        // Not under the lock: QUIC is asked for the round trip.
+        let parts_max = self.parts_max();
         let mut outgoing = session.outgoing.lock();
         if outgoing.generation != self.generation {
             return Err("another connection carries the session".into());
+        }
+        if std::mem::take(&mut outgoing.came_shorter) {
+            self.shorter = Some(Instant::now());
         }
         let mut filled = false;
         for (number, lane) in self.lanes.iter_mut().enumerate() {
@@ -109,6 +120,9 @@ impl Writer {
                 continue;
             }
             lane.reset();
+            if number == PARTS_LANE && outgoing.parts_under_way() >= parts_max {
+                continue;
+            }
             if lane.stream.is_none() {
                 let first = outgoing.next_number(number);
                 outgoing.take(number, &mut lane.buffer, BATCH_BYTES);
@@ -152,6 +166,12 @@ impl Writer {
         Ok(filled)
     }
 
+    /// How many parts of long frames may be under way.
+    fn parts_max(&mut self) -> usize {
+        self.shorter = self.shorter.filter(|at| at.elapsed() < BESIDE_TIME);
+        self.shorter.map_or(usize::MAX, |_| parts_beside(self.connection.rtt()))
+    }
+
     /// Writes what the streams take. Gives whether any buffer was emptied by it.
     fn write(&mut self, cx: &mut Context<'_>) -> Result<bool, String> {
         let mut emptied = self.acks.write(cx)?;
@@ -160,6 +180,12 @@ impl Writer {
         }
         Ok(emptied)
     }
+}
+
+/// How many parts of long frames may be under way beside shorter ones.
+fn parts_beside(round_trip: Duration) -> usize {
+    let bytes = round_trip.as_micros() * PARTS_BESIDE_BYTES_A_SECOND / 1_000_000;
+    usize::try_from(bytes / PART_BYTES as u128).unwrap_or(usize::MAX).max(PARTS_BESIDE_MIN)
 }
 
 /// Opens a stream. The peer allows one for each lane, so there is never anything to wait for.
@@ -176,5 +202,17 @@ fn open(connection: &Connection, cx: &mut Context<'_>, lane: usize) -> Result<Se
         }
         Poll::Ready(Err(e)) => Err(e.to_string()),
         Poll::Pending => Err("the peer allows fewer streams than there are lanes".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_parts_go_beside_shorter_frames_where_the_way_is_long() {
+        assert_eq!(parts_beside(Duration::ZERO), PARTS_BESIDE_MIN);
+        assert_eq!(parts_beside(Duration::from_micros(200)), PARTS_BESIDE_MIN);
+        assert_eq!(parts_beside(Duration::from_millis(100)), 97);
     }
 }

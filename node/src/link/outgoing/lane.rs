@@ -94,6 +94,11 @@ impl Lane {
         self.acknowledged + self.taken as u64
     }
 
+    /// How many were given to the current connection whole and are not acknowledged.
+    pub(super) fn under_way(&self) -> usize {
+        self.taken
+    }
+
     /// Fills `buffer` up to `limit` with what comes next. Gives whether there was enough for that.
     pub(super) fn take(&mut self, buffer: &mut Vec<u8>, limit: usize) -> bool {
         while buffer.len() < limit {

@@ -1,6 +1,9 @@
 use super::*;
 use crate::link::frame::{Decoder, Unit};
 use crate::link::incoming::LongFrames;
+use crate::link::limits::BATCH_BYTES;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::task::Wake;
 
 fn push(out: &mut Outgoing, lane: usize, frame: &[u8]) -> Option<u64> {
     out.push(lane, lane as u64, frame.to_vec(), || 7).unwrap_or_else(|(why, _)| panic!("{why:?}"))
@@ -153,6 +156,34 @@ fn parts_of_several_long_frames_take_turns_and_their_senders_wait_apart_from_oth
     assert_eq!(out.acknowledge(1, 2), Ok(vec![]), "one of 6 MiB is above the low mark");
     out.take(2, &mut Vec::new(), usize::MAX);
     assert_eq!(out.acknowledge(2, 1), Ok(vec![7]));
+}
+
+#[test]
+fn parts_count_as_under_way_until_they_are_acknowledged_and_the_writer_is_woken_then() {
+    let mut out = Outgoing::default();
+    push(&mut out, 1, &vec![1; PART_BYTES * 8]);
+    assert!(!std::mem::take(&mut out.came_shorter), "a long frame does not go beside itself");
+    push(&mut out, 1, b"behind it");
+    assert!(!out.came_shorter);
+    out.push(1, 9, b"beside it".to_vec(), || 7).expect("there is room");
+    assert!(out.came_shorter);
+    out.take(PARTS_LANE, &mut Vec::new(), 3 * BATCH_BYTES);
+    assert_eq!(out.parts_under_way(), 3);
+    let woken = Arc::new(Woken::default());
+    out.writer = Some(woken.clone().into());
+    assert_eq!(out.acknowledge(PARTS_LANE, 2), Ok(vec![]));
+    assert_eq!((out.parts_under_way(), woken.0.load(Relaxed)), (1, true));
+    assert_eq!(out.resume(&[0, 0, 0, 0, 0, 0, 0, 0, 2]), Ok(vec![]));
+    assert_eq!(out.parts_under_way(), 0, "the next connection is given them again");
+}
+
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Relaxed);
+    }
 }
 
 #[test]
