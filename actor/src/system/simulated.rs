@@ -9,6 +9,7 @@ mod carrying;
 mod creating;
 mod decisions;
 mod flight;
+mod links;
 mod place;
 mod state;
 mod trace;
@@ -42,6 +43,8 @@ pub struct Settings {
     pub crash_probability: f64,
     /// Nodes that are lost at most.
     pub losses: usize,
+    /// How often a link between two nodes is cut at most.
+    pub cuts: usize,
     /// Steps after which the simulation ends.
     pub steps_max: u64,
     /// Whether a trace is kept.
@@ -58,6 +61,7 @@ impl Default for Settings {
             delay_most: Duration::from_millis(10),
             crash_probability: 0.0,
             losses: 0,
+            cuts: 0,
             steps_max: u64::MAX,
             records: false,
             logs: true,

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test's own wiring may fail loudly")]
 
+mod cuts;
 mod explore;
 mod faults;
 mod places;

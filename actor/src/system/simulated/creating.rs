@@ -55,7 +55,8 @@ impl World {
             return Some(request);
         };
         let parent = parent?;
-        state.admit(child, &request.actor.as_str().into(), Some(parent), request.global_name.as_deref());
+        let node = places.front().map_or(by, |(node, _)| *node);
+        state.admit(child, &request.actor.as_str().into(), Some(parent), request.global_name.as_deref(), node);
         if let Some((_, definition)) = places.pop_front_if(|(node, _)| *node == by) {
             drop(state);
             // As on every base, the constructor of a child that lives with its parent has run when the handler goes on.
@@ -64,7 +65,7 @@ impl World {
             }
             return None;
         }
-        let delay = state.delay_ns(&self.settings);
+        let delay = self.way_ns(&mut state, by, node);
         state.flight.send(Cargo::Create { child, parent, places }, self.now_ns().saturating_add(delay));
         None
     }
@@ -82,6 +83,7 @@ impl World {
                 let mut by = None;
                 let parked = state.residents.get_mut(&actor).map(|resident| {
                     resident.node = Some(node);
+                    resident.bound = node;
                     by = resident.parent;
                     std::mem::take(&mut resident.parked)
                 });
@@ -126,7 +128,7 @@ impl World {
             return Err(SpawnError::Constructor { actor: definition.name.to_string(), reason });
         };
         let actor = address.unwrap_or_else(|| self.core(PROGRAM).promise());
-        state.admit(actor, &definition.name, parent, global_name.as_deref());
+        state.admit(actor, &definition.name, parent, global_name.as_deref(), node);
         let home = parent.and_then(|parent| state.residents.get(&parent)?.node.map(|node| (node, parent)));
         drop(state);
         self.settle(actor, node, definition)?;
@@ -142,15 +144,17 @@ impl World {
     pub(super) fn create_far(&self, child: Address, parent: Address, places: VecDeque<(usize, Definition)>) {
         let place = places.into_iter().find(|(node, _)| !self.state.lock().lost[*node]);
         let failed = match place {
-            Some((node, definition)) => self.settle(child, node, definition).err().map(|error| error.to_string()),
+            Some((node, definition)) => {
+                self.settle(child, node, definition).err().map(|error| (error.to_string(), node))
+            }
             None => {
                 let parked = self.state.lock().dismiss(&child).map(|resident| resident.parked);
                 parked.into_iter().flatten().for_each(|envelope| self.dead(PROGRAM, envelope));
-                Some("every node that accepted it is lost".to_owned())
+                Some(("every node that accepted it is lost".to_owned(), PROGRAM))
             }
         };
-        if let Some(reason) = failed {
-            self.tell_parent(&mut self.state.lock(), Some(parent), child, &reason);
+        if let Some((reason, node)) = failed {
+            self.tell_parent(&mut self.state.lock(), Some(parent), child, &reason, node);
         }
     }
 
@@ -208,7 +212,7 @@ impl World {
         self.queue.forget(core);
         core.clear();
         for (child, parent) in gone {
-            self.tell_parent(&mut self.state.lock(), parent, child, &format!("its node {name} was lost"));
+            self.tell_parent(&mut self.state.lock(), parent, child, &format!("its node {name} was lost"), PROGRAM);
             self.release(child);
         }
     }
