@@ -13,6 +13,7 @@ mod links;
 mod place;
 mod state;
 mod trace;
+mod watching;
 mod world;
 
 pub(super) use decisions::Random;
@@ -156,6 +157,11 @@ impl Simulated {
     /// When there is no such node.
     pub fn lose(&self, node: usize) {
         self.0.lose(PROGRAM + 1 + node);
+    }
+
+    /// A node, counted from 0, has another value for a key than before, or none. Those who watch capabilities are told.
+    pub(crate) fn capability_changed(&self, node: usize, key: String) {
+        self.0.tell_changed(PROGRAM + 1 + node, key);
     }
 
     /// See [`System::endpoint`].

@@ -12,6 +12,11 @@ const STEPS: Cell = Cannot("it runs one actor at a time: no worker can be held u
 const UNORDERED: Cell = Cannot("they are asked in that order, but what is sent to different actors arrives in any");
 const NO_LINK: Cell = Cannot("an image has the actors of its manifest; the compiler sees to it that each is exported");
 const NO_HANDLE: Cell = Cannot("there is no `ActorSystem`: `odeon shutdown` and signals stop a node");
+const ALONE: Cell = Cannot("a system on its own is in no convention");
+const TOLD: Cell = Held(&[(
+    "tests/tests/notifications.rs",
+    "native_and_wasm_actors_are_told_of_each_join_change_loss_and_image_once_also_over_a_restart_of_the_leader",
+)]);
 const IN_CONVENTION: Cell = Cannot("a node is in a convention, and tells of it");
 const NO_WORKER: Cell = Held(&[(
     "node/tests/granted/engine.rs",
@@ -301,8 +306,17 @@ pub(crate) const PROMISES: &[Promise] = &[
         "watching::in_a_system_on_its_own_nothing_is_told_and_nothing_fails",
         "In a system on its own nothing is told of a convention, and nothing fails.",
     )
+    .simulated(Cannot("to those who watch, its nodes are the members of a convention"))
     .node(IN_CONVENTION)
     .images(IN_CONVENTION, IN_CONVENTION),
+    everywhere(
+        "watching::who_watches_members_is_told_of_each_that_is_there_and_then_of_each_loss",
+        "Whoever watches members is told of each that is there, and then of each loss, once and in turn.",
+    )
+    .simple(ALONE)
+    .threads(ALONE)
+    .node(TOLD)
+    .images(TOLD, ENGINE),
     // Limits.
     pool(
         "pressure::a_sender_is_put_aside_while_its_target_has_too_much_and_goes_on_when_it_has_drained",

@@ -9,3 +9,4 @@ mod places;
 mod program;
 mod same;
 mod time;
+mod watching;

@@ -202,7 +202,9 @@ impl World {
         let gone = {
             let now = self.now_ns();
             let mut state = self.state.lock();
-            state.lost[node] = true;
+            if std::mem::replace(&mut state.lost[node], true) {
+                return;
+            }
             state.record(now, |_| Event::Lost { node: name.clone() });
             let gone = state.in_order(|resident| resident.node == Some(node));
             gone.into_iter().filter_map(|actor| Some((actor, state.dismiss(&actor)?.parent))).collect::<Vec<_>>()
@@ -211,6 +213,7 @@ impl World {
         core.close();
         self.queue.forget(core);
         core.clear();
+        self.tell_lost(node);
         for (child, parent) in gone {
             self.tell_parent(&mut self.state.lock(), parent, child, &format!("its node {name} was lost"), PROGRAM);
             self.release(child);

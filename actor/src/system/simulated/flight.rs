@@ -1,8 +1,8 @@
 //! What is under way, by the time at which it arrives. What one sends to one other arrives in its order.
 
-use super::Address;
 use crate::definition::Definition;
 use crate::system::Envelope;
+use crate::{Address, AnyMessage};
 use hashbrown::HashMap;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -14,6 +14,11 @@ pub(super) enum Cargo {
         child: Address,
         parent: Address,
         places: VecDeque<(usize, Definition)>,
+    },
+    /// An actor is told what it watches.
+    News {
+        to: Address,
+        news: AnyMessage,
     },
     /// A child is gone.
     Exited {
@@ -27,6 +32,7 @@ impl Cargo {
     pub(super) fn to(&self) -> Address {
         match self {
             Cargo::Mail(envelope) => envelope.to,
+            Cargo::News { to, .. } => *to,
             Cargo::Create { child, .. } => *child,
             Cargo::Exited { parent, .. } => *parent,
         }
@@ -35,6 +41,7 @@ impl Cargo {
     fn from(&self) -> Address {
         match self {
             Cargo::Mail(envelope) => envelope.sender,
+            Cargo::News { to, .. } => *to,
             Cargo::Create { parent, .. } => *parent,
             Cargo::Exited { child, .. } => *child,
         }

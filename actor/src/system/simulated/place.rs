@@ -71,7 +71,12 @@ impl Outside for Place {
     }
 
     fn update_capability(&self, by: Address, key: String, value: Option<Value>) {
-        self.inner.update_capability(by, key, value);
+        let before = self.inner.capabilities();
+        self.inner.update_capability(by, key.clone(), value);
+        let is_changed = before.value(&key) != self.inner.capabilities().value(&key);
+        if is_changed && let Some(world) = self.world.upgrade() {
+            world.tell_changed(self.index, key);
+        }
     }
 
     fn alone(&self) -> Option<(String, u64)> {
@@ -82,6 +87,9 @@ impl Outside for Place {
 
     fn watch(&self, by: Address, topic: Topic, on: bool) {
         self.inner.watch(by, topic, on);
+        if let Some(world) = self.world.upgrade() {
+            world.watch(by, topic, on);
+        }
     }
 
     fn register_source_authority(&self, by: Address) {

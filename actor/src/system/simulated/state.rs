@@ -4,6 +4,7 @@ use super::decisions::{Decider, Kind};
 use super::flight::Flight;
 use super::links::Links;
 use super::trace::{Event, Step, Trace};
+use super::watching::Watchers;
 use super::{Settings, TRACE_STEPS_MAX};
 use crate::Address;
 use crate::definition::Definition;
@@ -56,6 +57,7 @@ pub(super) struct State {
     /// The steps at which a node will be lost.
     pub(super) losses: Vec<u64>,
     pub(super) links: Links,
+    pub(super) watchers: Watchers,
     /// Where the actor may live that is about to be created.
     pub(super) chosen: Option<VecDeque<(usize, Definition)>>,
     pub(super) tickets: Tickets,
@@ -83,6 +85,7 @@ impl State {
             lost: vec![false; nodes],
             losses,
             links,
+            watchers: Watchers::default(),
             chosen: None,
             tickets: Tickets::default(),
             steps: 0,
@@ -142,6 +145,7 @@ impl State {
     /// Takes an actor out that is gone.
     pub(super) fn dismiss(&mut self, actor: &Address) -> Option<Resident> {
         let resident = self.residents.remove(actor)?;
+        self.watchers.forget(actor);
         if let Some(name) = &resident.global_name
             && self.names.get(name) == Some(actor)
         {

@@ -191,6 +191,7 @@ impl World {
             some = true;
             match cargo {
                 Cargo::Mail(envelope) => self.arrived(envelope),
+                Cargo::News { to, news } => self.hear(to, news),
                 Cargo::Exited { parent, child, reason } => {
                     let node = self.state.lock().residents.get(&parent).and_then(|parent| parent.node);
                     if let Some(node) = node {
