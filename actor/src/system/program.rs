@@ -152,7 +152,7 @@ impl Engine {
     ) -> Result<Address, SpawnError> {
         match self {
             Engine::System(system) => system.spawn_where(spawn, requirements),
-            Engine::Simulated(simulated) => simulated.spawn_on(places, spawn),
+            Engine::Simulated(simulated) => simulated.spawn_on(places, spawn, requirements),
         }
     }
 

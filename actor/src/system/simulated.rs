@@ -22,7 +22,7 @@ pub use trace::{Event, Step, Trace};
 
 use super::{ActorStatus, Endpoint, Envelope, Outside, Spawn, SpawnError, System};
 use crate::definition::Definition;
-use crate::{Address, NodeRef};
+use crate::{Address, NodeRef, Requirements};
 use decisions::Decider;
 use std::sync::Arc;
 use std::time::Duration;
@@ -100,12 +100,18 @@ impl Simulated {
 
     /// Creates an actor on one of the nodes, whichever is decided.
     pub fn spawn(&self, spawn: Spawn) -> Result<Address, SpawnError> {
-        self.0.spawn(self.0.everywhere(&spawn.definition), spawn)
+        self.0.spawn(self.0.everywhere(&spawn.definition), spawn, Requirements::none())
     }
 
     /// Creates an actor on one of these nodes, counted from 0, each with the definition that it has.
-    pub(crate) fn spawn_on(&self, places: Vec<(usize, Definition)>, spawn: Spawn) -> Result<Address, SpawnError> {
-        self.0.spawn(places.into_iter().map(|(node, definition)| (node + PROGRAM + 1, definition)).collect(), spawn)
+    pub(crate) fn spawn_on(
+        &self,
+        places: Vec<(usize, Definition)>,
+        spawn: Spawn,
+        requirements: Requirements,
+    ) -> Result<Address, SpawnError> {
+        let places = places.into_iter().map(|(node, definition)| (node + PROGRAM + 1, definition)).collect();
+        self.0.spawn(places, spawn, requirements)
     }
 
     /// The nodes that are not lost, counted from 0.
@@ -159,9 +165,11 @@ impl Simulated {
         self.0.lose(PROGRAM + 1 + node);
     }
 
-    /// A node, counted from 0, has another value for a key than before, or none. Those who watch capabilities are told.
+    /// A node, counted from 0, has another value for a key than before, or none: those who watch capabilities are told, and
+    /// its actors are looked at again.
     pub(crate) fn capability_changed(&self, node: usize, key: String) {
         self.0.tell_changed(PROGRAM + 1 + node, key);
+        self.0.nodes[PROGRAM + 1 + node].system.recheck();
     }
 
     /// See [`System::endpoint`].

@@ -7,6 +7,7 @@ mod explore;
 mod faults;
 mod places;
 mod program;
+mod rechecking;
 mod same;
 mod time;
 mod watching;

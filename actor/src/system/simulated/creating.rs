@@ -5,10 +5,10 @@ use super::flight::Cargo;
 use super::place::staged;
 use super::trace::Event;
 use super::world::{PROGRAM, World};
-use crate::Address;
 use crate::definition::Definition;
 use crate::host::CreateRequest;
 use crate::system::{Outside, Resolution, Spawn, SpawnError};
+use crate::{Address, Requirements};
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering::SeqCst;
 
@@ -60,22 +60,30 @@ impl World {
         if let Some((_, definition)) = places.pop_front_if(|(node, _)| *node == by) {
             drop(state);
             // As on every base, the constructor of a child that lives with its parent has run when the handler goes on.
-            if let Err(error) = self.settle(child, by, definition) {
+            if let Err(error) = self.settle(child, by, definition, request.requirements) {
                 self.nodes[by].system.child_exited(parent, child, &error.to_string());
             }
             return None;
         }
         let delay = self.way_ns(&mut state, by, node);
-        state.flight.send(Cargo::Create { child, parent, places }, self.now_ns().saturating_add(delay));
+        let cargo = Cargo::Create { child, parent, places, requirements: request.requirements };
+        state.flight.send(cargo, self.now_ns().saturating_add(delay));
         None
     }
 
     /// Creates an actor that was admitted, and gives it what came before.
-    fn settle(&self, actor: Address, node: usize, definition: Definition) -> Result<(), SpawnError> {
+    fn settle(
+        &self,
+        actor: Address,
+        node: usize,
+        definition: Definition,
+        requirements: Requirements,
+    ) -> Result<(), SpawnError> {
         let global_name = self.state.lock().residents.get(&actor).and_then(|resident| resident.global_name.clone());
         let definition = staged(definition, &self.me);
         let spawn = Spawn { definition, parent: None, global_name, address: Some(actor) };
-        let spawned = self.nodes[node].system.spawn(spawn);
+        let seen = self.nodes[node].inner.capabilities();
+        let spawned = self.nodes[node].system.spawn_where(spawn, requirements);
         let now = self.now_ns();
         let mut state = self.state.lock();
         let parked = match &spawned {
@@ -103,11 +111,18 @@ impl World {
         for envelope in parked.into_iter().flatten() {
             self.nodes[node].system.deliver(envelope);
         }
+        // Its constructor may have changed what lets it in.
+        self.core(node).look_again_unless(&seen);
         spawned.map(|_| ())
     }
 
     /// Creates an actor on one of these nodes.
-    pub(super) fn spawn(&self, places: Vec<(usize, Definition)>, spawn: Spawn) -> Result<Address, SpawnError> {
+    pub(super) fn spawn(
+        &self,
+        places: Vec<(usize, Definition)>,
+        spawn: Spawn,
+        requirements: Requirements,
+    ) -> Result<Address, SpawnError> {
         let Spawn { definition, parent, global_name, address } = spawn;
         let mut state = self.state.lock();
         if self.core(PROGRAM).is_closing() {
@@ -131,7 +146,7 @@ impl World {
         state.admit(actor, &definition.name, parent, global_name.as_deref(), node);
         let home = parent.and_then(|parent| state.residents.get(&parent)?.node.map(|node| (node, parent)));
         drop(state);
-        self.settle(actor, node, definition)?;
+        self.settle(actor, node, definition, requirements)?;
         if let Some((node, parent)) = home
             && let Some(parent) = self.core(node).find(&parent)
         {
@@ -141,16 +156,26 @@ impl World {
     }
 
     /// Creates a child on another node than its parent's.
-    pub(super) fn create_far(&self, child: Address, parent: Address, places: VecDeque<(usize, Definition)>) {
-        let place = places.into_iter().find(|(node, _)| !self.state.lock().lost[*node]);
+    pub(super) fn create_far(
+        &self,
+        child: Address,
+        parent: Address,
+        places: VecDeque<(usize, Definition)>,
+        requirements: Requirements,
+    ) {
+        let accepts = |(node, definition): &(usize, Definition)| {
+            self.nodes[*node].inner.accepts(&definition.name, definition.image.as_deref(), &requirements)
+        };
+        let living = self.everyone();
+        let place = places.into_iter().filter(|(node, _)| living.contains(node)).find(accepts);
         let failed = match place {
             Some((node, definition)) => {
-                self.settle(child, node, definition).err().map(|error| (error.to_string(), node))
+                self.settle(child, node, definition, requirements).err().map(|error| (error.to_string(), node))
             }
             None => {
                 let parked = self.state.lock().dismiss(&child).map(|resident| resident.parked);
                 parked.into_iter().flatten().for_each(|envelope| self.dead(PROGRAM, envelope));
-                Some(("every node that accepted it is lost".to_owned(), PROGRAM))
+                Some(("every node that accepted it is lost, or does so no more".to_owned(), PROGRAM))
             }
         };
         if let Some((reason, node)) = failed {

@@ -2,18 +2,19 @@
 
 use crate::definition::Definition;
 use crate::system::Envelope;
-use crate::{Address, AnyMessage};
+use crate::{Address, AnyMessage, Requirements};
 use hashbrown::HashMap;
 use std::collections::{BTreeMap, VecDeque};
 
 /// Something under way between two.
 pub(super) enum Cargo {
     Mail(Envelope),
-    /// An actor is to be created on the first of these nodes that still lives.
+    /// An actor is to be created on the first of these nodes that still lives and accepts it.
     Create {
         child: Address,
         parent: Address,
         places: VecDeque<(usize, Definition)>,
+        requirements: Requirements,
     },
     /// An actor is told what it watches.
     News {

@@ -6,7 +6,7 @@ use super::world::World;
 use crate::definition::Definition;
 use crate::host::{CreateRequest, Level};
 use crate::system::{Envelope, Exit, Outside, Pressure, Resolution};
-use crate::{Actor, Address, AnyMessage, CapabilityMap, Context, Failure, Topic, Value};
+use crate::{Actor, Address, AnyMessage, CapabilityMap, Context, Failure, Requirements, Topic, Value};
 use std::sync::{Arc, Weak};
 
 /// What lies outside of one simulated node: the others, and what lies outside of the simulation.
@@ -77,6 +77,18 @@ impl Outside for Place {
         if is_changed && let Some(world) = self.world.upgrade() {
             world.tell_changed(self.index, key);
         }
+    }
+
+    fn changes_at_once(&self) -> bool {
+        self.inner.changes_at_once()
+    }
+
+    fn accepts(&self, actor: &str, image: Option<&str>, requirements: &Requirements) -> bool {
+        self.inner.accepts(actor, image, requirements)
+    }
+
+    fn overtaken(&self) {
+        self.inner.overtaken();
     }
 
     fn alone(&self) -> Option<(String, u64)> {

@@ -198,7 +198,9 @@ impl World {
                         self.nodes[node].system.child_exited(parent, child, &reason);
                     }
                 }
-                Cargo::Create { child, parent, places } => self.create_far(child, parent, places),
+                Cargo::Create { child, parent, places, requirements } => {
+                    self.create_far(child, parent, places, requirements);
+                }
             }
         }
         self.nodes.iter().for_each(|node| node.system.0.timers.run_due(&node.system.0));
