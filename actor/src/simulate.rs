@@ -1,8 +1,8 @@
 //! Looks for the run of a program of actors that goes wrong: over seeds, until one fails, and then for the smallest.
 //!
 //! On the base `simulated` one seed decides everything that real systems leave to chance: which actor is next, how long a
-//! message is under way, on which node an actor lives, and, where they are asked for, which handlers fail and which nodes are
-//! lost. Time is virtual: an hour of waiting takes no time. What is promised is kept: messages from one to another arrive
+//! message is under way, on which node an actor lives, and, where they are asked for, which handlers fail, which nodes are lost
+//! and which links are cut. Time is virtual: an hour of waiting takes no time. What is promised is kept: messages from one to another arrive
 //! in order, an actor that fails is given its message once more, a parent is told of a child that is gone.
 //!
 //! ```
@@ -132,6 +132,13 @@ impl Simulation {
     /// sent to them is a dead letter; what they have sent arrives.
     pub fn lost_nodes(mut self, most: usize) -> Self {
         self.settings.losses = most;
+        self
+    }
+
+    /// How often the link between two nodes is cut at most, before some of the first four thousand messages that are to cross it.
+    /// It is whole again after 65 seconds at the latest; what is sent meanwhile waits, and arrives then in its order.
+    pub fn cut_links(mut self, most: usize) -> Self {
+        self.settings.cuts = most;
         self
     }
 

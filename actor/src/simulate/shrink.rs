@@ -12,7 +12,7 @@ use crate::system::ActorSystem;
 const EARLIER_MAX: usize = 100;
 
 /// What is left out first. The order comes last: it is what a race needs.
-const KINDS: [Kind; 5] = [Kind::Loss, Kind::Crash, Kind::Place, Kind::Delay, Kind::Order];
+const KINDS: [Kind; Kind::ALL.len()] = [Kind::Loss, Kind::Cut, Kind::Crash, Kind::Place, Kind::Delay, Kind::Order];
 
 pub(super) struct Shrinker<'a> {
     pub(super) simulation: &'a Simulation,

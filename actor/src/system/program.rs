@@ -152,7 +152,7 @@ impl Engine {
     ) -> Result<Address, SpawnError> {
         match self {
             Engine::System(system) => system.spawn_where(spawn, requirements),
-            Engine::Simulated(simulated) => simulated.spawn_on(places, spawn),
+            Engine::Simulated(simulated) => simulated.spawn_on(places, spawn, requirements),
         }
     }
 
@@ -451,10 +451,17 @@ impl ActorSystem {
 
     /// Changes what the system says it has; `None` removes it. Actors that it does not suit any more are asked to exit.
     pub fn update_capability(&self, key: impl Into<String>, value: Option<Value>) -> Result<(), MapError> {
-        self.0.alone[0].change(key.into(), value)?;
-        if let Engine::System(system) = &self.0.engine {
-            system.recheck();
-            system.run(TELL_ACTIVATIONS_MAX, || false);
+        let (key, before) = (key.into(), self.capabilities());
+        self.0.alone[0].change(key.clone(), value)?;
+        match &self.0.engine {
+            Engine::System(system) => {
+                system.recheck();
+                system.run(TELL_ACTIVATIONS_MAX, || false);
+            }
+            Engine::Simulated(simulated) if before.value(&key) != self.capabilities().value(&key) => {
+                simulated.capability_changed(0, key);
+            }
+            Engine::Simulated(_) => {}
         }
         Ok(())
     }

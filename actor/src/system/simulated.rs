@@ -9,9 +9,11 @@ mod carrying;
 mod creating;
 mod decisions;
 mod flight;
+mod links;
 mod place;
 mod state;
 mod trace;
+mod watching;
 mod world;
 
 pub(super) use decisions::Random;
@@ -20,7 +22,7 @@ pub use trace::{Event, Step, Trace};
 
 use super::{ActorStatus, Endpoint, Envelope, Outside, Spawn, SpawnError, System};
 use crate::definition::Definition;
-use crate::{Address, NodeRef};
+use crate::{Address, NodeRef, Requirements};
 use decisions::Decider;
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +44,8 @@ pub struct Settings {
     pub crash_probability: f64,
     /// Nodes that are lost at most.
     pub losses: usize,
+    /// How often a link between two nodes is cut at most.
+    pub cuts: usize,
     /// Steps after which the simulation ends.
     pub steps_max: u64,
     /// Whether a trace is kept.
@@ -58,6 +62,7 @@ impl Default for Settings {
             delay_most: Duration::from_millis(10),
             crash_probability: 0.0,
             losses: 0,
+            cuts: 0,
             steps_max: u64::MAX,
             records: false,
             logs: true,
@@ -95,12 +100,18 @@ impl Simulated {
 
     /// Creates an actor on one of the nodes, whichever is decided.
     pub fn spawn(&self, spawn: Spawn) -> Result<Address, SpawnError> {
-        self.0.spawn(self.0.everywhere(&spawn.definition), spawn)
+        self.0.spawn(self.0.everywhere(&spawn.definition), spawn, Requirements::none())
     }
 
     /// Creates an actor on one of these nodes, counted from 0, each with the definition that it has.
-    pub(crate) fn spawn_on(&self, places: Vec<(usize, Definition)>, spawn: Spawn) -> Result<Address, SpawnError> {
-        self.0.spawn(places.into_iter().map(|(node, definition)| (node + PROGRAM + 1, definition)).collect(), spawn)
+    pub(crate) fn spawn_on(
+        &self,
+        places: Vec<(usize, Definition)>,
+        spawn: Spawn,
+        requirements: Requirements,
+    ) -> Result<Address, SpawnError> {
+        let places = places.into_iter().map(|(node, definition)| (node + PROGRAM + 1, definition)).collect();
+        self.0.spawn(places, spawn, requirements)
     }
 
     /// The nodes that are not lost, counted from 0.
@@ -152,6 +163,13 @@ impl Simulated {
     /// When there is no such node.
     pub fn lose(&self, node: usize) {
         self.0.lose(PROGRAM + 1 + node);
+    }
+
+    /// A node, counted from 0, has another value for a key than before, or none: those who watch capabilities are told, and
+    /// its actors are looked at again.
+    pub(crate) fn capability_changed(&self, node: usize, key: String) {
+        self.0.tell_changed(PROGRAM + 1 + node, key);
+        self.0.nodes[PROGRAM + 1 + node].system.recheck();
     }
 
     /// See [`System::endpoint`].

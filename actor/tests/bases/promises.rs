@@ -12,6 +12,11 @@ const STEPS: Cell = Cannot("it runs one actor at a time: no worker can be held u
 const UNORDERED: Cell = Cannot("they are asked in that order, but what is sent to different actors arrives in any");
 const NO_LINK: Cell = Cannot("an image has the actors of its manifest; the compiler sees to it that each is exported");
 const NO_HANDLE: Cell = Cannot("there is no `ActorSystem`: `odeon shutdown` and signals stop a node");
+const ALONE: Cell = Cannot("a system on its own is in no convention");
+const TOLD: Cell = Held(&[(
+    "tests/tests/notifications.rs",
+    "native_and_wasm_actors_are_told_of_each_join_change_loss_and_image_once_also_over_a_restart_of_the_leader",
+)]);
 const IN_CONVENTION: Cell = Cannot("a node is in a convention, and tells of it");
 const NO_WORKER: Cell = Held(&[(
     "node/tests/granted/engine.rs",
@@ -28,7 +33,6 @@ const LINKED: Cell = Cannot("only for actors that are linked into a program");
 const NOTHING_OUTSIDE: Cell =
     Cannot("nothing comes from outside of a simulation: it would not be the same the next time");
 const NO_SHUTDOWN: Cell = Cannot("a node is not shut down by an actor");
-const NOT_AGAIN: Cell = Cannot("a simulation does not look at its actors again when capabilities change");
 const LOOKED_AT: Cell = Held(&[
     ("tests/tests/capabilities.rs", "actors_exit_when_their_node_does_not_suit_them_any_more_and_others_stay"),
     ("tests/tests/capabilities.rs", "a_check_that_gives_no_word_ends_nobody_until_it_does"),
@@ -301,8 +305,17 @@ pub(crate) const PROMISES: &[Promise] = &[
         "watching::in_a_system_on_its_own_nothing_is_told_and_nothing_fails",
         "In a system on its own nothing is told of a convention, and nothing fails.",
     )
+    .simulated(Cannot("to those who watch, its nodes are the members of a convention"))
     .node(IN_CONVENTION)
     .images(IN_CONVENTION, IN_CONVENTION),
+    everywhere(
+        "watching::who_watches_members_is_told_of_each_that_is_there_and_then_of_each_loss",
+        "Whoever watches members is told of each that is there, and then of each loss, once and in turn.",
+    )
+    .simple(ALONE)
+    .threads(ALONE)
+    .node(TOLD)
+    .images(TOLD, ENGINE),
     // Limits.
     pool(
         "pressure::a_sender_is_put_aside_while_its_target_has_too_much_and_goes_on_when_it_has_drained",
@@ -408,7 +421,7 @@ pub(crate) const PROMISES: &[Promise] = &[
     everywhere("api::where_actors_may_not_shut_down_they_do_not", "Where actors may not shut down they do not."),
     everywhere("api::an_actor_is_told_how_one_is_wherever_that_lives", "An actor is told how one is wherever that lives."),
     everywhere("api::every_private_context_hears_what_is_for_it_and_nothing_else", "Every private context hears what is for it and nothing else.").simulated(Cannot("the test asks from several threads")).node(NO_HANDLE).images(NO_HANDLE, NO_HANDLE),
-    everywhere("api::actors_whose_check_holds_no_more_exit_when_capabilities_change", "Actors whose check holds no more exit when capabilities change.").simulated(NOT_AGAIN).node(LOOKED_AT).images(LOOKED_AT, OF_PROCESS),
+    everywhere("api::actors_whose_check_holds_no_more_exit_when_capabilities_change", "Actors whose check holds no more exit when capabilities change.").node(LOOKED_AT).images(LOOKED_AT, OF_PROCESS),
     everywhere("api::an_actor_is_told_how_its_node_is", "An actor is told how its node is, and in a convention how others are.")
         .node(TOLD_OF_NODES)
         .images(Follows("it is a message to the node, and handed to it like others"), OF_PROCESS),

@@ -1,16 +1,23 @@
 use crate::rig::plain;
-use crate::table::{BASES, hold, holds_on};
+use crate::table::{Column, hold, holds_on};
+use odeon::simulate::Simulation;
 use odeon::system::{ActorSystem, Base};
-use odeon::{Context, Failure, Incarnation, MemberLost, NodeId, NodeRef, PoisonMessage, Topic, actor};
+use odeon::{
+    Address, CapabilityMap, Context, Failure, Incarnation, MemberJoined, MemberLost, NodeId, NodeRef, PoisonMessage,
+    Registry, Requirements, Topic, actor,
+};
 use std::time::Duration;
 
 #[test]
 fn what_an_actor_watches_goes_outside_in_its_order() {
     hold("watching::what_an_actor_watches_goes_outside_in_its_order", |rig| {
-        let actor = rig.root(plain("curious", |_, cx| {
-            cx.watch(Topic::Members);
-            cx.watch(Topic::Images);
-            cx.unwatch(Topic::Members);
+        let actor = rig.root(plain("curious", |message, cx| {
+            // In a simulation it is told of members as well.
+            if message.is::<bool>() {
+                cx.watch(Topic::Members);
+                cx.watch(Topic::Images);
+                cx.unwatch(Topic::Members);
+            }
             Ok(())
         }));
         rig.tell(actor, true);
@@ -77,13 +84,80 @@ impl Curious {
 
 #[test]
 fn in_a_system_on_its_own_nothing_is_told_and_nothing_fails() {
-    holds_on("watching::in_a_system_on_its_own_nothing_is_told_and_nothing_fails", &BASES);
-    for base in [Base::Simple, Base::Threads, Base::Simulated] {
+    let alone = [Column::Simple, Column::Threads];
+    holds_on("watching::in_a_system_on_its_own_nothing_is_told_and_nothing_fails", &alone);
+    for base in [Base::Simple, Base::Threads] {
         let system = ActorSystem::new(base);
         let curious = system.create_actor::<Curious>().unwrap();
         for begin in [true, true, false] {
             assert_eq!(system.ask::<i64>(curious, begin, Duration::from_secs(60)).unwrap(), 0);
         }
+        assert!(system.shutdown());
+    }
+}
+
+/// Watches members from its first message on, and hands on what it is told.
+#[derive(Default)]
+struct Witness(Option<Address>);
+
+impl Witness {
+    fn say(&self, what: &str, node: NodeRef, name: &str, cx: &Context) {
+        self.0.into_iter().for_each(|asker| cx.send(asker, format!("{what} {name}#{}", node.incarnation.0)));
+    }
+}
+
+#[actor]
+impl Witness {
+    #[handler]
+    fn begin(&mut self, _: &bool, cx: &mut Context) {
+        self.0 = Some(cx.sender());
+        cx.watch(Topic::Members);
+    }
+
+    #[handler]
+    fn joined(&mut self, joined: &MemberJoined, cx: &mut Context) {
+        assert_eq!(cx.sender(), cx.my_address());
+        self.say("joined", joined.node, &joined.name, cx);
+    }
+
+    #[handler]
+    fn lost(&mut self, lost: &MemberLost, cx: &mut Context) {
+        self.say("lost", lost.node, &lost.name, cx);
+    }
+}
+
+#[test]
+fn who_watches_members_is_told_of_each_that_is_there_and_then_of_each_loss() {
+    let test = "watching::who_watches_members_is_told_of_each_that_is_there_and_then_of_each_loss";
+    holds_on(test, &[Column::Simulated]);
+    for seed in 0..20 {
+        let nodes = ["a", "b", "c"].map(|name| {
+            let mut map = CapabilityMap::new();
+            map.set(name, true).unwrap();
+            (name, map)
+        });
+        let system = Simulation::new(Registry::new()).nodes(nodes).start(seed);
+        let told = |watcher: Address| {
+            let mut told = Vec::new();
+            while let Some(heard) = system.listen(Duration::from_secs(60)) {
+                assert_eq!(heard.sender, watcher);
+                told.push(heard.message.take::<String>().unwrap());
+            }
+            told
+        };
+        let witness = |at: &str| {
+            let witness = system.create_actor_with::<Witness>(Requirements::none().require(at)).unwrap();
+            system.tell(witness, true);
+            witness
+        };
+        let first = witness("a");
+        assert_eq!(told(first), ["joined a#1", "joined b#1", "joined c#1"]);
+        for _ in 0..2 {
+            // A node is lost once.
+            system.simulation().unwrap().lose(1);
+        }
+        assert_eq!(told(first), ["lost b#1"]);
+        assert_eq!(told(witness("c")), ["joined a#1", "joined c#1"]);
         assert!(system.shutdown());
     }
 }

@@ -2,9 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test's own wiring may fail loudly")]
 
+mod cuts;
 mod explore;
 mod faults;
 mod places;
 mod program;
+mod rechecking;
 mod same;
 mod time;
+mod watching;

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Everything that can differ between two runs: delays, order, places, crashes, lost nodes.
-fn troubled() -> Simulation {
+pub(crate) fn troubled() -> Simulation {
     Simulation::new(registry())
         .nodes([("west", able()), ("east", able()), ("south", CapabilityMap::new())])
         .delays(Duration::ZERO..=Duration::from_millis(50))
@@ -16,7 +16,7 @@ fn troubled() -> Simulation {
         .lost_nodes(2)
 }
 
-fn busy(system: &ActorSystem) -> Result<(), String> {
+pub(crate) fn busy(system: &ActorSystem) -> Result<(), String> {
     let sink = create::<Sink>(system)?;
     let sources = [create::<Source>(system)?, create::<Source>(system)?];
     for (n, source) in sources.into_iter().enumerate() {

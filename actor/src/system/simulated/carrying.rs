@@ -33,7 +33,9 @@ impl World {
             drop(state);
             return self.nodes[by].inner.send(envelope);
         }
-        let delay = state.delay_ns(&self.settings);
+        // What is for the program, or for nobody any more, crosses no link.
+        let node = state.residents.get(&to).map_or(PROGRAM, |resident| resident.bound);
+        let delay = self.way_ns(&mut state, by, node);
         if delay > 0 {
             state.record(now, |state| Event::Sent {
                 from: state.label(&from),
@@ -119,16 +121,26 @@ impl World {
         let now = self.now_ns();
         let mut state = self.state.lock();
         state.record(now, |state| Event::Exited { actor: state.label(&exit.actor), reason: exit.reason.clone() });
-        let parent = state.dismiss(&exit.actor).and_then(|resident| resident.parent);
-        self.tell_parent(&mut state, parent, exit.actor, &exit.reason);
+        let resident = state.dismiss(&exit.actor);
+        let (parent, node) = resident.map_or((None, PROGRAM), |resident| (resident.parent, resident.bound));
+        self.tell_parent(&mut state, parent, exit.actor, &exit.reason, node);
         drop(state);
         self.release(exit.actor);
         Exit { parent, ..exit }
     }
 
-    pub(super) fn tell_parent(&self, state: &mut State, parent: Option<Address>, child: Address, reason: &str) {
-        if let Some(parent) = parent.filter(|parent| state.residents.contains_key(parent)) {
-            let delay = state.delay_ns(&self.settings);
+    /// Tells a parent from a node that a child is gone; from that of the program where everybody learns it.
+    pub(super) fn tell_parent(
+        &self,
+        state: &mut State,
+        parent: Option<Address>,
+        child: Address,
+        reason: &str,
+        from: usize,
+    ) {
+        let known = parent.and_then(|parent| Some((parent, state.residents.get(&parent)?.bound)));
+        if let Some((parent, node)) = known {
+            let delay = self.way_ns(state, from, node);
             let cargo = Cargo::Exited { parent, child, reason: reason.to_owned() };
             state.flight.send(cargo, self.now_ns().saturating_add(delay));
         }

@@ -5,10 +5,10 @@ use super::flight::Cargo;
 use super::place::staged;
 use super::trace::Event;
 use super::world::{PROGRAM, World};
-use crate::Address;
 use crate::definition::Definition;
 use crate::host::CreateRequest;
 use crate::system::{Outside, Resolution, Spawn, SpawnError};
+use crate::{Address, Requirements};
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering::SeqCst;
 
@@ -55,26 +55,35 @@ impl World {
             return Some(request);
         };
         let parent = parent?;
-        state.admit(child, &request.actor.as_str().into(), Some(parent), request.global_name.as_deref());
+        let node = places.front().map_or(by, |(node, _)| *node);
+        state.admit(child, &request.actor.as_str().into(), Some(parent), request.global_name.as_deref(), node);
         if let Some((_, definition)) = places.pop_front_if(|(node, _)| *node == by) {
             drop(state);
             // As on every base, the constructor of a child that lives with its parent has run when the handler goes on.
-            if let Err(error) = self.settle(child, by, definition) {
+            if let Err(error) = self.settle(child, by, definition, request.requirements) {
                 self.nodes[by].system.child_exited(parent, child, &error.to_string());
             }
             return None;
         }
-        let delay = state.delay_ns(&self.settings);
-        state.flight.send(Cargo::Create { child, parent, places }, self.now_ns().saturating_add(delay));
+        let delay = self.way_ns(&mut state, by, node);
+        let cargo = Cargo::Create { child, parent, places, requirements: request.requirements };
+        state.flight.send(cargo, self.now_ns().saturating_add(delay));
         None
     }
 
     /// Creates an actor that was admitted, and gives it what came before.
-    fn settle(&self, actor: Address, node: usize, definition: Definition) -> Result<(), SpawnError> {
+    fn settle(
+        &self,
+        actor: Address,
+        node: usize,
+        definition: Definition,
+        requirements: Requirements,
+    ) -> Result<(), SpawnError> {
         let global_name = self.state.lock().residents.get(&actor).and_then(|resident| resident.global_name.clone());
         let definition = staged(definition, &self.me);
         let spawn = Spawn { definition, parent: None, global_name, address: Some(actor) };
-        let spawned = self.nodes[node].system.spawn(spawn);
+        let seen = self.nodes[node].inner.capabilities();
+        let spawned = self.nodes[node].system.spawn_where(spawn, requirements);
         let now = self.now_ns();
         let mut state = self.state.lock();
         let parked = match &spawned {
@@ -82,6 +91,7 @@ impl World {
                 let mut by = None;
                 let parked = state.residents.get_mut(&actor).map(|resident| {
                     resident.node = Some(node);
+                    resident.bound = node;
                     by = resident.parent;
                     std::mem::take(&mut resident.parked)
                 });
@@ -101,11 +111,18 @@ impl World {
         for envelope in parked.into_iter().flatten() {
             self.nodes[node].system.deliver(envelope);
         }
+        // Its constructor may have changed what lets it in.
+        self.core(node).look_again_unless(&seen);
         spawned.map(|_| ())
     }
 
     /// Creates an actor on one of these nodes.
-    pub(super) fn spawn(&self, places: Vec<(usize, Definition)>, spawn: Spawn) -> Result<Address, SpawnError> {
+    pub(super) fn spawn(
+        &self,
+        places: Vec<(usize, Definition)>,
+        spawn: Spawn,
+        requirements: Requirements,
+    ) -> Result<Address, SpawnError> {
         let Spawn { definition, parent, global_name, address } = spawn;
         let mut state = self.state.lock();
         if self.core(PROGRAM).is_closing() {
@@ -126,10 +143,10 @@ impl World {
             return Err(SpawnError::Constructor { actor: definition.name.to_string(), reason });
         };
         let actor = address.unwrap_or_else(|| self.core(PROGRAM).promise());
-        state.admit(actor, &definition.name, parent, global_name.as_deref());
+        state.admit(actor, &definition.name, parent, global_name.as_deref(), node);
         let home = parent.and_then(|parent| state.residents.get(&parent)?.node.map(|node| (node, parent)));
         drop(state);
-        self.settle(actor, node, definition)?;
+        self.settle(actor, node, definition, requirements)?;
         if let Some((node, parent)) = home
             && let Some(parent) = self.core(node).find(&parent)
         {
@@ -139,18 +156,30 @@ impl World {
     }
 
     /// Creates a child on another node than its parent's.
-    pub(super) fn create_far(&self, child: Address, parent: Address, places: VecDeque<(usize, Definition)>) {
-        let place = places.into_iter().find(|(node, _)| !self.state.lock().lost[*node]);
+    pub(super) fn create_far(
+        &self,
+        child: Address,
+        parent: Address,
+        places: VecDeque<(usize, Definition)>,
+        requirements: Requirements,
+    ) {
+        let accepts = |(node, definition): &(usize, Definition)| {
+            self.nodes[*node].inner.accepts(&definition.name, definition.image.as_deref(), &requirements)
+        };
+        let living = self.everyone();
+        let place = places.into_iter().filter(|(node, _)| living.contains(node)).find(accepts);
         let failed = match place {
-            Some((node, definition)) => self.settle(child, node, definition).err().map(|error| error.to_string()),
+            Some((node, definition)) => {
+                self.settle(child, node, definition, requirements).err().map(|error| (error.to_string(), node))
+            }
             None => {
                 let parked = self.state.lock().dismiss(&child).map(|resident| resident.parked);
                 parked.into_iter().flatten().for_each(|envelope| self.dead(PROGRAM, envelope));
-                Some("every node that accepted it is lost".to_owned())
+                Some(("every node that accepted it is lost, or does so no more".to_owned(), PROGRAM))
             }
         };
-        if let Some(reason) = failed {
-            self.tell_parent(&mut self.state.lock(), Some(parent), child, &reason);
+        if let Some((reason, node)) = failed {
+            self.tell_parent(&mut self.state.lock(), Some(parent), child, &reason, node);
         }
     }
 
@@ -198,7 +227,9 @@ impl World {
         let gone = {
             let now = self.now_ns();
             let mut state = self.state.lock();
-            state.lost[node] = true;
+            if std::mem::replace(&mut state.lost[node], true) {
+                return;
+            }
             state.record(now, |_| Event::Lost { node: name.clone() });
             let gone = state.in_order(|resident| resident.node == Some(node));
             gone.into_iter().filter_map(|actor| Some((actor, state.dismiss(&actor)?.parent))).collect::<Vec<_>>()
@@ -207,8 +238,9 @@ impl World {
         core.close();
         self.queue.forget(core);
         core.clear();
+        self.tell_lost(node);
         for (child, parent) in gone {
-            self.tell_parent(&mut self.state.lock(), parent, child, &format!("its node {name} was lost"));
+            self.tell_parent(&mut self.state.lock(), parent, child, &format!("its node {name} was lost"), PROGRAM);
             self.release(child);
         }
     }

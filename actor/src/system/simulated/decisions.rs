@@ -3,11 +3,13 @@
 //! Each kind of decision has a track of its own, so that one more delay moves no crash. Zero is the plain choice: whoever
 //! came first, no delay, no fault. A run that is told what to decide takes zero for all that it is not told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-/// Losses happen in the first two to the power of so many steps.
+/// Losses happen in the first two to the power of so many steps, cuts at the first so many messages that cross their link.
 const MOMENTS: u32 = 12;
+/// A link is cut for less than two to the power of so many milliseconds: about a minute.
+const CUT_MS: u32 = 16;
 
 /// Random numbers that are the same for the same seed: SplitMix64, by Sebastiano Vigna, which is in the public domain.
 #[derive(Clone)]
@@ -36,6 +38,25 @@ impl Random {
         // 53 bits are what a float holds.
         ((self.next() >> 11) as f64) < probability * (1u64 << 53) as f64
     }
+
+    /// A number that has so many binary digits and one more.
+    fn of_size(&mut self, power: u32) -> u32 {
+        (1 << power) + self.below(1 << power)
+    }
+
+    /// When something happens, some early and some late; zero for never.
+    fn moment(&mut self) -> u32 {
+        match self.below(MOMENTS + 4) {
+            power @ 0..MOMENTS => self.of_size(power),
+            _ => 0,
+        }
+    }
+
+    /// How long something takes, some short and some long.
+    fn time(&mut self) -> u32 {
+        let power = self.below(CUT_MS);
+        self.of_size(power)
+    }
 }
 
 /// What is decided.
@@ -51,11 +72,13 @@ pub enum Kind {
     Crash,
     /// Whether a node is lost.
     Loss,
+    /// Whether a link is cut, and for how many milliseconds: asked for each message that is about to cross it.
+    Cut,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 5] = [Kind::Order, Kind::Delay, Kind::Place, Kind::Crash, Kind::Loss];
+    pub const ALL: [Kind; 6] = [Kind::Order, Kind::Delay, Kind::Place, Kind::Crash, Kind::Loss, Kind::Cut];
 
     fn word(self) -> &'static str {
         match self {
@@ -64,13 +87,14 @@ impl Kind {
             Kind::Place => "place",
             Kind::Crash => "crash",
             Kind::Loss => "loss",
+            Kind::Cut => "cut",
         }
     }
 }
 
 /// What a run decided otherwise than by the plain choice: for each kind the number of the decision, and what it was.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Decisions([BTreeMap<u32, u32>; 5]);
+pub struct Decisions([BTreeMap<u32, u32>; Kind::ALL.len()]);
 
 impl Decisions {
     /// Those of one kind.
@@ -120,20 +144,30 @@ struct Track {
     asked: u32,
 }
 
+/// The number of the decision on a link before a crossing. What happens on other links does not change it.
+fn number_of_cut(crossing: u32, link: u32, links: u32) -> u32 {
+    crossing.saturating_mul(links).saturating_add(link)
+}
+
 /// Decides, and keeps what it decided.
 pub(super) struct Decider {
     script: Option<Decisions>,
     numbers: Random,
-    tracks: [Track; 5],
+    tracks: [Track; Kind::ALL.len()],
     taken: Decisions,
+    /// Which of the decisions on links are to cut one.
+    cuts: BTreeSet<u32>,
 }
 
 impl Decider {
     /// Decides by a seed.
     pub(super) fn seeded(seed: u64) -> Self {
         let mut seeds = Random::new(seed);
-        let tracks = std::array::from_fn(|_| Track { random: Random::new(seeds.next()), asked: 0 });
-        Self { script: None, numbers: Random::new(seeds.next()), tracks, taken: Decisions::default() }
+        let mut next = || Random::new(seeds.next());
+        let [order, delay, place, crash, loss, numbers, cut] = std::array::from_fn(|_| next());
+        // What comes later is last, so that old seeds stay what they are.
+        let tracks = [order, delay, place, crash, loss, cut].map(|random| Track { random, asked: 0 });
+        Self { script: None, numbers, tracks, taken: Decisions::default(), cuts: BTreeSet::new() }
     }
 
     /// Decides as it is told. What is no decision comes from the seed as before.
@@ -167,20 +201,37 @@ impl Decider {
 
     /// A step at which something is lost, some early and some late; zero for never.
     pub(super) fn moment(&mut self) -> u64 {
-        let draw = |random: &mut Random| match random.below(MOMENTS + 4) {
-            power @ 0..MOMENTS => (1 << power) + random.below(1 << power),
-            _ => 0,
-        };
-        u64::from(self.decide(Kind::Loss, u32::MAX, draw))
+        u64::from(self.decide(Kind::Loss, u32::MAX, Random::moment))
+    }
+
+    /// Has links, of which there are so many, cut so many times at most, where the seed decides.
+    pub(super) fn plan_cuts(&mut self, most: usize, links: u32) {
+        let random = &mut self.tracks[Kind::Cut as usize].random;
+        let mut plan = || Some((random.moment().checked_sub(1)?, random.below(links)));
+        let planned = (0..if links > 0 { most } else { 0 }).filter_map(|_| plan());
+        self.cuts = planned.map(|(crossing, link)| number_of_cut(crossing, link, links)).collect();
+    }
+
+    /// For how many milliseconds one of so many links is cut just before something crosses it, after so much has; zero if
+    /// it is not.
+    pub(super) fn cut_ms(&mut self, crossing: u32, link: u32, links: u32) -> u64 {
+        let number = number_of_cut(crossing, link, links);
+        let is_planned = self.cuts.contains(&number);
+        let draw = |random: &mut Random| if is_planned { random.time() } else { 0 };
+        u64::from(self.decide_at(Kind::Cut, number, (1 << CUT_MS) - 1, draw))
     }
 
     fn decide(&mut self, kind: Kind, most: u32, draw: impl FnOnce(&mut Random) -> u32) -> u32 {
         let track = &mut self.tracks[kind as usize];
         let number = track.asked;
         track.asked = track.asked.saturating_add(1);
+        self.decide_at(kind, number, most, draw)
+    }
+
+    fn decide_at(&mut self, kind: Kind, number: u32, most: u32, draw: impl FnOnce(&mut Random) -> u32) -> u32 {
         let value = match &self.script {
             Some(script) => script.of(kind).get(&number).map_or(0, |value| (*value).min(most)),
-            None => draw(&mut track.random),
+            None => draw(&mut self.tracks[kind as usize].random),
         };
         if value > 0 {
             self.taken.of_mut(kind).insert(number, value);
@@ -217,6 +268,37 @@ mod tests {
             let plain: Vec<_> = decided.iter().map(|(order, _)| (*order, None)).collect();
             assert_eq!(run(&mut without), plain);
         }
+    }
+
+    #[test]
+    fn a_kind_of_decision_that_came_later_changes_no_seed() {
+        let mut decider = Decider::seeded(17);
+        decider.plan_cuts(0, 3);
+        let first = decider.tracks.each_mut().map(|track| track.random.next());
+        let from_the_beginning = [
+            0x5d71_3761_adfd_2070,
+            0x9aac_efe6_f43f_32b4,
+            0x6209_a718_e7bf_e05e,
+            0x8f87_25c1_c51c_9b76,
+            0xba92_0ad0_7ad2_6d07,
+        ];
+        assert_eq!(first[..5], from_the_beginning);
+        assert_eq!(decider.numbers().next(), 0x002d_d5a2_45d2_de0a);
+    }
+
+    #[test]
+    fn links_are_cut_as_often_as_planned_and_for_65_seconds_at_most() {
+        let (mut cuts, mut longest) = (0, 0);
+        for seed in 0..1_000 {
+            let mut decider = Decider::seeded(seed);
+            decider.plan_cuts(2, 3);
+            let cut: Vec<_> = (0..5_000 * 3).map(|n| decider.cut_ms(n / 3, n % 3, 3)).filter(|ms| *ms > 0).collect();
+            assert!(cut.len() <= 2 && decider.taken().count() == cut.len());
+            cuts += cut.len();
+            longest = cut.into_iter().fold(longest, u64::max);
+        }
+        assert!((1_300..1_700).contains(&cuts), "{cuts} cuts of 2,000 that might have been, at three of four");
+        assert!((60_000..65_536).contains(&longest), "{longest} ms");
     }
 
     #[test]

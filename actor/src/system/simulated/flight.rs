@@ -1,19 +1,25 @@
 //! What is under way, by the time at which it arrives. What one sends to one other arrives in its order.
 
-use super::Address;
 use crate::definition::Definition;
 use crate::system::Envelope;
+use crate::{Address, AnyMessage, Requirements};
 use hashbrown::HashMap;
 use std::collections::{BTreeMap, VecDeque};
 
 /// Something under way between two.
 pub(super) enum Cargo {
     Mail(Envelope),
-    /// An actor is to be created on the first of these nodes that still lives.
+    /// An actor is to be created on the first of these nodes that still lives and accepts it.
     Create {
         child: Address,
         parent: Address,
         places: VecDeque<(usize, Definition)>,
+        requirements: Requirements,
+    },
+    /// An actor is told what it watches.
+    News {
+        to: Address,
+        news: AnyMessage,
     },
     /// A child is gone.
     Exited {
@@ -27,6 +33,7 @@ impl Cargo {
     pub(super) fn to(&self) -> Address {
         match self {
             Cargo::Mail(envelope) => envelope.to,
+            Cargo::News { to, .. } => *to,
             Cargo::Create { child, .. } => *child,
             Cargo::Exited { parent, .. } => *parent,
         }
@@ -35,6 +42,7 @@ impl Cargo {
     fn from(&self) -> Address {
         match self {
             Cargo::Mail(envelope) => envelope.sender,
+            Cargo::News { to, .. } => *to,
             Cargo::Create { parent, .. } => *parent,
             Cargo::Exited { child, .. } => *child,
         }

@@ -6,7 +6,7 @@ use super::world::World;
 use crate::definition::Definition;
 use crate::host::{CreateRequest, Level};
 use crate::system::{Envelope, Exit, Outside, Pressure, Resolution};
-use crate::{Actor, Address, AnyMessage, CapabilityMap, Context, Failure, Topic, Value};
+use crate::{Actor, Address, AnyMessage, CapabilityMap, Context, Failure, Requirements, Topic, Value};
 use std::sync::{Arc, Weak};
 
 /// What lies outside of one simulated node: the others, and what lies outside of the simulation.
@@ -71,7 +71,24 @@ impl Outside for Place {
     }
 
     fn update_capability(&self, by: Address, key: String, value: Option<Value>) {
-        self.inner.update_capability(by, key, value);
+        let before = self.inner.capabilities();
+        self.inner.update_capability(by, key.clone(), value);
+        let is_changed = before.value(&key) != self.inner.capabilities().value(&key);
+        if is_changed && let Some(world) = self.world.upgrade() {
+            world.tell_changed(self.index, key);
+        }
+    }
+
+    fn changes_at_once(&self) -> bool {
+        self.inner.changes_at_once()
+    }
+
+    fn accepts(&self, actor: &str, image: Option<&str>, requirements: &Requirements) -> bool {
+        self.inner.accepts(actor, image, requirements)
+    }
+
+    fn overtaken(&self) {
+        self.inner.overtaken();
     }
 
     fn alone(&self) -> Option<(String, u64)> {
@@ -82,6 +99,9 @@ impl Outside for Place {
 
     fn watch(&self, by: Address, topic: Topic, on: bool) {
         self.inner.watch(by, topic, on);
+        if let Some(world) = self.world.upgrade() {
+            world.watch(by, topic, on);
+        }
     }
 
     fn register_source_authority(&self, by: Address) {

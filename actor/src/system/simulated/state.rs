@@ -2,7 +2,9 @@
 
 use super::decisions::{Decider, Kind};
 use super::flight::Flight;
+use super::links::Links;
 use super::trace::{Event, Step, Trace};
+use super::watching::Watchers;
 use super::{Settings, TRACE_STEPS_MAX};
 use crate::Address;
 use crate::definition::Definition;
@@ -19,6 +21,8 @@ const DELAYS: usize = 1_024;
 pub(super) struct Resident {
     /// Its node; none while it is still to be created there.
     pub(super) node: Option<usize>,
+    /// The node where it lives or is to be created.
+    pub(super) bound: usize,
     /// What came for it before it was created.
     pub(super) parked: Vec<Envelope>,
     pub(super) parent: Option<Address>,
@@ -52,6 +56,8 @@ pub(super) struct State {
     pub(super) lost: Vec<bool>,
     /// The steps at which a node will be lost.
     pub(super) losses: Vec<u64>,
+    pub(super) links: Links,
+    pub(super) watchers: Watchers,
     /// Where the actor may live that is about to be created.
     pub(super) chosen: Option<VecDeque<(usize, Definition)>>,
     pub(super) tickets: Tickets,
@@ -67,6 +73,8 @@ pub(super) struct State {
 impl State {
     pub(super) fn new(settings: &Settings, mut decider: Decider, nodes: usize) -> Self {
         let losses = (0..settings.losses).map(|_| decider.moment()).filter(|at| *at > 0).collect();
+        let links = Links::new(nodes - 1);
+        decider.plan_cuts(settings.cuts, links.count);
         Self {
             decider,
             flight: Flight::default(),
@@ -76,6 +84,8 @@ impl State {
             names: HashMap::new(),
             lost: vec![false; nodes],
             losses,
+            links,
+            watchers: Watchers::default(),
             chosen: None,
             tickets: Tickets::default(),
             steps: 0,
@@ -109,8 +119,15 @@ impl State {
             .unwrap_or_else(|| if address.is_promised() { "nobody" } else { "program" }.into())
     }
 
-    /// Takes an actor in that is to be created.
-    pub(super) fn admit(&mut self, actor: Address, name: &Arc<str>, parent: Option<Address>, global: Option<&str>) {
+    /// Takes an actor in that is to be created on a node.
+    pub(super) fn admit(
+        &mut self,
+        actor: Address,
+        name: &Arc<str>,
+        parent: Option<Address>,
+        global: Option<&str>,
+        bound: usize,
+    ) {
         self.created += 1;
         if self.records {
             let count = self.labels.counts.entry(name.clone()).or_default();
@@ -121,13 +138,14 @@ impl State {
         if let Some(name) = &global_name {
             self.names.insert(name.clone(), actor);
         }
-        let resident = Resident { node: None, parked: Vec::new(), parent, global_name, number: self.created };
+        let resident = Resident { node: None, bound, parked: Vec::new(), parent, global_name, number: self.created };
         self.residents.insert(actor, resident);
     }
 
     /// Takes an actor out that is gone.
     pub(super) fn dismiss(&mut self, actor: &Address) -> Option<Resident> {
         let resident = self.residents.remove(actor)?;
+        self.watchers.forget(actor);
         if let Some(name) = &resident.global_name
             && self.names.get(name) == Some(actor)
         {
@@ -144,7 +162,7 @@ impl State {
         found.into_iter().map(|(_, actor)| actor).collect()
     }
 
-    /// How long the next message is under way, in nanoseconds.
+    /// How long the next message is under way, in nanoseconds, where nothing holds it up.
     pub(super) fn delay_ns(&mut self, settings: &Settings) -> u64 {
         let (least, most) = (settings.delay_least.as_nanos(), settings.delay_most.as_nanos());
         let between = most.saturating_sub(least);

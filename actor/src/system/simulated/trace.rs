@@ -29,6 +29,8 @@ pub enum Event {
     Crashes { actor: Arc<str>, after: bool },
     /// The simulation takes a node away.
     Lost { node: Arc<str> },
+    /// The simulation cuts the link between two nodes for some time.
+    Cut { one: Arc<str>, other: Arc<str>, time: Duration },
     /// An actor is gone.
     Exited { actor: Arc<str>, reason: String },
     /// A message could not be delivered.
@@ -49,6 +51,9 @@ impl fmt::Display for Event {
             Event::Crashes { actor, after: false } => write!(f, "{actor} crashes before it does anything"),
             Event::Crashes { actor, after: true } => write!(f, "{actor} crashes after it has done everything"),
             Event::Lost { node } => write!(f, "node {node} is lost"),
+            Event::Cut { one, other, time } => {
+                write!(f, "the link of {one} and {other} is cut for {}", Ms(*time))
+            }
             Event::Exited { actor, reason } => write!(f, "{actor} is gone: {reason}"),
             Event::Dead { to, from, message } => write!(f, "{from} -> {to}: {message}, a dead letter"),
             Event::Logs { actor, line } => write!(f, "{actor} logs: {line}"),

@@ -191,13 +191,16 @@ impl World {
             some = true;
             match cargo {
                 Cargo::Mail(envelope) => self.arrived(envelope),
+                Cargo::News { to, news } => self.hear(to, news),
                 Cargo::Exited { parent, child, reason } => {
                     let node = self.state.lock().residents.get(&parent).and_then(|parent| parent.node);
                     if let Some(node) = node {
                         self.nodes[node].system.child_exited(parent, child, &reason);
                     }
                 }
-                Cargo::Create { child, parent, places } => self.create_far(child, parent, places),
+                Cargo::Create { child, parent, places, requirements } => {
+                    self.create_far(child, parent, places, requirements);
+                }
             }
         }
         self.nodes.iter().for_each(|node| node.system.0.timers.run_due(&node.system.0));
