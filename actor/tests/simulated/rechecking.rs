@@ -79,12 +79,19 @@ impl Keeper {
     }
 }
 
+/// Has a keeper create its child, and hears of it from now on.
+fn begin(system: &ActorSystem, keeper: Address) -> Address {
+    system.tell(keeper, true);
+    let heard = std::iter::from_fn(|| system.listen(LONG)).find_map(|heard| heard.message.take::<Address>().ok());
+    heard.unwrap()
+}
+
 #[test]
 fn a_change_on_one_node_ends_the_actors_there_that_it_does_not_suit_and_no_others() {
     for seed in 0..50 {
         let run = replay(seed, &simulation(), |system| {
             let keepers = [0; 8].map(|_| create_where::<Keeper>(system, at("west")));
-            let children = keepers.map(|keeper| system.ask::<Address>(keeper, true, LONG).unwrap());
+            let children = keepers.map(|keeper| begin(system, keeper));
             let (lit, unlit) = (at("east").require("lit"), at("east"));
             let goes = [create_where::<Sink>(system, lit), create_where::<Database>(system, unlit.clone())];
             let stays = [create_where::<Sink>(system, unlit), create_where::<Sink>(system, at("south").require("lit"))];
@@ -125,7 +132,7 @@ fn under_way(also_in_the_south: bool) -> Run {
     cut.of_mut(Kind::Cut).insert(0, 5_000);
     rerun(0, cut, &simulation().cut_links(1), |system| {
         let keeper = create_where::<Keeper>(system, at("west"));
-        let child = system.ask::<Address>(keeper, true, LONG).map_err(|error| error.to_string())?;
+        let child = begin(system, keeper);
         set(system, "east", "lit", false);
         if also_in_the_south {
             set(system, "south", "lit", false);
