@@ -3,9 +3,7 @@
 use crate::program::{Database, LONG, Seen, Sink, count, registry};
 use odeon::simulate::{Decisions, Event, Kind, Run, Simulation, replay, rerun};
 use odeon::system::{ActorSystem, AskError};
-use odeon::{
-    ActorType, Address, CapabilityMap, ChildActorExited, Context, Definition, Message, Requirements, actor,
-};
+use odeon::{ActorType, Address, CapabilityMap, ChildActorExited, Context, Definition, Message, Requirements, actor};
 use serde::{Deserialize, Serialize};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -81,7 +81,7 @@ impl Node {
 
 fn give(system: &System, actor: Address, ms: i64) {
     let message = AnyMessage::new(ms);
-    let deliver = || system.deliver(Envelope { to: actor, sender: actor, message });
+    let deliver = || _ = system.deliver(Envelope { to: actor, sender: actor, message });
     if may_lend() { system.catch_turn(deliver).into_iter().for_each(lend) } else { deliver() }
 }
 
