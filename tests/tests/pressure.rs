@@ -6,9 +6,8 @@ use serde_json::json;
 use std::time::Duration;
 
 const WITHIN: Duration = Duration::from_secs(180);
-/// What a node may have more at its worst than before, in MiB. A message in a mailbox takes some 200 bytes: without
-/// pressure a million of them take 200 MiB.
-const MORE_MIB_MAX: u64 = 64;
+/// What a node may have more at its worst than before, in MiB. A message in a mailbox takes some 200 bytes.
+const MORE_MIB_MAX: u64 = 48;
 const NEVER: u64 = i64::MAX as u64;
 
 /// A convention of a leader and nodes without anything to do.
@@ -19,15 +18,15 @@ fn cluster(names: &[&str]) -> Cluster {
     cluster
 }
 
-/// Makes a stage that rests 200 ms after so many numbers.
+/// Makes a stage that rests for two seconds after so many numbers.
 fn stage(cluster: &Cluster, on: &str, next: Option<&str>, rests_every: u64) -> String {
     let stage = cluster.leader().create(&["Stage", "--on", on]).0;
-    be(cluster, &stage, next, rests_every);
+    be(cluster, &stage, next, rests_every, 2_000);
     stage
 }
 
-fn be(cluster: &Cluster, stage: &str, next: Option<&str>, rests_every: u64) {
-    let be = json!({"BeStage": {"next": next, "rests_every": rests_every, "rest_ms": 200}});
+fn be(cluster: &Cluster, stage: &str, next: Option<&str>, rests_every: u64, rest_ms: u64) {
+    let be = json!({"BeStage": {"next": next, "rests_every": rests_every, "rest_ms": rest_ms}});
     cluster.leader().ask(stage, &be.to_string());
 }
 
@@ -74,7 +73,7 @@ fn within_memory(cluster: &Cluster, names: &[&str], run: impl FnOnce()) {
 fn a_million_messages_to_a_slow_actor_on_another_node_take_little_memory_and_all_come_in_order() {
     let cluster = cluster(&["fast", "slow"]);
     let count = 1_000_000;
-    let slow = stage(&cluster, "slow", None, 50_000);
+    let slow = stage(&cluster, "slow", None, 250_000);
     within_memory(&cluster, &["fast", "slow"], || {
         flood(&cluster, "fast", &slow, 1, count, 0);
         came_in_order(&cluster, &slow, count);
@@ -85,7 +84,7 @@ fn a_million_messages_to_a_slow_actor_on_another_node_take_little_memory_and_all
 fn a_thousand_senders_to_one_actor_on_another_node_take_little_memory_and_lose_nothing() {
     let cluster = cluster(&["fast", "slow"]);
     let (senders, each) = (1_000, 500);
-    let slow = stage(&cluster, "slow", None, 50_000);
+    let slow = stage(&cluster, "slow", None, 250_000);
     within_memory(&cluster, &["fast", "slow"], || {
         flood(&cluster, "fast", &slow, senders, each, 0);
         came_in_order(&cluster, &slow, senders * each);
@@ -96,7 +95,7 @@ fn a_thousand_senders_to_one_actor_on_another_node_take_little_memory_and_lose_n
 fn a_slow_actor_holds_back_those_before_those_who_send_to_it() {
     let cluster = cluster(&["first", "second", "third"]);
     let count = 300_000;
-    let slow = stage(&cluster, "third", None, 15_000);
+    let slow = stage(&cluster, "third", None, 100_000);
     let middle = stage(&cluster, "second", Some(&slow), NEVER);
     within_memory(&cluster, &["first", "second", "third"], || {
         flood(&cluster, "first", &middle, 1, count, 1);
@@ -110,7 +109,7 @@ fn a_ring_of_busy_actors_on_three_nodes_waits_for_itself_and_drains() {
     let cluster = cluster(&names);
     let stages: Vec<String> = names.iter().map(|name| stage(&cluster, name, None, NEVER)).collect();
     for (stage, next) in stages.iter().zip(stages.iter().cycle().skip(1)) {
-        be(&cluster, stage, Some(next), 100_000);
+        be(&cluster, stage, Some(next), 100_000, 200);
     }
     // More than all mailboxes hold before those before are held back, and each goes round twice.
     let (each, hops) = (30_000, 5);
