@@ -61,7 +61,7 @@ fn run(options: &Options) -> Result<()> {
     }
     let mut tables = vec![table::ratios(&results), table::figures(&results)];
     if options.only.is_empty() {
-        let (rounds, bytes) = (Measure::RoundTrip.size(options) / 2, Measure::Large.size(options));
+        let (rounds, bytes) = (Measure::RoundTrip.size(options) * 2, Measure::Large.size(options));
         let beside = (0..options.rounds).map(|_| nodes.beside(rounds, bytes)).collect::<Result<Vec<_>>>()?;
         tables.push(table::aims(&aims(&results, beside)));
     }
