@@ -29,6 +29,14 @@ const OFFERED_PROCESS: Cell = Held(&[("node/tests/process.rs", "everything_that_
 
 /// What stands around an actor is an actor.
 const SAME: Cell = Follows("it is made of actors, and the same code in an image");
+const TROUPE: Cell = Held(&[(
+    "tests/tests/troupes.rs",
+    "a_troupe_of_an_image_has_as_many_workers_as_its_work_needs_and_what_finds_none_waits",
+)]);
+const TROUPE_AGAIN: Cell = Held(&[(
+    "tests/tests/troupes.rs",
+    "the_work_of_a_worker_that_dies_is_done_by_another_one_and_comes_back_when_three_have_died",
+)]);
 const LINKED: Cell = Cannot("only for actors that are linked into a program");
 const NOTHING_OUTSIDE: Cell =
     Cannot("nothing comes from outside of a simulation: it would not be the same the next time");
@@ -361,16 +369,16 @@ pub(crate) const PROMISES: &[Promise] = &[
         .node(Cannot("a node is started by `odeon up`, not chosen by a program"))
         .images(NO_HANDLE, NO_HANDLE),
     // What stands around actors, and what they may ask.
-    everywhere("troupes::workers_are_created_on_demand_have_their_turns_and_see_the_sender", "Workers are created on demand have their turns and see the sender.").images(SAME, SAME),
-    everywhere("troupes::what_finds_no_idle_worker_waits_in_its_order_and_a_busy_worker_gets_nothing_else", "What finds no idle worker waits in its order and a busy worker gets nothing else.").images(SAME, SAME),
+    everywhere("troupes::workers_are_created_on_demand_have_their_turns_and_see_the_sender", "Workers are created on demand have their turns and see the sender.").images(TROUPE, SAME),
+    everywhere("troupes::what_finds_no_idle_worker_waits_in_its_order_and_a_busy_worker_gets_nothing_else", "What finds no idle worker waits in its order and a busy worker gets nothing else.").images(TROUPE, SAME),
     everywhere("troupes::workers_that_are_too_many_are_dismissed_after_a_pause_and_not_before", "Workers that are too many are dismissed after a pause and not before.").images(SAME, SAME),
     everywhere("troupes::settings_change_at_run_time_also_from_a_shell_and_bad_ones_come_back", "Settings change at run time also from a shell and bad ones come back.").images(SAME, SAME),
     everywhere("troupes::a_message_that_a_worker_fails_on_twice_comes_back_as_it_was_and_the_worker_goes_on", "A message that a worker fails on twice comes back as it was and the worker goes on.").images(SAME, SAME),
-    everywhere("troupes::the_work_of_a_worker_that_exits_goes_to_another_one_and_at_last_back_to_its_sender", "The work of a worker that exits goes to another one and at last back to its sender.").images(SAME, SAME),
+    everywhere("troupes::the_work_of_a_worker_that_exits_goes_to_another_one_and_at_last_back_to_its_sender", "The work of a worker that exits goes to another one and at last back to its sender.").images(TROUPE_AGAIN, SAME),
     everywhere("troupes::a_message_that_kills_its_workers_does_not_do_so_for_ever", "A message that kills its workers does not do so for ever.").images(SAME, SAME),
     everywhere("troupes::work_for_which_no_worker_can_be_created_comes_back_with_the_reason", "Work for which no worker can be created comes back with the reason.").images(SAME, SAME),
     everywhere("troupes::a_worker_that_loses_its_work_by_failing_on_something_else_is_given_it_again", "A worker that loses its work by failing on something else is given it again.").images(SAME, SAME),
-    everywhere("troupes::a_worker_that_was_built_anew_and_forgot_its_work_is_found_out", "A worker that was built anew and forgot its work is found out.").simple(ONE_BASE).simulated(ONE_BASE).images(SAME, SAME),
+    everywhere("troupes::a_worker_that_was_built_anew_and_forgot_its_work_is_found_out", "A worker that was built anew and forgot its work is found out.").simple(ONE_BASE).simulated(ONE_BASE).images(TROUPE_AGAIN, SAME),
     everywhere("troupes::the_exit_of_a_troupe_takes_its_workers_and_gives_back_what_waits", "The exit of a troupe takes its workers and gives back what waits.").images(SAME, SAME),
     everywhere("troupes::a_troupe_with_as_much_to_do_as_it_holds_gives_back_what_comes_then", "A troupe with as much to do as it holds gives back what comes then.").simple(ONE_BASE).simulated(ONE_BASE).images(SAME, SAME),
     everywhere("troupes::an_untyped_value_that_looks_like_a_request_is_work", "An untyped value that looks like a request is work.").images(SAME, SAME),

@@ -5,6 +5,7 @@ mod constructors;
 mod judge;
 mod loader;
 mod rogue;
+mod troupe;
 mod watcher;
 
 pub use checks::{CheckAllocates, CheckLoops, CheckPanics, CheckReads};
@@ -12,6 +13,7 @@ pub use constructors::{ConstructorFails, ConstructorLoops, ConstructorPanics};
 pub use judge::{Accomplice, Judge};
 pub use loader::{Load, Loader, Unload};
 pub use rogue::{Many, Rogue};
+pub use troupe::{Asks, Done, Foreman, Job, Squarer, Word};
 pub use watcher::Watcher;
 
 odeon::export!(
@@ -27,6 +29,9 @@ odeon::export!(
     Judge,
     Accomplice,
     Loader,
+    Foreman,
+    odeon::Troupe<Squarer>,
+    odeon::TroupeWorker<Squarer>,
 );
 
 /// Never returns, and cannot be proved not to.
