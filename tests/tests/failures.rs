@@ -254,8 +254,12 @@ fn a_node_that_does_not_become_empty_in_time_stays_and_takes_nothing_until_it_is
     // The next leader hears of it from the node.
     cluster.node_mut("leader").kill();
     cluster.node_mut("leader").restart().unwrap();
-    let far = cluster.until_state("far", "alive", BACK_WITHIN).unwrap();
-    assert_eq!(far["draining"], true, "{far}");
+    eventually(BACK_WITHIN, "far is alive and draining", || {
+        // Its link is up before it has said how it is.
+        let far = cluster.until_state("far", "alive", BACK_WITHIN)?;
+        Ok((far["draining"] == true).then_some(()))
+    })
+    .unwrap();
 
     cluster.leader().run(&["node", "drain", "far", "--cancel"]).ok();
     let (_, node) = cluster.leader().create(&["Sink", "--on", "far"]);
