@@ -104,7 +104,7 @@ impl Stage {
         *next = number.number + 1;
         self.came += 1;
         let Some(be) = &self.be else { return };
-        if self.came % be.rests_every == 0 {
+        if self.came.is_multiple_of(be.rests_every) {
             std::thread::sleep(Duration::from_millis(be.rest_ms));
         }
         if let (Some(to), Some(hops)) = (be.next, number.hops.checked_sub(1)) {
