@@ -25,14 +25,7 @@ fn a_sender_is_put_aside_while_its_target_has_too_much_and_goes_on_when_it_has_d
         Ok(())
     }));
     let total = 3 * HIGH;
-    let fast = rig.root(plain("fast", move |message, cx| {
-        let n = *message.get::<i64>().unwrap();
-        cx.send(slow, n);
-        if n as usize + 1 < total {
-            cx.send(cx.my_address(), n + 1);
-        }
-        Ok(())
-    }));
+    let fast = rig.root(sends(slow, total as i64));
     rig.tell(fast, 0i64);
     rig.until("the sender is put aside", || rig.status(fast).unwrap().state == ActorState::PutAside);
     let queued = rig.status(slow).unwrap().queued;
@@ -53,13 +46,7 @@ fn senders_that_one_actor_lets_go_on_do_not_wait_for_each_other() {
     holds_on("pressure::senders_that_one_actor_lets_go_on_do_not_wait_for_each_other", &[Column::Threads]);
     let rig = Rig::threads(2);
     let held = Arc::new(AtomicBool::new(true));
-    let h = held.clone();
-    let slow = rig.root(plain("slow", move |_, _| {
-        while h.load(SeqCst) {
-            std::thread::yield_now();
-        }
-        Ok(())
-    }));
+    let slow = rig.root(stuck(&held));
     let met = Arc::new(AtomicUsize::new(0));
     let sender = plain("sender", move |message, cx| {
         if message.is::<bool>() {

@@ -1,23 +1,11 @@
 //! Links that are cut for a while.
 
-use crate::program::{LONG, Pour, Seen, Sink, Source, count, registry};
+use crate::program::{LONG, PLACES, Pour, Seen, Sink, Source, count, simulation};
 use crate::same::{busy, troubled};
-use odeon::simulate::{Decisions, Event, Kind, Simulation, explore, replay, rerun};
+use odeon::simulate::{Decisions, Event, Kind, explore, replay, rerun};
 use odeon::system::ActorSystem;
-use odeon::{ActorType, Address, CapabilityMap, Context, Requirements, WakeupMessage, actor};
+use odeon::{ActorType, Address, Context, Requirements, WakeupMessage, actor};
 use std::time::Duration;
-
-const PLACES: [&str; 3] = ["west", "east", "south"];
-
-/// Nodes that are each where nobody else is.
-fn simulation() -> Simulation {
-    let nodes = PLACES.map(|name| {
-        let mut map = CapabilityMap::new();
-        map.set(name, true).unwrap();
-        (name, map)
-    });
-    Simulation::new(registry()).nodes(nodes)
-}
 
 fn create_at<A: ActorType>(system: &ActorSystem, place: &str) -> Result<Address, String> {
     system.create_actor_with::<A>(Requirements::none().require(place)).map_err(|error| error.to_string())

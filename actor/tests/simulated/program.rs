@@ -1,6 +1,6 @@
 //! Actors for the tests, and what the tests ask of them.
 
-use odeon::simulate::{Event, Run};
+use odeon::simulate::{Event, Run, Simulation};
 use odeon::system::ActorSystem;
 use odeon::{
     ActorType, Address, CapabilityMap, ChildActorExited, Context, Failure, Message, PoisonMessage, Registry, actor,
@@ -101,6 +101,18 @@ impl Database {
 
 pub(crate) fn registry() -> Registry {
     Registry::new().with::<Sink>().with::<Source>().with::<Parent>().with::<Database>()
+}
+
+pub(crate) const PLACES: [&str; 3] = ["west", "east", "south"];
+
+/// Nodes that are each where nobody else is.
+pub(crate) fn simulation() -> Simulation {
+    let nodes = PLACES.map(|name| {
+        let mut map = CapabilityMap::new();
+        map.set(name, true).unwrap();
+        (name, map)
+    });
+    Simulation::new(registry()).nodes(nodes)
 }
 
 /// What a node with a database has.

@@ -1,26 +1,15 @@
 //! What actors are told of the nodes of a simulation.
 
-use crate::program::{LONG, count, create, registry};
-use odeon::simulate::{Event, Simulation, replay};
+use crate::program::{LONG, count, create, simulation};
+use odeon::simulate::{Event, replay};
 use odeon::system::ActorSystem;
 use odeon::{
-    ActorExitRequest, Address, CapabilityMap, Context, Failure, ImageAvailable, MemberChanged, MemberJoined,
-    MemberLost, Message, Requirements, Topic, actor,
+    ActorExitRequest, Address, Context, Failure, ImageAvailable, MemberChanged, MemberJoined, MemberLost, Message,
+    Requirements, Topic, actor,
 };
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 use std::time::Duration;
-
-const PLACES: [&str; 3] = ["west", "east", "south"];
-
-fn simulation() -> Simulation {
-    let nodes = PLACES.map(|name| {
-        let mut map = CapabilityMap::new();
-        map.set(name, true).unwrap();
-        (name, map)
-    });
-    Simulation::new(registry()).nodes(nodes)
-}
 
 #[derive(Serialize, Deserialize, Message)]
 struct Watch {
