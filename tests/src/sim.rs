@@ -40,11 +40,13 @@ pub struct Options {
     pub settle_ms: u64,
     /// A mistake that a checker has to notice.
     pub broken: Broken,
+    /// Whether the report has a digest: to make it takes as long as everything else.
+    pub digest: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { members: 200, faults_ms: 20_000, settle_ms: 16_000, broken: Broken::Nothing }
+        Self { members: 200, faults_ms: 20_000, settle_ms: 16_000, broken: Broken::Nothing, digest: false }
     }
 }
 
@@ -78,8 +80,8 @@ pub struct Report {
     pub authorities_gone: u64,
     /// Times that an actor was told something that it watches.
     pub news: u64,
-    /// A digest of everything that was seen, in order: equal for equal seeds.
-    pub digest: u64,
+    /// A digest of everything that was seen, in order, where it is wanted: equal for equal seeds.
+    pub digest: Option<u64>,
 }
 
 /// An invariant that does not hold, and how to see it again.

@@ -126,9 +126,10 @@ fn tame(report: &Report) -> Option<&'static str> {
 
 #[test]
 fn one_seed_gives_one_history() {
-    let options = Options { members: 40, faults_ms: 8_000, ..Options::default() };
+    let options = Options { members: 40, faults_ms: 8_000, digest: true, ..Options::default() };
     let first = run(7, &options).unwrap_or_else(|failure| panic!("{failure}"));
     let second = run(7, &options).unwrap_or_else(|failure| panic!("{failure}"));
+    assert!(first.digest.is_some());
     assert_eq!(first, second);
     assert_ne!(first.digest, run(8, &options).unwrap_or_else(|failure| panic!("{failure}")).digest);
 }

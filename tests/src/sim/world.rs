@@ -52,7 +52,7 @@ pub(super) struct World {
     /// How sound the link of a node was when it was declared gone, until that is durable.
     judged: BTreeMap<NodeRef, Option<u64>>,
     checkers: Vec<Box<dyn Checker>>,
-    digest: Digest,
+    digest: Option<Digest>,
     pub(super) report: Report,
     broke: Option<Broke>,
     pub(super) meter: Meter,
@@ -66,6 +66,7 @@ impl World {
         Self {
             links: nodes.iter().map(|_| Link::default()).collect(),
             nodes,
+            digest: options.digest.then(Digest::default),
             options,
             random,
             now: 1_000,
@@ -82,7 +83,6 @@ impl World {
             shelf: Shelf::default(),
             judged: BTreeMap::new(),
             checkers: watch::checkers(limits::LEASE_MS),
-            digest: Digest::default(),
             report: Report::default(),
             broke: None,
             meter: Meter::default(),
@@ -100,7 +100,7 @@ impl World {
             return Err(broke);
         }
         self.report.alive_at_end = self.settled().map_err(|(checker, what)| (self.now, checker, what))?;
-        self.report.digest = self.digest.sum();
+        self.report.digest = self.digest.as_ref().map(Digest::sum);
         Ok(self.report)
     }
 
@@ -165,7 +165,9 @@ impl World {
     }
 
     pub(super) fn saw(&mut self, seen: &Seen) {
-        self.digest.add(self.now, seen);
+        if let Some(digest) = &mut self.digest {
+            digest.add(self.now, seen);
+        }
         for checker in &mut self.checkers {
             if let Err(what) = checker.observe(seen) {
                 let name = checker.name();
