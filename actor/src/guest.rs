@@ -110,16 +110,16 @@ impl<I: Image> Guest for I {
         Ok(hosted().add(actor))
     }
 
-    fn receive(handle: u32, sender: Address, name: String, bytes: Vec<u8>) -> Result<(), String> {
+    fn receive(handle: u32, sender: Address, name: String, bytes: Vec<u8>) -> bool {
         let mut hosted = hosted();
         let Some(Some(actor)) = hosted.actors.get_mut(handle as usize) else {
-            return Err("this instance has no such actor".to_owned());
+            fail("this instance has no such actor");
         };
         let mut cx = Context::new(Outside, outside::address_of(sender));
         let result = actor.receive(&AnyMessage::from_encoded(Encoded { name, bytes }), &mut cx);
         #[cfg(not(feature = "grants"))]
         library::end_lines();
-        result.map_err(Failure::into_reason)
+        result.map_err(|failure| host::failed(&failure.into_reason())).is_ok()
     }
 
     fn discard(handle: u32) {

@@ -220,6 +220,16 @@ fn an_actor_is_told_how_its_node_is_and_others_are() {
     assert_eq!(third["status"]["name"], "third", "{third}");
     assert_eq!(third["status"]["rate_limits"]["actor"], 5000, "{third}");
 
+    // So an actor of an image is told.
+    let guest = repository().join("tests/guest/guest.zip");
+    leader.run(&["image", "push", &guest.display().to_string()]).ok();
+    let (of_image, _) = leader.create(&["test-guest", "NodeGauge", "--on", "far"]);
+    let as_image: Value = serde_json::from_str(&leader.ask(&of_image, "how")).unwrap();
+    assert_eq!((&as_image["of"], &as_image["status"]["name"]), (&own["of"], &json!("far")), "{as_image}");
+    assert_eq!(as_image["status"]["actors"], 2, "{as_image}");
+    leader.run(&["stop", &of_image]).ok();
+    until_gone(leader, &of_image);
+
     // Counts go on where actors are gone.
     let (sink, _) = leader.create(&["Sink", "--on", "far"]);
     let (source, _) = leader.create(&["Source", "--on", "leader"]);

@@ -432,7 +432,7 @@ pub(crate) const PROMISES: &[Promise] = &[
     everywhere("api::actors_whose_check_holds_no_more_exit_when_capabilities_change", "Actors whose check holds no more exit when capabilities change.").node(LOOKED_AT).images(LOOKED_AT, OF_PROCESS),
     everywhere("api::an_actor_is_told_how_its_node_is", "An actor is told how its node is, and in a convention how others are.")
         .node(TOLD_OF_NODES)
-        .images(Follows("it is a message to the node, and handed to it like others"), OF_PROCESS),
+        .images(TOLD_OF_NODES, OF_PROCESS),
     everywhere("api::a_message_may_be_part_of_a_message", "A message may be part of a message."),
     everywhere("wakeups::a_wakeup_that_was_cancelled_does_not_come_and_no_other_is_affected", "A wakeup that was cancelled does not come and no other is affected."),
     everywhere("wakeups::wakeups_that_are_asked_for_and_cancelled_for_ever_take_no_room", "Wakeups that are asked for and cancelled for ever take no room.").simple(ONE_BASE).simulated(ONE_BASE),

@@ -89,7 +89,7 @@ impl Instance {
         let handled = self.call(|exports, store| {
             exports.odeon_actor_actors().call_receive(store, handle, sender, &encoded.name, &encoded.bytes)
         })?;
-        handled.map_err(|error| self.said(&error))
+        if handled { Ok(()) } else { Err(said_while_handling(self.store.data_mut())) }
     }
 
     /// The failure that the actor itself gives as its answer.
@@ -113,6 +113,12 @@ impl Instance {
             failed(self.store.data_mut(), self.call_ms, &error)
         })
     }
+}
+
+/// The failure that an actor has given, with its reason, as what came of a message.
+pub(super) fn said_while_handling(guest: &mut Guest) -> Failure {
+    guest.accounts.failed(Cause::Said);
+    Failure::new(reason(&guest.failure.take().unwrap_or_else(|| "it said nothing of why".to_owned())))
 }
 
 /// Counts a trap, and says why it was.

@@ -2,6 +2,7 @@
 
 mod checks;
 mod constructors;
+mod gauge;
 mod judge;
 mod loader;
 mod rogue;
@@ -10,6 +11,7 @@ mod watcher;
 
 pub use checks::{CheckAllocates, CheckLoops, CheckPanics, CheckReads};
 pub use constructors::{ConstructorFails, ConstructorLoops, ConstructorPanics};
+pub use gauge::NodeGauge;
 pub use judge::{Accomplice, Judge};
 pub use loader::{Load, Loader, Unload};
 pub use rogue::{Many, Rogue};
@@ -26,6 +28,7 @@ odeon::export!(
     ConstructorLoops,
     ConstructorFails,
     Watcher,
+    NodeGauge,
     Judge,
     Accomplice,
     Loader,

@@ -111,7 +111,8 @@ impl Instance {
         let received =
             actors.call_receive(&mut self.store, self.handle, words_of(sender), &message.name, &message.bytes);
         let (began, received) = (Instant::now(), timeout_at(self.deadline, received).await);
-        self.finish(began, received)?.map_err(|error| self.said(&error))
+        let handled = self.finish(began, received)?;
+        if handled { Ok(()) } else { Err(instance::said_while_handling(&mut self.store.data_mut().guest)) }
     }
 
     /// Whether nothing more can be asked of it.
