@@ -16,8 +16,9 @@ use parking_lot::{Mutex, RwLock};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// Actors elsewhere that are held at once; senders to others are not held back.
+/// Actors elsewhere that are held at once, and those of one node; senders to others are not held back.
 const HELD_MAX: usize = 65_536;
+const HELD_OF_A_NODE_MAX: usize = 4_096;
 /// How long an actor elsewhere is held at most, should its node not say another word of it.
 const HELD_TIME_MAX: Duration = Duration::from_secs(60);
 /// How long a node that was told to hold an actor and goes on sending is not told again.
@@ -36,7 +37,7 @@ pub(super) struct Pressing {
 /// Actors elsewhere that are held.
 #[derive(Default)]
 struct Held {
-    by_actor: HashMap<(NodeRef, Address), Hold>,
+    by_node: HashMap<NodeRef, HashMap<Address, Hold>>,
     by_ticket: HashMap<u64, (NodeRef, Address)>,
 }
 
@@ -46,10 +47,40 @@ struct Hold {
 }
 
 impl Held {
+    fn ticket(&self, host: &NodeRef, actor: &Address) -> Option<u64> {
+        Some(self.by_node.get(host)?.get(actor)?.ticket)
+    }
+
+    /// Holds an actor, or goes on to. Not where there are too many.
+    fn insert(&mut self, host: NodeRef, actor: Address, since: Instant, ticket: impl FnOnce() -> u64) {
+        let of_node = self.by_node.get(&host).map_or(0, HashMap::len);
+        if let Some(hold) = self.by_node.get_mut(&host).and_then(|actors| actors.get_mut(&actor)) {
+            hold.since = since;
+        } else if of_node < HELD_OF_A_NODE_MAX && self.by_ticket.len() < HELD_MAX {
+            let ticket = ticket();
+            self.by_node.entry(host).or_default().insert(actor, Hold { ticket, since });
+            self.by_ticket.insert(ticket, (host, actor));
+        }
+    }
+
+    /// Holds an actor no longer; gives its ticket.
+    fn remove(&mut self, host: &NodeRef, actor: &Address) -> Option<u64> {
+        let actors = self.by_node.get_mut(host)?;
+        let ticket = actors.remove(actor)?.ticket;
+        if actors.is_empty() {
+            self.by_node.remove(host);
+        }
+        self.by_ticket.remove(&ticket);
+        Some(ticket)
+    }
+
     /// Holds no longer whom `ends` names; gives the tickets.
     fn release(&mut self, ends: impl Fn(&NodeRef, &Address, &Hold) -> bool) -> Vec<u64> {
-        let ended = self.by_actor.extract_if(|(node, actor), hold| ends(node, actor, hold));
-        let tickets: Vec<u64> = ended.map(|(_, hold)| hold.ticket).collect();
+        let mut tickets = Vec::new();
+        self.by_node.retain(|node, actors| {
+            tickets.extend(actors.extract_if(|actor, hold| ends(node, actor, hold)).map(|(_, hold)| hold.ticket));
+            !actors.is_empty()
+        });
         for ticket in &tickets {
             self.by_ticket.remove(ticket);
         }
@@ -91,30 +122,21 @@ impl Hosting {
         if !self.pressing.is_any_held.load(Ordering::Relaxed) {
             return None;
         }
-        self.pressing.held.read().by_actor.get(&(host, actor)).map(|hold| Pressure::Held(hold.ticket))
+        self.pressing.held.read().ticket(&host, &actor).map(Pressure::Held)
     }
 
     /// A node says that one of its actors has too much.
     pub(super) fn hold(&self, host: NodeRef, actor: Address) {
-        let since = Instant::now();
         let held = &mut *self.pressing.held.write();
-        if let Some(hold) = held.by_actor.get_mut(&(host, actor)) {
-            hold.since = since;
-        } else if held.by_actor.len() < HELD_MAX {
-            let ticket = self.ticket();
-            held.by_actor.insert((host, actor), Hold { ticket, since });
-            held.by_ticket.insert(ticket, (host, actor));
-            self.pressing.is_any_held.store(true, Ordering::Relaxed);
-        }
+        held.insert(host, actor, Instant::now(), || self.ticket());
+        self.pressing.is_any_held.store(!held.by_ticket.is_empty(), Ordering::Relaxed);
     }
 
     /// A node says that its actor has drained.
     pub(super) fn hold_no_more(&self, host: NodeRef, actor: Address) {
         let held = &mut *self.pressing.held.write();
-        if let Some(hold) = held.by_actor.remove(&(host, actor)) {
-            held.by_ticket.remove(&hold.ticket);
-            self.resume_held(held, [hold.ticket]);
-        }
+        let tickets = held.remove(&host, &actor);
+        self.resume_held(held, tickets);
     }
 
     /// A node is gone: nobody waits for its actors.
@@ -133,7 +155,7 @@ impl Hosting {
     }
 
     fn resume_held(&self, held: &Held, tickets: impl IntoIterator<Item = u64>) {
-        self.pressing.is_any_held.store(!held.by_actor.is_empty(), Ordering::Relaxed);
+        self.pressing.is_any_held.store(!held.by_ticket.is_empty(), Ordering::Relaxed);
         tickets.into_iter().for_each(|ticket| self.system().resume(ticket));
     }
 
@@ -165,5 +187,46 @@ impl Hosting {
     fn tell_linked(&self, node: NodeRef, about: &Address, frame: Vec<u8>) -> bool {
         let is_linked = matches!(self.nodes.read().find(&node), Some(Reach::Linked));
         is_linked && self.link_frame(node, self.lane_key(about, about), frame).0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use odeon::{ADDRESS_BYTES, Incarnation, NodeId};
+
+    fn node(number: u32) -> NodeRef {
+        NodeRef { id: NodeId([1; 16]), incarnation: Incarnation(number) }
+    }
+
+    fn actor(number: usize) -> Address {
+        let mut bytes = [0; ADDRESS_BYTES];
+        bytes[..8].copy_from_slice(&number.to_be_bytes());
+        Address::from_bytes(bytes)
+    }
+
+    #[test]
+    fn a_node_has_no_more_than_its_part_of_the_places() {
+        let (mut held, now, mut tickets) = (Held::default(), Instant::now(), 0..);
+        let mut insert = |held: &mut Held, host, of| held.insert(host, actor(of), now, || tickets.next().unwrap_or(0));
+        for of in 0..=HELD_OF_A_NODE_MAX {
+            insert(&mut held, node(1), of);
+        }
+        assert_eq!(held.by_ticket.len(), HELD_OF_A_NODE_MAX);
+        assert_eq!(held.ticket(&node(1), &actor(HELD_OF_A_NODE_MAX)), None);
+        insert(&mut held, node(2), 0);
+        let other = held.ticket(&node(2), &actor(0));
+        assert_eq!(other, Some(HELD_OF_A_NODE_MAX as u64));
+
+        // A place that is free again is for another one; who is held already needs none.
+        insert(&mut held, node(1), 0);
+        assert_eq!(held.remove(&node(1), &actor(0)), Some(0));
+        insert(&mut held, node(1), HELD_OF_A_NODE_MAX);
+        assert!(held.ticket(&node(1), &actor(HELD_OF_A_NODE_MAX)).is_some());
+
+        assert_eq!(held.release(|host, _, _| *host == node(1)).len(), HELD_OF_A_NODE_MAX);
+        assert_eq!((held.by_node.len(), held.by_ticket.len()), (1, 1));
+        assert_eq!(held.remove(&node(2), &actor(0)), other);
+        assert!(held.by_node.is_empty() && held.by_ticket.is_empty());
     }
 }

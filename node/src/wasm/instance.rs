@@ -9,9 +9,18 @@ use super::image::Image;
 use super::limits::WasmLimits;
 use super::ticker::Ticker;
 use odeon::{Address, AnyMessage, Context, Failure};
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Instant;
 use wasmtime::{Store, Trap};
+
+/// Bytes of a buffer that is kept for the next message at most.
+const SPARE_BYTES_MAX: usize = 64 << 10;
+
+thread_local! {
+    /// A buffer that the last message was encoded in.
+    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
 
 /// An instance with its store. After a trap it is broken: whoever holds it builds another.
 pub(super) struct Instance {
@@ -84,12 +93,17 @@ impl Instance {
     }
 
     fn message(&mut self, handle: u32, sender: Address, message: &AnyMessage) -> Result<(), Failure> {
-        let encoded = message.encode()?;
+        let mut kept = SPARE.take();
+        kept.clear();
+        let bytes = message.encode_after(kept)?;
         let sender: types::Address = words_of(sender);
         let handled = self.call(|exports, store| {
-            exports.odeon_actor_actors().call_receive(store, handle, sender, &encoded.name, &encoded.bytes)
-        })?;
-        if handled { Ok(()) } else { Err(said_while_handling(self.store.data_mut())) }
+            exports.odeon_actor_actors().call_receive(store, handle, sender, message.name(), &bytes)
+        });
+        if bytes.capacity() <= SPARE_BYTES_MAX {
+            SPARE.set(bytes);
+        }
+        if handled? { Ok(()) } else { Err(said_while_handling(self.store.data_mut())) }
     }
 
     /// The failure that the actor itself gives as its answer.
