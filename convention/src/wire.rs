@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 /// Counted up when a peer of the version before could misread something: one of these messages, a greeting of a link, or
 /// what a node that joins and its leader say. Peers of two versions refuse each other.
-pub const PROTOCOL_VERSION: u16 = 5;
+pub const PROTOCOL_VERSION: u16 = 6;
 
 /// A word between two nodes: both may be members, and either may lead.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

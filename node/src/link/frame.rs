@@ -1,17 +1,45 @@
-//! Frames of a lane: a length of four bytes, big endian, then that many bytes. In place of a long frame, whose parts go
-//! on a lane of their own, there is a joint: four bytes that are no length, then its number.
+//! Frames of a lane: how many of their first bytes are those of the frame before, as one byte, a length of three bytes, big
+//! endian, then that many bytes, the rest. What actors say to each other begins with who they are: of a frame with 64 bytes of a
+//! message that is more than half.
+//!
+//! In place of a long frame, whose parts go on a lane of their own, there is a joint: four bytes that begin no frame, then
+//! its number. What follows a joint shares nothing.
 
-use super::error::Close;
+use super::limits::{CONTROL_FRAME_BYTES_MAX, LANES, PARTS_LANE, WHOLE_BYTES_MAX};
 
 /// Bytes before a frame's own.
 pub(crate) const HEADER_BYTES: usize = 4;
+/// Bytes that a frame has in common with the one before it at most, as far as that is made use of.
+pub(crate) const SHARED_BYTES_MAX: usize = 254;
 /// What a joint begins with; the bytes that follow are eight.
-pub(crate) const JOINT_HEADER: u32 = 0x8000_0008;
+pub(crate) const JOINT_HEADER: [u8; HEADER_BYTES] = [255, 0, 0, 8];
 pub(crate) const JOINT_BYTES: usize = 8;
 /// Bytes of a part before those of the long frame: its number, and how many bytes it has in all.
 pub(crate) const PART_HEAD_BYTES: usize = JOINT_BYTES + 4;
 /// What is set aside for a frame before its bytes are there.
 const TRUSTED_BYTES: usize = 64 * 1024;
+
+const _: () = assert!(CONTROL_FRAME_BYTES_MAX < 1 << 24 && WHOLE_BYTES_MAX < 1 << 24, "a length has three bytes");
+
+/// The bytes before those of a frame that the peer has not yet: its first ones may be those of the frame before.
+pub(crate) fn header(shared_bytes: usize, rest_bytes: usize) -> [u8; HEADER_BYTES] {
+    debug_assert!(shared_bytes <= SHARED_BYTES_MAX && rest_bytes < 1 << 24, "{shared_bytes} and {rest_bytes} bytes");
+    (((shared_bytes as u32) << 24) | rest_bytes as u32).to_be_bytes()
+}
+
+/// How many bytes frames of a lane share at most. Of what a lane shares, each side of a connection keeps a head; the control
+/// lanes of a leader are too many for that, and parts of long frames have nothing in common.
+pub(crate) fn shared_bytes_max(lane: usize) -> usize {
+    if (1..PARTS_LANE).contains(&lane) { SHARED_BYTES_MAX } else { 0 }
+}
+
+/// How many first bytes two frames have in common, up to a maximum.
+pub(crate) fn shared_bytes(before: &[u8], frame: &[u8], max: usize) -> usize {
+    let max = max.min(before.len()).min(frame.len());
+    let (before, frame) = (&before[..max], &frame[..max]);
+    let words = before.as_chunks::<8>().0.iter().zip(frame.as_chunks::<8>().0).take_while(|(a, b)| a == b).count() * 8;
+    words + before[words..].iter().zip(&frame[words..]).take_while(|(a, b)| a == b).count()
+}
 
 /// What a stream of a lane is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,26 +50,64 @@ pub enum Unit {
     Joint(u64),
 }
 
+/// Why bytes are no frames.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Malformed {
+    /// Its bytes would not be taken.
+    #[error("a frame of {found} bytes, at most {max} are allowed")]
+    TooLong {
+        /// How many it has, as it says.
+        found: usize,
+        /// How many it may have.
+        max: usize,
+    },
+    /// There are not as many that it could share.
+    #[error("a frame that begins with {shared} bytes of the one before, of which {kept} are known")]
+    NotShared {
+        /// How many it has in common with the frame before, as it says.
+        shared: usize,
+        /// How many bytes of that may be shared.
+        kept: usize,
+    },
+}
+
 /// Cuts a stream of bytes into frames, whatever the pieces are in which it comes.
 pub struct Decoder {
     frame_bytes_max: usize,
+    shared_bytes_max: usize,
     header: [u8; HEADER_BYTES],
     header_has: usize,
     body: Vec<u8>,
     body_needs: usize,
+    /// What the next frame may begin with.
+    before: Vec<u8>,
 }
 
 impl Decoder {
-    /// Frames longer than this are a violation.
-    pub fn new(frame_bytes_max: usize) -> Self {
-        Self { frame_bytes_max, header: [0; HEADER_BYTES], header_has: 0, body: Vec::new(), body_needs: 0 }
+    /// Frames longer than the first, or that share more than the second, are a violation.
+    pub fn new(frame_bytes_max: usize, shared_bytes_max: usize) -> Self {
+        Self {
+            frame_bytes_max,
+            shared_bytes_max: shared_bytes_max.min(SHARED_BYTES_MAX),
+            header: [0; HEADER_BYTES],
+            header_has: 0,
+            body: Vec::new(),
+            body_needs: 0,
+            before: Vec::new(),
+        }
+    }
+
+    /// The one for a lane.
+    pub(crate) fn of_lane(lane: usize) -> Self {
+        debug_assert!(lane < LANES, "{lane} is no lane");
+        Self::new(if lane == 0 { CONTROL_FRAME_BYTES_MAX } else { WHOLE_BYTES_MAX }, shared_bytes_max(lane))
     }
 
     /// Takes the next piece and appends the frames that it completes.
     ///
     /// # Errors
-    /// The length of a frame that is too long. The stream is of no use from there on.
-    pub fn push(&mut self, mut piece: &[u8], units: &mut Vec<Unit>) -> Result<(), usize> {
+    /// What is wrong with the next frame. The stream is of no use from there on.
+    pub fn push(&mut self, mut piece: &[u8], units: &mut Vec<Unit>) -> Result<(), Malformed> {
         while !piece.is_empty() {
             if self.header_has < HEADER_BYTES {
                 let taken = piece.len().min(HEADER_BYTES - self.header_has);
@@ -51,12 +117,7 @@ impl Decoder {
                 if self.header_has < HEADER_BYTES {
                     return Ok(());
                 }
-                self.body_needs = match u32::from_be_bytes(self.header) {
-                    JOINT_HEADER => JOINT_BYTES,
-                    length if length as usize > self.frame_bytes_max => return Err(length as usize),
-                    length => length as usize,
-                };
-                self.body = Vec::with_capacity(self.body_needs.min(TRUSTED_BYTES));
+                self.begin()?;
             }
             let taken = piece.len().min(self.body_needs - self.body.len());
             self.body.extend_from_slice(&piece[..taken]);
@@ -69,18 +130,36 @@ impl Decoder {
         Ok(())
     }
 
+    /// What comes next has its header.
+    fn begin(&mut self) -> Result<(), Malformed> {
+        let [shared, rest @ ..] = self.header.map(usize::from);
+        let rest = rest.into_iter().fold(0, |bytes, byte| bytes << 8 | byte);
+        if self.header == JOINT_HEADER {
+            self.before.clear();
+        } else if shared > self.before.len() {
+            return Err(Malformed::NotShared { shared, kept: self.before.len() });
+        } else if shared + rest > self.frame_bytes_max {
+            return Err(Malformed::TooLong { found: shared + rest, max: self.frame_bytes_max });
+        }
+        let shared = shared.min(self.before.len());
+        self.body_needs = shared + rest;
+        self.body = Vec::with_capacity(self.body_needs.min(TRUSTED_BYTES));
+        self.body.extend_from_slice(&self.before[..shared]);
+        Ok(())
+    }
+
     /// What is whole now.
     fn unit(&mut self) -> Unit {
         let body = std::mem::take(&mut self.body);
         match <[u8; JOINT_BYTES]>::try_from(&body[..]) {
-            Ok(number) if u32::from_be_bytes(self.header) == JOINT_HEADER => Unit::Joint(u64::from_be_bytes(number)),
-            _ => Unit::Frame(body),
+            Ok(number) if self.header == JOINT_HEADER => Unit::Joint(u64::from_be_bytes(number)),
+            _ => {
+                self.before.clear();
+                self.before.extend_from_slice(&body[..body.len().min(self.shared_bytes_max)]);
+                Unit::Frame(body)
+            }
         }
     }
-}
-
-pub(crate) fn too_long(found: usize, max: usize) -> Close {
-    Close::violation(format!("a frame of {found} bytes, at most {max} are allowed"))
 }
 
 #[cfg(test)]
@@ -88,18 +167,25 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn encode(frames: &[Vec<u8>]) -> Vec<u8> {
-        frames.iter().flat_map(|f| [&(f.len() as u32).to_be_bytes()[..], f].concat()).collect()
+    /// Each frame with what it shares with the one before, up to a maximum.
+    fn encode(frames: &[Vec<u8>], shared_max: usize) -> Vec<u8> {
+        let mut before: &[u8] = &[];
+        let one = |frame| {
+            let shared = shared_bytes(std::mem::replace(&mut before, frame), frame, shared_max);
+            [&header(shared, frame.len() - shared)[..], &frame[shared..]].concat()
+        };
+        frames.iter().map(Vec::as_slice).flat_map(one).collect()
     }
 
     proptest! {
         #[test]
         fn frames_come_out_as_they_went_in_however_the_stream_is_cut(
-            frames in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 0..20),
+            frames in prop::collection::vec(prop::collection::vec(0_u8..3, 0..40), 0..20),
+            shared_max in 0..9_usize,
             cut in 1_usize..30,
         ) {
-            let (mut decoder, mut found) = (Decoder::new(40), Vec::new());
-            for piece in encode(&frames).chunks(cut) {
+            let (mut decoder, mut found) = (Decoder::new(40, shared_max), Vec::new());
+            for piece in encode(&frames, shared_max).chunks(cut) {
                 prop_assert!(decoder.push(piece, &mut found).is_ok());
             }
             prop_assert_eq!(found, frames.into_iter().map(Unit::Frame).collect::<Vec<_>>());
@@ -110,23 +196,42 @@ mod tests {
             bytes in prop::collection::vec(any::<u8>(), 0..400),
         ) {
             let mut found = Vec::new();
-            let _ = Decoder::new(16).push(&bytes, &mut found);
+            let _ = Decoder::new(16, 8).push(&bytes, &mut found);
             prop_assert!(found.iter().all(|unit| !matches!(unit, Unit::Frame(frame) if frame.len() > 16)));
         }
     }
 
     #[test]
     fn a_frame_that_is_too_long_is_refused_by_its_length() {
-        let mut found = Vec::new();
-        assert_eq!(Decoder::new(16).push(&17_u32.to_be_bytes(), &mut found), Err(17));
+        let too_long = Err(Malformed::TooLong { found: 17, max: 16 });
+        assert_eq!(Decoder::new(16, 8).push(&header(0, 17), &mut Vec::new()), too_long);
+        let with_shared = [&header(0, 4)[..], b"four", &header(4, 13)].concat();
+        assert_eq!(Decoder::new(16, 8).push(&with_shared, &mut Vec::new()), too_long);
+    }
+
+    #[test]
+    fn no_more_is_shared_than_the_frame_before_has_and_the_lane_allows() {
+        let shares = |before: &[u8], shared: usize| {
+            let bytes = [&header(0, before.len())[..], before, &header(shared, 0)].concat();
+            Decoder::new(16, 8).push(&bytes, &mut Vec::new())
+        };
+        let refused = |shared, kept| Err(Malformed::NotShared { shared, kept });
+        assert_eq!((shares(b"four", 4), shares(b"four", 5)), (Ok(()), refused(5, 4)));
+        assert_eq!((shares(b"ten and so", 8), shares(b"ten and so", 9)), (Ok(()), refused(9, 8)));
+        let after_a_joint = [&header(0, 4)[..], b"four", &JOINT_HEADER, &[0; 8], &header(1, 0)].concat();
+        assert_eq!(Decoder::new(16, 8).push(&after_a_joint, &mut Vec::new()), refused(1, 0));
+        assert_eq!(
+            Decoder::of_lane(0).push(&[&header(0, 1)[..], b"x", &header(1, 0)].concat(), &mut Vec::new()),
+            refused(1, 0)
+        );
     }
 
     #[test]
     fn a_joint_is_told_from_a_frame_of_as_many_bytes_and_nothing_else_begins_like_it() {
         let (mut found, number) = (Vec::new(), 7_u64.to_be_bytes());
-        let bytes = [&8_u32.to_be_bytes()[..], &number, &JOINT_HEADER.to_be_bytes(), &number].concat();
-        assert_eq!(Decoder::new(16).push(&bytes, &mut found), Ok(()));
+        let bytes = [&header(0, 8)[..], &number, &JOINT_HEADER, &number].concat();
+        assert_eq!(Decoder::new(16, 8).push(&bytes, &mut found), Ok(()));
         assert_eq!(found, [Unit::Frame(number.to_vec()), Unit::Joint(7)]);
-        assert!(Decoder::new(usize::MAX >> 33).push(&0x8000_0009_u32.to_be_bytes(), &mut found).is_err());
+        assert!(Decoder::new(16, 8).push(&[255, 0, 0, 9], &mut found).is_err());
     }
 }

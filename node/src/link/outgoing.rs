@@ -10,6 +10,7 @@ mod lane;
 #[cfg(test)]
 mod tests;
 
+use super::frame::shared_bytes_max;
 use super::limits::{
     HELD_BYTES_MAX, HIGH_MARK_BYTES, LANES, LONG_BYTES_MAX, LOW_MARK_BYTES, PART_BYTES, PARTS_LANE, WHOLE_BYTES_MAX,
 };
@@ -137,7 +138,8 @@ impl Outgoing {
 
     /// Fills `buffer` with what comes next on a lane.
     pub(crate) fn take(&mut self, lane: usize, buffer: &mut Vec<u8>, limit: usize) {
-        while !self.lanes[lane].take(buffer, limit) && lane == PARTS_LANE && self.number_part() {}
+        let shared_max = shared_bytes_max(lane);
+        while !self.lanes[lane].take(buffer, limit, shared_max) && lane == PARTS_LANE && self.number_part() {}
     }
 
     /// Parts of long frames that were given to the current connection and are not acknowledged.

@@ -2,10 +2,8 @@
 
 use super::LinkEvents;
 use super::error::Close;
-use super::frame::{Decoder, HEADER_BYTES, Unit, too_long};
-use super::limits::{
-    ACK_BYTES, CONTROL_FRAME_BYTES_MAX, LANES, PART_ACK_WEIGHT, PARTS_LANE, READ_CHUNKS, WHOLE_BYTES_MAX,
-};
+use super::frame::{Decoder, HEADER_BYTES, Unit};
+use super::limits::{ACK_BYTES, LANES, PART_ACK_WEIGHT, PARTS_LANE, READ_CHUNKS};
 use super::session::Session;
 use super::shared::Shared;
 use super::writer::ACK_RECORD_BYTES;
@@ -61,9 +59,8 @@ async fn lane(session: &Session, events: &dyn LinkEvents, stream: &mut RecvStrea
     if lane >= LANES || next == 0 {
         return Err(Close::violation(format!("a lane {lane} that begins with frame {next}")).into());
     }
-    let max = if lane == 0 { CONTROL_FRAME_BYTES_MAX } else { WHOLE_BYTES_MAX };
-    let mut decoder = Decoder::new(max);
-    while let Some((frames, bytes)) = poll_fn(|cx| next_frames(stream, &mut decoder, max, cx)).await? {
+    let mut decoder = Decoder::of_lane(lane);
+    while let Some((frames, bytes)) = poll_fn(|cx| next_frames(stream, &mut decoder, cx)).await? {
         if !frames.is_empty() {
             let came = frames.len() as u64;
             give(session, events, lane, next, frames, bytes)?;
@@ -81,7 +78,6 @@ type Came = (Vec<Unit>, usize);
 fn next_frames(
     stream: &mut RecvStream,
     decoder: &mut Decoder,
-    frame_bytes_max: usize,
     cx: &mut Context<'_>,
 ) -> Poll<Result<Option<Came>, ReaderEnd>> {
     let mut chunks: [Bytes; READ_CHUNKS] = std::array::from_fn(|_| Bytes::new());
@@ -89,8 +85,7 @@ fn next_frames(
     let (mut frames, mut bytes) = (Vec::new(), 0);
     for chunk in &chunks[..count] {
         bytes += chunk.len();
-        let pushed = decoder.push(chunk, &mut frames);
-        pushed.map_err(|found| too_long(found, frame_bytes_max))?;
+        decoder.push(chunk, &mut frames).map_err(|malformed| Close::violation(malformed.to_string()))?;
     }
     Poll::Ready(Ok(Some((frames, bytes))))
 }

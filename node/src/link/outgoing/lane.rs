@@ -1,6 +1,6 @@
 //! One lane, sending side.
 
-use super::super::frame::{HEADER_BYTES, JOINT_BYTES, JOINT_HEADER, PART_HEAD_BYTES};
+use super::super::frame::{HEADER_BYTES, JOINT_BYTES, JOINT_HEADER, PART_HEAD_BYTES, header, shared_bytes};
 use super::super::limits::{FRAME_OVERHEAD_BYTES, PART_BYTES};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -39,22 +39,23 @@ impl Held {
         }
     }
 
-    fn head(&self) -> Head {
+    /// The one of a frame of which the peer has the first bytes.
+    fn head(&self, shared: usize) -> Head {
         let mut head = [0; HEADER_BYTES + PART_HEAD_BYTES];
-        let (header, rest) = head.split_at_mut(HEADER_BYTES);
-        let (first, rest_bytes) = match self {
-            Self::Whole(frame) => (frame.len() as u32, 0),
+        let (first, rest) = head.split_at_mut(HEADER_BYTES);
+        let (header, rest_bytes) = match self {
+            Self::Whole(frame) => (header(shared, frame.len() - shared), 0),
             Self::Part { of, .. } => {
                 rest[..JOINT_BYTES].copy_from_slice(&of.id.to_be_bytes());
                 rest[JOINT_BYTES..].copy_from_slice(&(of.bytes.len() as u32).to_be_bytes());
-                ((PART_HEAD_BYTES + self.body().len()) as u32, PART_HEAD_BYTES)
+                (header(0, PART_HEAD_BYTES + self.body().len()), PART_HEAD_BYTES)
             }
             Self::Joint(long) => {
                 rest[..JOINT_BYTES].copy_from_slice(&long.id.to_be_bytes());
                 (JOINT_HEADER, JOINT_BYTES)
             }
         };
-        header.copy_from_slice(&first.to_be_bytes());
+        first.copy_from_slice(&header);
         (head, HEADER_BYTES + rest_bytes)
     }
 
@@ -63,6 +64,14 @@ impl Held {
             Self::Whole(frame) => frame,
             Self::Part { of, from } => &of.bytes[*from..of.bytes.len().min(from + PART_BYTES)],
             Self::Joint(_) => &[],
+        }
+    }
+
+    /// The bytes that may be those of a frame before or after it.
+    fn shareable(&self) -> &[u8] {
+        match self {
+            Self::Whole(frame) => frame,
+            Self::Part { .. } | Self::Joint(_) => &[],
         }
     }
 }
@@ -80,8 +89,8 @@ pub(super) struct Lane {
     pub(super) acknowledged: u64,
     /// How many of `frames` were given to the current connection whole.
     taken: usize,
-    /// How many bytes, with its head, of the next were.
-    taken_bytes: usize,
+    /// Where the bytes of the next go on, once its head was given.
+    next_from: Option<usize>,
 }
 
 impl Lane {
@@ -99,26 +108,33 @@ impl Lane {
         self.taken
     }
 
-    /// Fills `buffer` up to `limit` with what comes next. Gives whether there was enough for that.
-    pub(super) fn take(&mut self, buffer: &mut Vec<u8>, limit: usize) -> bool {
+    /// Fills `buffer` up to `limit` with what comes next, where each frame shares up to `shared_max` bytes with the one before.
+    /// Gives whether there was enough for that.
+    pub(super) fn take(&mut self, buffer: &mut Vec<u8>, limit: usize, shared_max: usize) -> bool {
         while buffer.len() < limit {
             let Some(held) = self.frames.get(self.taken) else { return false };
-            let (head, head_bytes) = held.head();
-            if self.taken_bytes == 0 {
+            let from = self.next_from.unwrap_or_else(|| {
+                let shared = shared_bytes(self.before(), held.shareable(), shared_max);
+                let (head, head_bytes) = held.head(shared);
                 buffer.extend_from_slice(&head[..head_bytes]);
-                self.taken_bytes = head_bytes;
-            }
-            let rest = &held.body()[self.taken_bytes - head_bytes..];
+                shared
+            });
+            let rest = &held.body()[from..];
             let taken = rest.len().min(limit.saturating_sub(buffer.len()));
             buffer.extend_from_slice(&rest[..taken]);
             if taken == rest.len() {
                 self.taken += 1;
-                self.taken_bytes = 0;
+                self.next_from = None;
             } else {
-                self.taken_bytes += taken;
+                self.next_from = Some(from + taken);
             }
         }
         true
+    }
+
+    /// What the next frame may share: the last that the current connection was given, for as long as it is held anyway.
+    fn before(&self) -> &[u8] {
+        self.taken.checked_sub(1).and_then(|last| self.frames.get(last)).map_or(&[], Held::shareable)
     }
 
     /// The peer has taken the first of those that are held.
@@ -132,6 +148,6 @@ impl Lane {
     /// All that is held is to be given again.
     pub(super) fn rewind(&mut self) {
         self.taken = 0;
-        self.taken_bytes = 0;
+        self.next_from = None;
     }
 }

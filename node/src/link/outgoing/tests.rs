@@ -1,5 +1,5 @@
 use super::*;
-use crate::link::frame::{Decoder, Unit};
+use crate::link::frame::{Decoder, SHARED_BYTES_MAX, Unit};
 use crate::link::incoming::LongFrames;
 use crate::link::limits::BATCH_BYTES;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -27,6 +27,37 @@ fn frames_are_given_again_from_the_first_that_the_peer_has_not() {
     assert_eq!(buffer, b"\0\0\0\x03two\0\0\0\x03six");
     received[1] = 4;
     assert!(out.resume(&received).is_err());
+}
+
+#[test]
+fn a_frame_shares_its_head_with_the_one_before_it_as_long_as_that_is_held() {
+    let mut out = Outgoing::default();
+    let took = |out: &mut Outgoing, limit| {
+        let mut buffer = Vec::new();
+        out.take(1, &mut buffer, limit);
+        buffer
+    };
+    let long = vec![9; SHARED_BYTES_MAX + 1];
+    for frame in [&b"to him: one"[..], b"to him: other", b"to her: one", &long, &long] {
+        push(&mut out, 1, frame);
+    }
+    assert_eq!(took(&mut out, 18), b"\0\0\0\x0bto him: one\x09\0\0\x04");
+    // What is under way of a frame does not change by an acknowledgement.
+    assert_eq!(out.acknowledge(1, 1), Ok(vec![]));
+    assert_eq!(took(&mut out, 12), b"ther\x04\0\0\x07er: ");
+    assert_eq!(took(&mut out, 3), b"one");
+    assert_eq!(out.acknowledge(1, 3), Ok(vec![]));
+    let rest = took(&mut out, usize::MAX);
+    assert_eq!(rest, [&b"\0\0\0\xff"[..], &long, &[254, 0, 0, 1, 9]].concat());
+    // The next connection begins anew, whatever the last one was given.
+    assert_eq!(out.resume(&[0, 4, 0, 0, 0, 0, 0, 0, 0]), Ok(vec![]));
+    assert_eq!(took(&mut out, usize::MAX), [&b"\0\0\0\xff"[..], &long].concat());
+    for _ in 0..2 {
+        push(&mut out, 0, b"control");
+    }
+    let mut control = Vec::new();
+    out.take(0, &mut control, usize::MAX);
+    assert_eq!(control, b"\0\0\0\x07control\0\0\0\x07control");
 }
 
 #[test]
@@ -84,7 +115,7 @@ fn what_is_beyond_the_limit_comes_back() {
 /// What a peer makes of the bytes of a lane.
 fn units(bytes: &[u8]) -> Vec<Unit> {
     let mut units = Vec::new();
-    Decoder::new(WHOLE_BYTES_MAX).push(bytes, &mut units).expect("frames within their limit");
+    Decoder::of_lane(1).push(bytes, &mut units).expect("frames within their limit");
     units
 }
 

@@ -143,7 +143,7 @@ async fn a_peer_that_breaks_the_framing_is_closed_and_counted() {
     let leader = leader();
     let lane = |lane: u8, first: u64, frame: &[u8]| [&[lane][..], &first.to_be_bytes(), frame].concat();
     let too_long = (WHOLE_BYTES_MAX as u32 + 1).to_be_bytes();
-    let joint = [&JOINT_HEADER.to_be_bytes()[..], &[0, 0, 0, 0, 0, 0, 0, 5]].concat();
+    let joint = [&JOINT_HEADER[..], &[0, 0, 0, 0, 0, 0, 0, 5]].concat();
     let part = [&3_u32.to_be_bytes()[..], b"abc"].concat();
     for bad in [
         lane(LANES as u8, 1, b""),
@@ -151,6 +151,8 @@ async fn a_peer_that_breaks_the_framing_is_closed_and_counted() {
         lane(1, 1, &too_long),
         lane(1, 7, b"\0\0\0\x01x"),
         lane(1, 1, &joint),
+        lane(1, 1, b"\x01\0\0\x01x"),
+        lane(1, 1, b"\0\0\0\x01x\x02\0\0\x01x"),
         lane(0, 1, &joint),
         lane(PARTS_LANE as u8, 1, &joint),
         lane(PARTS_LANE as u8, 1, &part),
@@ -165,7 +167,7 @@ async fn a_peer_that_breaks_the_framing_is_closed_and_counted() {
     let (_endpoint, connection, mut send, _receive) = greeted(&member, &leader).await;
     send.write_all(&[1, 0, 0, 0, 0, 0, 0, 0, 9]).await.expect("the leader reads");
     assert_eq!(code_of_end(&connection).await, codes::BAD_REQUEST, "an acknowledgement of what was never sent");
-    assert_eq!(leader.links.stats().refused[&Refusal::Violation], 9);
+    assert_eq!(leader.links.stats().refused[&Refusal::Violation], 11);
     assert_eq!(leader.seen.seen.lock().received, 0);
     still_works(&leader).await;
 }
