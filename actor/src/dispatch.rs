@@ -31,7 +31,7 @@ pub fn dispatch(
     handled: &[&'static str],
     handler: &mut dyn FnMut(&AnyMessage) -> Option<Result<(), Failure>>,
 ) -> Option<Result<(), Failure>> {
-    if message.name() == UNTYPED { candidates(message, handled).iter().find_map(handler) } else { handler(message) }
+    if message.is_named(UNTYPED) { candidates(message, handled).iter().find_map(handler) } else { handler(message) }
 }
 
 /// The name of what a message means: its own, or that of the one key of an untyped map, where that is one of these names.

@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::any::{Any, TypeId};
 use std::fmt;
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 /// A type whose values can be sent. Use `#[derive(Message)]`; text, [`Value`], numbers and addresses have it.
@@ -25,6 +26,9 @@ pub struct AnyMessage(Arc<dyn Body>);
 
 trait Body: Send + Sync + 'static {
     fn name(&self) -> &str;
+    fn is_named(&self, name: &str) -> bool {
+        self.name() == name
+    }
     fn encode(&self) -> Result<Vec<u8>, EncodeError>;
     /// The same bytes after others.
     #[cfg(not(target_family = "wasm"))]
@@ -45,9 +49,17 @@ struct Accompanied<M> {
 
 /// What came over a boundary, decoded at most once per type asked for.
 struct Crossed {
-    name: String,
+    name: Name,
+    /// The value's, or a frame that ends with them.
     bytes: Vec<u8>,
     decoded: Decoded,
+}
+
+/// Where the name is of what came over a boundary.
+enum Name {
+    Apart(String),
+    /// In the frame, and the value's bytes follow it. It is text.
+    Before(Range<usize>),
 }
 
 /// A list of decoded forms that only grows: an untyped value may be several types to several actors.
@@ -124,16 +136,28 @@ impl<M: Message> Body for Accompanied<M> {
 
 impl Body for Crossed {
     fn name(&self) -> &str {
-        &self.name
+        match &self.name {
+            Name::Apart(name) => name,
+            Name::Before(place) => std::str::from_utf8(&self.bytes[place.clone()]).unwrap_or_default(),
+        }
+    }
+
+    /// Without looking again whether the name is text.
+    fn is_named(&self, name: &str) -> bool {
+        let own = match &self.name {
+            Name::Apart(name) => name.as_bytes(),
+            Name::Before(place) => &self.bytes[place.clone()],
+        };
+        own == name.as_bytes()
     }
 
     fn encode(&self) -> Result<Vec<u8>, EncodeError> {
-        Ok(self.bytes.clone())
+        Ok(self.value().to_vec())
     }
 
     #[cfg(not(target_family = "wasm"))]
     fn encode_after(&self, mut head: Vec<u8>) -> Result<Vec<u8>, EncodeError> {
-        head.extend_from_slice(&self.bytes);
+        head.extend_from_slice(self.value());
         Ok(head)
     }
 
@@ -147,8 +171,16 @@ impl Body for Crossed {
 }
 
 impl Crossed {
+    /// The bytes of the value.
+    fn value(&self) -> &[u8] {
+        match &self.name {
+            Name::Apart(_) => &self.bytes,
+            Name::Before(place) => &self.bytes[place.end..],
+        }
+    }
+
     fn get<M: Message>(&self) -> Option<&M> {
-        if self.name != M::NAME && self.name != UNTYPED {
+        if !self.is_named(M::NAME) && !self.is_named(UNTYPED) {
             return None;
         }
         let decode = |bytes: &[u8]| Some(Box::new(encoding::decode::<M>(bytes).ok()?) as _);
@@ -165,7 +197,7 @@ impl Crossed {
             }
             end = next;
         }
-        let mut decoded = Some(decode(&self.bytes)?);
+        let mut decoded = Some(decode(self.value())?);
         loop {
             // Another thread may add its own form first; then this one comes after it.
             let new = || Box::new((decoded.take().unwrap_or_else(|| Box::new(())), Decoded::default()));
@@ -186,7 +218,21 @@ impl AnyMessage {
 
     /// Wraps what came over a boundary. Nothing is decoded yet.
     pub fn from_encoded(encoded: Encoded) -> Self {
-        Self(Arc::new(Crossed { name: encoded.name, bytes: encoded.bytes, decoded: Decoded::default() }))
+        let name = Name::Apart(encoded.name);
+        Self(Arc::new(Crossed { name, bytes: encoded.bytes, decoded: Decoded::default() }))
+    }
+
+    /// The same where the name and then the value's bytes are the end of a frame, of which nothing is copied.
+    ///
+    /// # Errors
+    /// The frame, where it has no text at that place.
+    pub fn from_frame(frame: Vec<u8>, name: Range<usize>) -> Result<Self, Vec<u8>> {
+        match frame.get(name.clone()).map(std::str::from_utf8) {
+            Some(Ok(_)) => {
+                Ok(Self(Arc::new(Crossed { name: Name::Before(name), bytes: frame, decoded: Decoded::default() })))
+            }
+            _ => Err(frame),
+        }
     }
 
     /// Wraps a typed value that something comes along with until the last copy is dropped.
@@ -204,7 +250,13 @@ impl AnyMessage {
 
     /// The value as `M`, when that is the message's name: no untyped value is taken for one that it happens to look like.
     pub(crate) fn of_name<M: Message>(&self) -> Option<&M> {
-        if self.name() == M::NAME { self.get() } else { None }
+        if self.is_named(M::NAME) { self.get() } else { None }
+    }
+
+    /// Whether that is the type's name.
+    #[inline]
+    pub fn is_named(&self, name: &str) -> bool {
+        self.0.is_named(name)
     }
 
     /// The type's name.
@@ -301,6 +353,22 @@ mod tests {
         assert_eq!(message.get::<f64>(), Some(&5.0));
         assert_eq!(message.get::<String>(), None);
         assert_eq!(message.take::<i64>().unwrap(), 5);
+    }
+
+    #[test]
+    fn a_message_keeps_the_frame_that_it_came_in() {
+        let mut frame = b"to him: integer".to_vec();
+        let (name, text) = (8..frame.len(), 0..frame.len());
+        frame.extend(AnyMessage::new(5_i64).encode().unwrap().bytes);
+        let message = AnyMessage::from_frame(frame.clone(), name).unwrap();
+        assert_eq!((message.name(), message.get::<i64>(), message.get::<String>()), ("integer", Some(&5), None));
+        assert!(message.is_named("integer") && !message.is_named("value"));
+        assert_eq!(message.encode(), AnyMessage::new(5_i64).encode());
+        assert_eq!(message.encode_after(b"head".to_vec()).unwrap(), b"head\x05");
+        assert_eq!(message.take::<i64>().unwrap(), 5);
+        let (end, frame) = (frame.len(), AnyMessage::from_frame(frame, 0..99).unwrap_err());
+        assert!(AnyMessage::from_frame(frame, text).unwrap().get::<i64>().is_none());
+        assert!(AnyMessage::from_frame(vec![0xff; end], 1..2).is_err(), "no text");
     }
 
     #[test]

@@ -286,7 +286,7 @@ impl Cell {
 
 /// The name decides first: an untyped value that happens to look like a request is none.
 fn exit_request(message: &AnyMessage) -> Option<&ActorExitRequest> {
-    if message.name() == ActorExitRequest::NAME { message.get() } else { None }
+    message.of_name()
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 
 use crate::link::limits::FRAME_BYTES_MAX;
 use odeon::system::Envelope;
-use odeon::{ADDRESS_BYTES, Address, AnyMessage, EncodeError, Encoded, NodeRef};
+use odeon::{ADDRESS_BYTES, Address, AnyMessage, EncodeError, NodeRef};
 use odeon::{Incarnation, NodeId};
 
 /// Bytes of a message's type name at most.
@@ -123,8 +123,8 @@ impl Frame {
         out
     }
 
-    /// Reads a frame. A message keeps the frame's memory, which may be much.
-    pub(crate) fn parse(mut frame: Vec<u8>) -> Result<Frame, FrameError> {
+    /// Reads a frame. A message keeps it.
+    pub(crate) fn parse(frame: Vec<u8>) -> Result<Frame, FrameError> {
         let mut rest = Rest(&frame);
         let kind = rest.take::<1>()?[0];
         let first = Address::from_bytes(rest.take()?);
@@ -132,10 +132,10 @@ impl Frame {
         match kind {
             MESSAGE => {
                 let length = usize::from(rest.take::<1>()?[0]) + 1;
-                let name = std::str::from_utf8(rest.slice(length)?).map_err(|_| FrameError::Name(length))?.to_owned();
-                let head = frame.len() - rest.0.len();
-                frame.drain(..head);
-                let message = AnyMessage::from_encoded(Encoded { name, bytes: frame });
+                rest.slice(length)?;
+                let name_end = frame.len() - rest.0.len();
+                let message = AnyMessage::from_frame(frame, name_end - length..name_end);
+                let message = message.map_err(|_| FrameError::Name(length))?;
                 Ok(Frame::Message(Envelope { to: first, sender: second, message }))
             }
             CHILD_EXITED => Ok(Frame::ChildExited {

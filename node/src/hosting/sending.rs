@@ -27,7 +27,7 @@ impl Hosting {
     /// Gives an actor here its message. How an actor is, the system says for it.
     pub(super) fn hand_over(&self, envelope: Envelope) -> Pressure {
         let to = envelope.to;
-        if envelope.message.name() != ActorStatusRequest::NAME {
+        if !envelope.message.is_named(ActorStatusRequest::NAME) {
             return if self.system().deliver(envelope) { Pressure::Over(to) } else { Pressure::None };
         }
         let message = AnyMessage::new(self.system().report(envelope.to));
