@@ -14,6 +14,7 @@ use super::frame::shared_bytes_max;
 use super::limits::{
     HELD_BYTES_MAX, HIGH_MARK_BYTES, LANES, LONG_BYTES_MAX, LOW_MARK_BYTES, PART_BYTES, PARTS_LANE, WHOLE_BYTES_MAX,
 };
+use bytes::Bytes;
 use lane::{Held, Lane, LongFrame, cost};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -132,14 +133,23 @@ impl Outgoing {
 
     fn begin_long(&mut self, lane: usize, key: u64, bytes: Vec<u8>, after: VecDeque<Vec<u8>>) {
         self.long_frames += 1;
-        let frame = Arc::new(LongFrame { id: self.long_frames, bytes });
+        let frame = Arc::new(LongFrame { id: self.long_frames, bytes: bytes.into() });
         self.long.push_back(Long { frame, lane, key, given: 0, last: None, after });
     }
 
-    /// Fills `buffer` with what comes next on a lane.
+    /// Fills `buffer` with what comes next on a lane, which is not that of parts.
     pub(crate) fn take(&mut self, lane: usize, buffer: &mut Vec<u8>, limit: usize) {
-        let shared_max = shared_bytes_max(lane);
-        while !self.lanes[lane].take(buffer, limit, shared_max) && lane == PARTS_LANE && self.number_part() {}
+        self.lanes[lane].take(buffer, limit, shared_bytes_max(lane));
+    }
+
+    /// Fills `head` with what goes before the next part of a long frame, and gives the part: these are too many bytes to be
+    /// copied while others wait for the lock.
+    pub(crate) fn take_part(&mut self, head: &mut Vec<u8>) -> Option<Bytes> {
+        let part = self.lanes[PARTS_LANE].take_part(head);
+        if part.is_some() || !self.number_part() {
+            return part;
+        }
+        self.lanes[PARTS_LANE].take_part(head)
     }
 
     /// Parts of long frames that were given to the current connection and are not acknowledged.
@@ -272,12 +282,12 @@ impl Outgoing {
         for held in self.lanes.iter_mut().flat_map(|lane| lane.frames.drain(..)) {
             match held {
                 Held::Whole(frame) => undelivered.push(frame),
-                Held::Joint(long) => undelivered.extend(Arc::into_inner(long).map(|long| long.bytes)),
+                Held::Joint(long) => undelivered.extend(Arc::into_inner(long).map(|long| long.bytes.into())),
                 Held::Part { .. } => {}
             }
         }
         for long in self.long.drain(..) {
-            undelivered.extend(Arc::into_inner(long.frame).map(|long| long.bytes));
+            undelivered.extend(Arc::into_inner(long.frame).map(|long| long.bytes.into()));
             undelivered.extend(long.after);
         }
         self.rewind();

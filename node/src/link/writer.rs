@@ -7,9 +7,11 @@ use super::limits::{
     PARTS_LANE,
 };
 use super::session::Session;
+use bytes::Bytes;
 use quinn::{Connection, SendStream};
 use std::future::Future;
 use std::pin::{Pin, pin};
+use std::slice;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -42,11 +44,13 @@ struct Channel {
     stream: Option<SendStream>,
     buffer: Vec<u8>,
     written: usize,
+    /// What follows the buffer: bytes of a long frame, which QUIC shares with those who hold it.
+    part: Bytes,
 }
 
 impl Channel {
     fn is_empty(&self) -> bool {
-        self.written == self.buffer.len()
+        self.written == self.buffer.len() && self.part.is_empty()
     }
 
     fn reset(&mut self) {
@@ -64,12 +68,19 @@ impl Channel {
     /// Writes what the stream takes. Gives whether the buffer was emptied by it.
     fn write(&mut self, cx: &mut Context<'_>) -> Result<bool, String> {
         let Some(stream) = &mut self.stream else { return Ok(false) };
-        if self.written == self.buffer.len() {
+        if self.written == self.buffer.len() && self.part.is_empty() {
             return Ok(false);
         }
         while self.written < self.buffer.len() {
             match Pin::new(&mut *stream).poll_write(cx, &self.buffer[self.written..]) {
                 Poll::Ready(Ok(count)) => self.written += count,
+                Poll::Ready(Err(e)) => return Err(e.to_string()),
+                Poll::Pending => return Ok(false),
+            }
+        }
+        while !self.part.is_empty() {
+            match pin!(stream.write_chunks(slice::from_mut(&mut self.part))).poll(cx) {
+                Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(e)) => return Err(e.to_string()),
                 Poll::Pending => return Ok(false),
             }
@@ -123,16 +134,16 @@ impl Writer {
             if number == PARTS_LANE && outgoing.parts_under_way() >= parts_max {
                 continue;
             }
-            if lane.stream.is_none() {
-                let first = outgoing.next_number(number);
-                outgoing.take(number, &mut lane.buffer, BATCH_BYTES);
-                if !lane.buffer.is_empty() {
-                    lane.stream = Some(open(&self.connection, cx, number)?);
-                    let header = [&[number as u8][..], &first.to_be_bytes()].concat();
-                    lane.buffer.splice(..0, header);
-                }
+            let first = outgoing.next_number(number);
+            if number == PARTS_LANE {
+                lane.part = outgoing.take_part(&mut lane.buffer).unwrap_or_default();
             } else {
                 outgoing.take(number, &mut lane.buffer, BATCH_BYTES);
+            }
+            if lane.stream.is_none() && !lane.buffer.is_empty() {
+                lane.stream = Some(open(&self.connection, cx, number)?);
+                let header = [&[number as u8][..], &first.to_be_bytes()].concat();
+                lane.buffer.splice(..0, header);
             }
             if lane.buffer.is_empty() {
                 lane.rest();

@@ -2,14 +2,23 @@
 
 use super::super::frame::{HEADER_BYTES, JOINT_BYTES, JOINT_HEADER, PART_HEAD_BYTES, header, shared_bytes};
 use super::super::limits::{FRAME_OVERHEAD_BYTES, PART_BYTES};
+use bytes::Bytes;
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// A frame that goes in parts.
 #[derive(Debug)]
 pub(super) struct LongFrame {
     pub(super) id: u64,
-    pub(super) bytes: Vec<u8>,
+    pub(super) bytes: Bytes,
+}
+
+impl LongFrame {
+    /// Where the part is that begins there.
+    fn part(&self, from: usize) -> Range<usize> {
+        from..self.bytes.len().min(from + PART_BYTES)
+    }
 }
 
 /// What has a number on a lane.
@@ -45,10 +54,10 @@ impl Held {
         let (first, rest) = head.split_at_mut(HEADER_BYTES);
         let (header, rest_bytes) = match self {
             Self::Whole(frame) => (header(shared, frame.len() - shared), 0),
-            Self::Part { of, .. } => {
+            Self::Part { of, from } => {
                 rest[..JOINT_BYTES].copy_from_slice(&of.id.to_be_bytes());
                 rest[JOINT_BYTES..].copy_from_slice(&(of.bytes.len() as u32).to_be_bytes());
-                (header(0, PART_HEAD_BYTES + self.body().len()), PART_HEAD_BYTES)
+                (header(0, PART_HEAD_BYTES + of.part(*from).len()), PART_HEAD_BYTES)
             }
             Self::Joint(long) => {
                 rest[..JOINT_BYTES].copy_from_slice(&long.id.to_be_bytes());
@@ -59,16 +68,8 @@ impl Held {
         (head, HEADER_BYTES + rest_bytes)
     }
 
-    fn body(&self) -> &[u8] {
-        match self {
-            Self::Whole(frame) => frame,
-            Self::Part { of, from } => &of.bytes[*from..of.bytes.len().min(from + PART_BYTES)],
-            Self::Joint(_) => &[],
-        }
-    }
-
-    /// The bytes that may be those of a frame before or after it.
-    fn shareable(&self) -> &[u8] {
+    /// The bytes of a frame, which may be those of one before or after it.
+    fn bytes(&self) -> &[u8] {
         match self {
             Self::Whole(frame) => frame,
             Self::Part { .. } | Self::Joint(_) => &[],
@@ -114,12 +115,12 @@ impl Lane {
         while buffer.len() < limit {
             let Some(held) = self.frames.get(self.taken) else { return false };
             let from = self.next_from.unwrap_or_else(|| {
-                let shared = shared_bytes(self.before(), held.shareable(), shared_max);
+                let shared = shared_bytes(self.before(), held.bytes(), shared_max);
                 let (head, head_bytes) = held.head(shared);
                 buffer.extend_from_slice(&head[..head_bytes]);
                 shared
             });
-            let rest = &held.body()[from..];
+            let rest = &held.bytes()[from..];
             let taken = rest.len().min(limit.saturating_sub(buffer.len()));
             buffer.extend_from_slice(&rest[..taken]);
             if taken == rest.len() {
@@ -132,9 +133,19 @@ impl Lane {
         true
     }
 
+    /// Fills `head` with what goes before the next part of a long frame, and gives the part.
+    pub(super) fn take_part(&mut self, head: &mut Vec<u8>) -> Option<Bytes> {
+        let held = self.frames.get(self.taken)?;
+        let Held::Part { of, from } = held else { return None };
+        let (bytes, count) = held.head(0);
+        head.extend_from_slice(&bytes[..count]);
+        self.taken += 1;
+        Some(of.bytes.slice(of.part(*from)))
+    }
+
     /// What the next frame may share: the last that the current connection was given, for as long as it is held anyway.
     fn before(&self) -> &[u8] {
-        self.taken.checked_sub(1).and_then(|last| self.frames.get(last)).map_or(&[], Held::shareable)
+        self.taken.checked_sub(1).and_then(|last| self.frames.get(last)).map_or(&[], Held::bytes)
     }
 
     /// The peer has taken the first of those that are held.

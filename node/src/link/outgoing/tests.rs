@@ -1,7 +1,6 @@
 use super::*;
 use crate::link::frame::{Decoder, SHARED_BYTES_MAX, Unit};
 use crate::link::incoming::LongFrames;
-use crate::link::limits::BATCH_BYTES;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::Wake;
 
@@ -119,6 +118,16 @@ fn units(bytes: &[u8]) -> Vec<Unit> {
     units
 }
 
+/// The next parts of long frames, so many at most.
+fn parts(out: &mut Outgoing, count: usize) -> Vec<Unit> {
+    let mut all = Vec::new();
+    for _ in 0..count {
+        let Some(part) = out.take_part(&mut all) else { break };
+        all.extend_from_slice(&part);
+    }
+    units(&all)
+}
+
 fn taken(out: &mut Outgoing, lane: usize) -> Vec<Unit> {
     let mut buffer = Vec::new();
     out.take(lane, &mut buffer, usize::MAX);
@@ -148,19 +157,18 @@ fn a_long_frame_goes_beside_the_others_and_only_those_of_its_key_wait_for_it() {
         parts.len() as u64
     };
     // The connection is lost after two parts.
-    let mut buffer = Vec::new();
-    out.take(PARTS_LANE, &mut buffer, 2 * (PART_BYTES + 16));
-    assert_eq!(add(&mut assembled, units(&buffer)), 2);
+    let two = parts(&mut out, 2);
+    assert_eq!(add(&mut assembled, two), 2);
     let mut received = [0; LANES];
     (received[1], received[PARTS_LANE]) = (2, 2);
     assert_eq!(out.resume(&received), Ok(vec![]));
-    assert_eq!(add(&mut assembled, taken(&mut out, PARTS_LANE)), 3);
+    assert_eq!(add(&mut assembled, parts(&mut out, 9)), 3);
     assert_eq!(taken(&mut out, 1), [], "the peer has not said that it has all parts");
     assert_eq!(out.acknowledge(PARTS_LANE, 5), Ok(vec![]));
     assert_eq!(taken(&mut out, 1), [Unit::Joint(1), Unit::Frame(b"after".to_vec())]);
     assert_eq!(assembled.take(1), Ok(long.clone()));
     // The second one of the key.
-    assert_eq!(add(&mut assembled, taken(&mut out, PARTS_LANE)), 5);
+    assert_eq!(add(&mut assembled, parts(&mut out, 9)), 5);
     assert_eq!(out.acknowledge(PARTS_LANE, 10), Ok(vec![]));
     assert_eq!(taken(&mut out, 1), [Unit::Joint(2), Unit::Frame(b"last".to_vec())]);
     assert_eq!(assembled.take(2), Ok(long));
@@ -176,11 +184,9 @@ fn parts_of_several_long_frames_take_turns_and_their_senders_wait_apart_from_oth
     assert_eq!(out.push(1, 1, long.clone(), || 7), Ok(None));
     assert_eq!(out.push(2, 2, long, || 7), Ok(Some(7)));
     assert_eq!(out.push(1, 3, vec![0; 9], || 8), Ok(None), "who sends little is not put aside for it");
-    let mut buffer = Vec::new();
-    out.take(PARTS_LANE, &mut buffer, 4 * (PART_BYTES + 16));
-    let ids: Vec<u8> = units(&buffer).iter().map(|u| if let Unit::Frame(f) = u { f[7] } else { 0 }).collect();
+    let ids: Vec<u8> = parts(&mut out, 4).iter().map(|u| if let Unit::Frame(f) = u { f[7] } else { 0 }).collect();
     assert_eq!(ids, [1, 2, 1, 2]);
-    out.take(PARTS_LANE, &mut Vec::new(), usize::MAX);
+    parts(&mut out, 1000);
     let last = out.next_number(PARTS_LANE) - 1;
     assert_eq!(out.acknowledge(PARTS_LANE, last), Ok(vec![]));
     out.take(1, &mut Vec::new(), usize::MAX);
@@ -198,7 +204,7 @@ fn parts_count_as_under_way_until_they_are_acknowledged_and_the_writer_is_woken_
     assert!(!out.came_shorter);
     out.push(1, 9, b"beside it".to_vec(), || 7).expect("there is room");
     assert!(out.came_shorter);
-    out.take(PARTS_LANE, &mut Vec::new(), 3 * BATCH_BYTES);
+    parts(&mut out, 3);
     assert_eq!(out.parts_under_way(), 3);
     let woken = Arc::new(Woken::default());
     out.writer = Some(woken.clone().into());
@@ -232,7 +238,7 @@ fn the_end_gives_back_the_actor_frames_that_were_not_acknowledged() {
     out.take(1, &mut Vec::new(), usize::MAX);
     assert_eq!(out.acknowledge(1, 1), Ok(vec![]));
     // Of two long frames one is whole at the peer, and its joint is on its way.
-    out.take(PARTS_LANE, &mut Vec::new(), usize::MAX);
+    parts(&mut out, 1000);
     let parts = out.next_number(PARTS_LANE) - 1;
     assert_eq!(out.acknowledge(PARTS_LANE, parts - 1), Ok(vec![]));
     let undelivered = vec![b"b".to_vec(), long.clone(), b"d".to_vec(), b"c".to_vec(), long];
