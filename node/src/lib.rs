@@ -16,6 +16,7 @@ pub mod durable;
 pub mod grants;
 mod hosting;
 pub mod identity;
+mod large_pages;
 mod leaders;
 pub mod ledger;
 mod lending;
@@ -32,6 +33,7 @@ mod test_actor;
 mod transfer;
 pub mod wasm;
 
+pub use large_pages::LargePages;
 use odeon::Registry;
 use std::process::ExitCode;
 

@@ -6,8 +6,6 @@
 // A call of the C library.
 #![allow(unsafe_code)]
 
-mod large;
-
 use crate::link::Links;
 use std::time::Duration;
 

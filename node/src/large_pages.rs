@@ -1,4 +1,4 @@
-//! The allocator of a program with a node: the system's, where the kernel is told of large blocks that large pages will do.
+//! An allocator for programs with a node: the system's, where the kernel is told of large blocks that large pages will do.
 //!
 //! A message of 50 MB is in fresh memory where it is made, encoded, put together and decoded, and what the kernel does to
 //! hand that over in pages of 4 KiB takes longer than all that is done with the bytes. Many kernels use larger ones only
@@ -15,13 +15,19 @@ const LARGE_BYTES: usize = 4 * 1024 * 1024;
 #[cfg(target_os = "linux")]
 const ALIGNED_BYTES: usize = 64 * 1024;
 
-struct Large;
-
-#[global_allocator]
-static ALLOCATOR: Large = Large;
+/// The system's allocator, which asks the kernel for large pages for blocks of 4 MiB and more. The command `odeon` has it;
+/// another program with a node that exchanges messages of many megabytes does well to have it too.
+///
+/// ```
+/// #[global_allocator]
+/// static ALLOCATOR: odeon_node::LargePages = odeon_node::LargePages;
+/// # fn main() {}
+/// ```
+#[derive(Debug, Clone, Copy, Default)]
+pub struct LargePages;
 
 // SAFETY: all blocks are the system's, and advice changes nothing of what is in them.
-unsafe impl GlobalAlloc for Large {
+unsafe impl GlobalAlloc for LargePages {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller keeps to the same contract.
         advised(unsafe { System.alloc(layout) }, layout.size())
@@ -66,6 +72,9 @@ fn advise(_block: *mut u8, _bytes: usize) {}
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
+
+    #[global_allocator]
+    static ALLOCATOR: LargePages = LargePages;
 
     /// What the kernel says of the memory at an address: a list of two letters each.
     fn flags(address: usize) -> String {
