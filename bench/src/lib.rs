@@ -5,11 +5,12 @@
 //! and the ratio to the peers of the same run. Every sample checks that all messages arrived, and fails if not.
 //!
 //! Start with [`rounds`] for how contestants take turns, then `network`, `creates`, `wasm` and `placement` for what they
-//! do. Other actor libraries are in `bench/peers`.
+//! do. Other actor libraries are in `bench/peers`, and `bench/cluster` for those between processes.
 
 pub mod apart;
 #[cfg(feature = "nodes")]
 pub mod creates;
+pub mod exchange;
 pub mod machine;
 pub mod memory;
 #[cfg(feature = "nodes")]

@@ -1,12 +1,13 @@
 //! Messages between two processes on loopback: two nodes with an actor on each, against a bare QUIC stream and TCP.
 //!
 //! The nodes are real ones, in a convention of their own. The QUIC peer has the same TLS settings, one stream and
-//! one thread on each side; TCP has no encryption and no delay. All measure inside: no command line, no start-up.
+//! one thread on each side; TCP has no encryption and no delay. Actors of another library over TCP have a program of
+//! their own, `bench/cluster`. All measure inside: no command line, no start-up.
 
 mod actors;
 mod awake;
-mod letter;
 mod nodes;
+mod peer;
 pub(crate) mod quic;
 mod stream;
 mod tcp;
@@ -14,21 +15,23 @@ mod tcp;
 pub use actors::registry;
 pub use awake::{Awake, spin};
 pub use nodes::Nodes;
+pub use peer::Peer;
 pub use quic::make_identity;
 
+use crate::apart;
+use crate::exchange::round_trips;
 use crate::options::Options;
 use crate::rounds::Figure;
-use crate::spread::quantile;
 use crate::unit::Unit;
 use anyhow::{Context, Result, bail};
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 /// The contestants; the first is ours.
-pub const CONTESTANTS: [&str; 3] = ["odeon", "quinn", "tcp"];
-/// Part of the rounds that come before those that count.
-const WARM_UP: u64 = 10;
+pub const CONTESTANTS: [&str; 4] = ["odeon", "quinn", "tcp", CLUSTER];
+/// Whose program is `bench/cluster`.
+pub const CLUSTER: &str = "ractor_cluster";
 
 /// Something to measure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,32 +96,14 @@ pub fn sample(peer: &str, measure: &str, size: u64, address: &str, folder: &Path
     })
 }
 
-/// How often a large message goes there and back for one sample, after once to warm up.
-const LARGE_ROUNDS: u64 = 3;
-
-/// Median and 99th percentile.
-fn round_trips(mut took: Vec<u64>) -> Vec<f64> {
-    vec![quantile(&mut took, 0.5), quantile(&mut took, 0.99)]
-}
-
 /// Serves a peer.
 pub fn serve(peer: &str, folder: &Path) -> Result<()> {
-    serve_until_left(async {
+    apart::end_with_parent();
+    runtime()?.block_on(async {
         match peer {
             "tcp" => tcp::serve().await,
             "quinn" => quic::serve(folder).await,
             _ => bail!("no peer {peer:?}"),
-        }
-    })
-}
-
-/// Serves until standard input ends, which it does with the process that started this one.
-pub(crate) fn serve_until_left(served: impl Future<Output = Result<()>>) -> Result<()> {
-    runtime()?.block_on(async {
-        let over = tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new()));
-        tokio::select! {
-            ended = served => ended,
-            _ = over => Ok(()),
         }
     })
 }
@@ -131,9 +116,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts one: this program with `serve` and these words.
-    pub fn start(words: &[String]) -> Result<Self> {
-        let program = std::env::current_exe().context("find this program")?;
+    /// Starts one: a program with `serve` and these words.
+    pub fn start(program: &Path, words: &[String]) -> Result<Self> {
         let mut child = Command::new(program)
             .arg("serve")
             .args(words)

@@ -1,7 +1,7 @@
-//! Two nodes against a bare QUIC stream and TCP, between processes on loopback.
+//! Two nodes against a bare QUIC stream, TCP and another library's nodes, between processes on loopback.
 
 use anyhow::{Context, Result, bail};
-use odeon_bench::network::{self, Awake, CONTESTANTS, Measure, Nodes, Server};
+use odeon_bench::network::{self, Awake, CLUSTER, CONTESTANTS, Measure, Nodes, Peer};
 use odeon_bench::options::Options;
 use odeon_bench::rounds::Results;
 use odeon_bench::spread::Spread;
@@ -28,9 +28,7 @@ fn run(options: &Options) -> Result<()> {
     let folder = tempfile::tempdir()?;
     network::make_identity(folder.path())?;
     let nodes = Nodes::start()?;
-    let at = folder.path().display().to_string();
-    let servers = CONTESTANTS[1..].iter().map(|peer| Server::start(&[(*peer).to_owned(), at.clone()]));
-    let servers = servers.collect::<Result<Vec<_>>>()?;
+    let peers = CONTESTANTS[1..].iter().map(|peer| Peer::start(peer, folder.path())).collect::<Result<Vec<_>>>()?;
 
     let mut results = Results::new(CONTESTANTS);
     for (measure, when) in [
@@ -47,16 +45,7 @@ fn run(options: &Options) -> Result<()> {
         let size = measure.size(options);
         results.measure(options.rounds, measure.figures(when), |contestant| match contestant {
             0 => nodes.sample(measure, size),
-            peer => {
-                let address = servers[peer - 1].address.clone();
-                apart::sample(&[
-                    CONTESTANTS[peer].to_owned(),
-                    measure.name().to_owned(),
-                    size.to_string(),
-                    address,
-                    at.clone(),
-                ])
-            }
+            peer => peers[peer - 1].sample(measure, size),
         })?;
     }
     let mut tables = vec![table::ratios(&results), table::figures(&results)];
@@ -70,17 +59,22 @@ fn run(options: &Options) -> Result<()> {
 
 fn aims(results: &Results, beside: Vec<f64>) -> Vec<Aim> {
     let mut aims = Vec::new();
+    let ours_by = |figure: &str, peer: &str| {
+        let found = results.median(figure, "odeon").zip(results.median(figure, peer));
+        found.map(|(ours, theirs)| ours / theirs)
+    };
     for when in ["quiet", "awake"] {
         let figure = format!("round trip, {when}, median");
-        let found = results.median(&figure, "odeon").zip(results.median(&figure, "quinn"));
-        let found = found.map(|(ours, theirs)| ours / theirs);
+        let found = ours_by(&figure, "quinn");
         aims.push(Aim { what: format!("{figure}: times quinn's"), found, wanted: Wanted::AtMost(1.25) });
     }
-    let found = results.median("one way, quiet, messages/s", "odeon").map(|rate| rate / 1e6);
+    let rate = "one way, quiet, messages/s";
+    let found = results.median(rate, "odeon").map(|rate| rate / 1e6);
     aims.push(Aim { what: "one way, quiet: million messages/s".into(), found, wanted: Wanted::AtLeast(2.0) });
+    let found = ours_by(rate, CLUSTER);
+    aims.push(Aim { what: format!("{rate}: times {CLUSTER}'s"), found, wanted: Wanted::AtLeast(8.0) });
     let large = "50 MB there and back, quiet, median";
-    let found = results.median(large, "odeon").zip(results.median(large, "quinn"));
-    let found = found.map(|(ours, theirs)| ours / theirs);
+    let found = ours_by(large, "quinn");
     aims.push(Aim { what: format!("{large}: times quinn's"), found, wanted: Wanted::AtMost(1.5) });
     let quiet = results.median("round trip, quiet, 99th percentile", "odeon");
     let found = quiet.map(|quiet| Spread::of(&beside).map_or(f64::NAN, |s| s.median) / quiet);

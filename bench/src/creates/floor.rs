@@ -5,8 +5,9 @@
 //! an actor asks, it then goes to the host and back once more, without the leader.
 
 use super::{WARM_UP, figures_of};
+use crate::apart;
 use crate::network::quic;
-use crate::network::{Server, runtime, serve_until_left};
+use crate::network::{Server, runtime};
 use anyhow::{Context, Result, bail, ensure};
 use quinn::{RecvStream, SendStream};
 use std::net::SocketAddr;
@@ -29,10 +30,11 @@ impl Floor {
     /// Starts them. `folder` has the certificate of all.
     pub fn start(folder: &Path) -> Result<Self> {
         let folder = folder.display().to_string();
-        let host = || Server::start(&["host".to_owned(), folder.clone()]);
+        let this = apart::this_program()?;
+        let host = || Server::start(&this, &["host".to_owned(), folder.clone()]);
         let hosts = [host()?, host()?];
         let [first, second] = [0, 1].map(|number: usize| hosts[number].address.clone());
-        let leader = Server::start(&["leader".to_owned(), folder.clone(), first, second])?;
+        let leader = Server::start(&this, &["leader".to_owned(), folder.clone(), first, second])?;
         Ok(Self { leader, hosts, folder })
     }
 
@@ -47,10 +49,11 @@ impl Floor {
 
 /// Serves what [`Floor::start`] starts.
 pub fn serve(words: &[&str]) -> Result<()> {
+    apart::end_with_parent();
     match words {
-        ["host", folder] => serve_until_left(host(Path::new(folder))),
+        ["host", folder] => runtime()?.block_on(host(Path::new(folder))),
         ["leader", folder, first, second] => {
-            serve_until_left(leader(Path::new(folder), [first.parse()?, second.parse()?]))
+            runtime()?.block_on(leader(Path::new(folder), [first.parse()?, second.parse()?]))
         }
         _ => bail!("found {words:?}, expected a host or a leader"),
     }

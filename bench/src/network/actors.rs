@@ -1,7 +1,6 @@
 //! The actors on the two nodes.
 
-use super::letter::{letter, number};
-use super::{WARM_UP, round_trips};
+use crate::exchange::{WARM_UP, letter, number, round_trips};
 use odeon::{Address, Context, Failure, Message, Registry, actor};
 use serde::{Deserialize, Serialize};
 use std::time::Instant;

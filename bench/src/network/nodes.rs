@@ -1,6 +1,7 @@
 //! A leader and a member as processes, driven by the real command.
 
-use super::{LARGE_ROUNDS, Measure};
+use super::Measure;
+use crate::exchange::LARGE_ROUNDS;
 use crate::node::{Node, number};
 use anyhow::{Result, anyhow, ensure};
 use serde_json::json;

@@ -1,7 +1,6 @@
 //! The same exchange over any stream of bytes: what a program would write that has nothing but a connection.
 
-use super::letter::{LETTER_BYTES, letter, number};
-use super::{LARGE_ROUNDS, WARM_UP};
+use crate::exchange::{LARGE_ROUNDS, LETTER_BYTES, WARM_UP, letter, number};
 use crate::spread::quantile;
 use anyhow::{Context, Result, ensure};
 use std::time::Instant;
