@@ -9,17 +9,16 @@ use ractor::{ActorRef, call};
 use std::net::SocketAddr;
 use std::time::Instant;
 
-/// Letters that are sent before others have their turn.
+/// Letters that are sent before others have their turn: as many as the actor of Odeon sends at once.
 const BURST: u64 = 512;
 
 /// One sample of a measure, from the server at this address.
 pub(crate) async fn take(measure: &str, size: u64, address: SocketAddr) -> Result<Vec<f64>> {
     connect(address).await?;
-    // A task of the runtime, for the main thread is none of its workers.
     match measure {
-        "round-trip" => tokio::spawn(rounds(find(ECHO)?, size)).await?,
-        "one-way" => tokio::spawn(one_way(find(SINK)?, size)).await?,
-        "large" => tokio::spawn(large(find(ECHO)?, size)).await?,
+        "round-trip" => rounds(find(ECHO)?, size).await,
+        "one-way" => one_way(find(SINK)?, size).await,
+        "large" => large(find(ECHO)?, size).await,
         _ => bail!("no measure {measure:?}"),
     }
 }
