@@ -57,12 +57,12 @@ impl Slab {
             }
             drop(free);
             if let Some(index) = index {
-                return Ok(Slot { chunk, index });
+                return Ok(Slot::new(chunk, index));
             }
         }
         let chunk = Arc::new(Chunk::new(self.clone())?);
         open.push(Arc::downgrade(&chunk));
-        Ok(Slot { chunk, index: 0 })
+        Ok(Slot::new(chunk, 0))
     }
 }
 
@@ -76,6 +76,8 @@ impl Chunk {
         // refuses, which is as good.
         // SAFETY: it changes nothing that the mapping holds.
         let _ = unsafe { madvise(base, CHUNK_BYTES, Advice::LinuxNoHugepage) };
+        #[cfg(memcheck)]
+        crate::forbid(base, CHUNK_BYTES);
         Ok(Chunk { base, slab, free: Mutex::new((1..CHUNK_SLOTS).rev().collect()) })
     }
 }
@@ -89,6 +91,13 @@ impl Drop for Chunk {
 }
 
 impl Slot {
+    fn new(chunk: Arc<Chunk>, index: u16) -> Slot {
+        let slot = Slot { chunk, index };
+        #[cfg(memcheck)]
+        crate::allow(slot.base(), SLOT_BYTES);
+        slot
+    }
+
     pub(super) fn base(&self) -> *mut c_void {
         self.chunk.base.wrapping_byte_add(usize::from(self.index) * SLOT_BYTES)
     }
@@ -101,6 +110,8 @@ impl Drop for Slot {
             // What it holds is for nobody else: it is not given out again.
             return;
         }
+        #[cfg(memcheck)]
+        crate::forbid(self.base(), SLOT_BYTES);
         let mut open = self.chunk.slab.open.lock();
         let mut free = self.chunk.free.lock();
         if free.is_empty() {
