@@ -26,8 +26,9 @@ pub struct AnyMessage(Arc<dyn Body>);
 
 trait Body: Send + Sync + 'static {
     fn name(&self) -> &str;
-    fn is_named(&self, name: &str) -> bool {
-        self.name() == name
+    /// The name, without a look at whether it is text.
+    fn name_bytes(&self) -> &[u8] {
+        self.name().as_bytes()
     }
     fn encode(&self) -> Result<Vec<u8>, EncodeError>;
     /// The same bytes after others.
@@ -138,17 +139,15 @@ impl Body for Crossed {
     fn name(&self) -> &str {
         match &self.name {
             Name::Apart(name) => name,
-            Name::Before(place) => std::str::from_utf8(&self.bytes[place.clone()]).unwrap_or_default(),
+            Name::Before(_) => std::str::from_utf8(self.name_bytes()).unwrap_or_default(),
         }
     }
 
-    /// Without looking again whether the name is text.
-    fn is_named(&self, name: &str) -> bool {
-        let own = match &self.name {
+    fn name_bytes(&self) -> &[u8] {
+        match &self.name {
             Name::Apart(name) => name.as_bytes(),
             Name::Before(place) => &self.bytes[place.clone()],
-        };
-        own == name.as_bytes()
+        }
     }
 
     fn encode(&self) -> Result<Vec<u8>, EncodeError> {
@@ -180,7 +179,8 @@ impl Crossed {
     }
 
     fn get<M: Message>(&self) -> Option<&M> {
-        if !self.is_named(M::NAME) && !self.is_named(UNTYPED) {
+        let name = self.name_bytes();
+        if name != M::NAME.as_bytes() && name != UNTYPED.as_bytes() {
             return None;
         }
         let decode = |bytes: &[u8]| Some(Box::new(encoding::decode::<M>(bytes).ok()?) as _);
@@ -256,7 +256,7 @@ impl AnyMessage {
     /// Whether that is the type's name.
     #[inline]
     pub fn is_named(&self, name: &str) -> bool {
-        self.0.is_named(name)
+        self.0.name_bytes() == name.as_bytes()
     }
 
     /// The type's name.
