@@ -7,7 +7,7 @@ mod cost;
 mod operands;
 mod survey;
 
-use crate::limits::{EVALUATION_STEPS_MAX, EXPRESSION_BYTES_MAX, EXPRESSION_DEPTH_MAX};
+use crate::limits::{EVALUATION_STEPS_MAX, EXPRESSION_BYTES_MAX, EXPRESSION_NESTING_MAX};
 use crate::refusal::shorten;
 use crate::{CapabilityMap, Reads, Refusal, RequirementsError};
 use cel::common::types::CelBool;
@@ -55,7 +55,7 @@ impl Expression {
             return Err(RequirementsError::ExpressionTooLong { bytes: text.len(), max: EXPRESSION_BYTES_MAX });
         }
         let refused = |reason: String| RequirementsError::Parse { expression: text.to_owned(), reason };
-        let parser = ENV.parser().max_recursion_depth(EXPRESSION_DEPTH_MAX as u16);
+        let parser = ENV.parser().max_recursion_depth(EXPRESSION_NESTING_MAX as u16);
         let ast = catch_unwind(AssertUnwindSafe(|| parser.parse(text)))
             .map_err(|_| refused("the parser gave up on it".to_owned()))?
             .map_err(|errors| refused(first_error(&errors)))?;
@@ -165,7 +165,7 @@ impl fmt::Debug for Expression {
 fn first_error(errors: &cel::ParseErrors) -> String {
     match errors.errors.first() {
         Some(error) if error.msg.contains("Recursion limit") => {
-            format!("it nests deeper than {EXPRESSION_DEPTH_MAX} levels")
+            format!("it nests deeper than {EXPRESSION_NESTING_MAX} levels")
         }
         Some(error) if error.pos.1 > 0 => {
             format!("at line {}, column {}: {}", error.pos.0, error.pos.1, shorten(&error.msg))

@@ -1,6 +1,6 @@
 use super::*;
 use crate::Value;
-use crate::limits::EXPRESSION_BYTES_MAX;
+use crate::limits::{EXPRESSION_BYTES_MAX, EXPRESSION_DEPTH_MAX, EXPRESSION_NESTING_MAX};
 use crate::samples::{self, capability};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -98,9 +98,10 @@ fn what_does_not_parse_is_refused_at_construction() {
     assert!(parse_error("{'a': 1, 'b': 2}.map(k, k)[0] == 'a'").contains("a map in braces cannot be together with"));
 }
 
-/// Runs on a stack as small as a thread's may be, so that recursion without a bound shows.
+/// Runs on half of what a thread's stack has here, so that recursion without a bound shows, and one that leaves too
+/// little to whoever calls.
 fn on_a_small_stack(work: impl FnOnce() + Send + 'static) {
-    std::thread::Builder::new().stack_size(2 << 20).spawn(work).unwrap().join().unwrap();
+    std::thread::Builder::new().stack_size(1 << 20).spawn(work).unwrap().join().unwrap();
 }
 
 #[test]
@@ -112,6 +113,7 @@ fn length_and_depth_are_bounded() {
         for text in [
             "(".repeat(n / 2 - 1) + "1" + &")".repeat(n / 2 - 1),
             "[".repeat(n),
+            "{".repeat(n),
             "{1:".repeat(n / 4) + "1" + &"}".repeat(n / 4 - 1),
             "1".to_owned() + &"+1".repeat(n / 2 - 1),
             "1".to_owned() + &"<1".repeat(n / 2 - 1),
@@ -125,6 +127,12 @@ fn length_and_depth_are_bounded() {
         ] {
             parse_error(&text);
         }
+        let nested = |levels: usize| "[".repeat(levels) + "1" + &"]".repeat(levels) + " == 1";
+        assert!(Expression::parse(&nested(EXPRESSION_NESTING_MAX)).is_ok());
+        assert!(parse_error(&nested(EXPRESSION_NESTING_MAX + 1)).ends_with("it nests deeper than 32 levels"));
+        let sum = |terms: usize| "1".to_owned() + &" + 1".repeat(terms);
+        assert!(Expression::parse(&sum(EXPRESSION_DEPTH_MAX - 1)).unwrap().check(&map()).is_err());
+        assert!(parse_error(&sum(EXPRESSION_DEPTH_MAX + 1)).ends_with("too many operations inside each other"));
         // Long and flat is well.
         let flat = "gpu == 2".to_owned() + &" && gpu == 2".repeat(n / 12 - 1);
         assert!(Expression::parse(&flat).unwrap().holds(&map()));
