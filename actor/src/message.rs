@@ -235,6 +235,15 @@ impl AnyMessage {
         }
     }
 
+    /// The same where they are not in one piece.
+    #[cfg(not(target_family = "wasm"))]
+    pub(crate) fn from_parts(name: &str, value: &[u8]) -> Self {
+        let mut bytes = Vec::with_capacity(name.len() + value.len());
+        bytes.extend_from_slice(name.as_bytes());
+        bytes.extend_from_slice(value);
+        Self(Arc::new(Crossed { name: Name::Before(0..name.len()), bytes, decoded: Decoded::default() }))
+    }
+
     /// Wraps a typed value that something comes along with until the last copy is dropped.
     #[cfg(not(target_family = "wasm"))]
     pub(crate) fn accompanied<M: Message>(value: M, companion: impl Send + Sync + 'static) -> Self {

@@ -24,7 +24,9 @@ mod pool;
 mod pressure;
 mod private;
 mod program;
+mod queue;
 mod recheck;
+mod run;
 mod simulated;
 mod slots;
 mod status;
@@ -42,6 +44,7 @@ pub use outside::{Envelope, Exit, Outside, Pressure, Resolution};
 pub use private::PrivateContext;
 pub use program::{ActorSystem, AskError, Builder, CreateError};
 pub use recheck::Alike;
+pub use run::Run;
 pub(crate) use simulated::NoEnd;
 pub use simulated::{Decisions, Event, Kind, Settings, Simulated, Step, Trace};
 pub use status::{ActorStatus, Totals};
@@ -147,6 +150,11 @@ impl System {
     pub fn deliver(&self, envelope: Envelope) -> bool {
         let Envelope { to, sender, message } = envelope;
         self.0.deliver(to, Mail { sender, message })
+    }
+
+    /// Delivers messages that came together. Says whether the actor has more than it should.
+    pub fn deliver_run(&self, run: Run) -> bool {
+        self.0.deliver_run(run)
     }
 
     /// Has [`Outside::drained`] called once when an actor has drained or is gone, unless it has or is; says which.

@@ -44,7 +44,7 @@ pub use dial::Keep;
 pub use door::Transport;
 pub(crate) use endpoint::{can_listen, dialler_through};
 pub use error::LinkError;
-pub use frame::Decoder;
+pub use frame::{Decoder, Frames};
 pub use refusals::Refusal;
 pub use relay::{RelayStats, Switch};
 pub(crate) use resolve::SEPARATOR as ADDRESS_SEPARATOR;
@@ -125,7 +125,7 @@ pub trait LinkEvents: Send + Sync + 'static {
         let _ = number;
     }
     /// Frames of an actor lane, in order, each once.
-    fn messages(&self, from: NodeRef, lane: u8, frames: Vec<Vec<u8>>);
+    fn messages(&self, from: NodeRef, lane: u8, frames: Frames);
     /// A peer opened a stream of its own.
     fn stream(&self, from: Caller, purpose: u8, send: SendStream, receive: RecvStream);
     /// The session is over: the node came back as another start, or one of the two sides forgot it.

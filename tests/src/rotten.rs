@@ -11,7 +11,7 @@ use odeon_convention::spreading::{Ask, Reply, WORD_BYTES_MAX};
 use odeon_convention::types::{CheckOutcome, CheckVerdict, Load, NodeFacts, SourceHash};
 use odeon_convention::wire::{self, ToLeader, Word};
 use odeon_node::identity::{DataFolder, DialFrom, Token, join};
-use odeon_node::link::{Caller, Keep, LinkConfig, LinkEvents, Links, Peer};
+use odeon_node::link::{Caller, Frames, Keep, LinkConfig, LinkEvents, Links, Peer};
 use odeon_sourceauth::hash;
 use quinn::{RecvStream, SendStream};
 use std::collections::BTreeMap;
@@ -214,7 +214,7 @@ impl LinkEvents for Ear {
         let _ = self.events.try_send(Event::Control(from, bytes));
     }
 
-    fn messages(&self, _from: NodeRef, _lane: u8, _frames: Vec<Vec<u8>>) {}
+    fn messages(&self, _from: NodeRef, _lane: u8, _frames: Frames) {}
 
     fn stream(&self, from: Caller, purpose: u8, send: SendStream, receive: RecvStream) {
         if let (IMAGE, Caller::Node(peer)) = (purpose, from) {

@@ -11,6 +11,7 @@ use super::lock::Lock;
 use super::mailbox::{Mail, Mailbox};
 use super::outside::{Envelope, Exit, Pressure};
 use super::pressure::Pressed;
+use super::queue::Queue;
 use super::suspension::{Open, Suspension};
 use super::way::Way;
 use crate::definition::Definition;
@@ -18,7 +19,6 @@ use crate::host::{CreateRequest, Host, Level, Surroundings};
 use crate::pipe::Inlet;
 use crate::{Actor, Address, AnyMessage, CapabilityMap, Failure, Suspended, Topic, Value, Wakeup};
 use parking_lot::Mutex;
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -31,7 +31,7 @@ pub(super) struct Body {
     /// None before the constructor has run and after the actor is destroyed.
     pub(super) actor: Option<Box<dyn Actor>>,
     /// Messages taken out of the mailbox and not handled yet.
-    pub(super) batch: VecDeque<Mail>,
+    pub(super) batch: Queue,
     /// The message that goes on being handled elsewhere.
     pub(super) open: Option<Box<Open>>,
     /// The actor itself, as its context has it, since its first turn.

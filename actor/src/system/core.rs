@@ -6,7 +6,7 @@ use super::deferral::Deferred;
 use super::governor::Governor;
 use super::inline::Inline;
 use super::letters::Letters;
-use super::mailbox::{ActorState, Mail, Pushed};
+use super::mailbox::{ActorState, Mail, Mailbox, Pushed};
 use super::nonce::nonce;
 use super::outside::{Envelope, Outside};
 use super::pool::Pool;
@@ -31,12 +31,12 @@ pub(super) enum Scheduler {
 }
 
 /// What became of a message.
-pub(super) enum Posted {
+pub(super) enum Posted<M> {
     Kept,
     /// Kept, but the actor there has more than it should.
     Over,
     /// Nobody lives there.
-    Dead(AnyMessage),
+    Dead(M),
 }
 
 pub(super) struct Core {
@@ -154,11 +154,11 @@ impl Core {
     }
 
     /// Puts a message into the mailbox at an address.
-    pub(super) fn post(&self, to: &Address, sender: &Address, message: AnyMessage) -> Posted {
+    pub(super) fn post(&self, to: &Address, sender: &Address, message: AnyMessage) -> Posted<AnyMessage> {
         let put = if self.is_own(to) {
             let Some(entry) = self.slots.entry(to) else { return Posted::Dead(message) };
             match &*entry {
-                Entry::Actor(cell) => put(cell, sender, message),
+                Entry::Actor(cell) => put(cell, |mailbox| mailbox.push(sender, message)),
                 Entry::Line(line) => {
                     let line = line.clone();
                     drop(entry);
@@ -169,10 +169,14 @@ impl Core {
             }
         } else {
             match self.shard(to).read().get(to) {
-                Some(cell) => put(cell, sender, message),
+                Some(cell) => put(cell, |mailbox| mailbox.push(sender, message)),
                 None => return Posted::Dead(message),
             }
         };
+        self.posted(put)
+    }
+
+    pub(super) fn posted<M>(&self, put: Put<M>) -> Posted<M> {
         match put {
             Put::Kept => Posted::Kept,
             Put::Wake(cell) => {
@@ -301,7 +305,7 @@ impl Core {
         let (mail, released) = cell.mailbox.lock().close();
         self.forget(cell);
         cell.let_go(released, Cell::go_on);
-        mail.into_iter().for_each(|mail| self.dead(cell.address, mail));
+        mail.into_mails().for_each(|mail| self.dead(cell.address, mail));
         if self.count.fetch_sub(1, SeqCst) == 1 {
             self.quiet.notify_all();
         }
@@ -381,7 +385,7 @@ impl Core {
         for cell in self.cells() {
             let (mail, _) = cell.mailbox.lock().close();
             self.forget(&cell);
-            mail.into_iter().for_each(|mail| self.dead(cell.address, mail));
+            mail.into_mails().for_each(|mail| self.dead(cell.address, mail));
             // An actor that is still in its handler, on a thread that never came back, keeps its state.
             if let Some(mut body) = cell.body.try_lock() {
                 dropped(std::mem::take(&mut *body));
@@ -390,16 +394,17 @@ impl Core {
     }
 }
 
-enum Put {
+/// What a mailbox has made of a message, and whom to schedule.
+pub(super) enum Put<M> {
     Kept,
     Wake(Arc<Cell>),
     Over,
-    Closed(AnyMessage),
+    Closed(M),
 }
 
 #[inline]
-fn put(cell: &Arc<Cell>, sender: &Address, message: AnyMessage) -> Put {
-    match cell.mailbox.lock().push(sender, message) {
+pub(super) fn put<M>(cell: &Arc<Cell>, push: impl FnOnce(&mut Mailbox) -> Pushed<M>) -> Put<M> {
+    match push(&mut cell.mailbox.lock()) {
         Pushed::Kept => Put::Kept,
         Pushed::Wake => Put::Wake(cell.clone()),
         Pushed::Over => Put::Over,

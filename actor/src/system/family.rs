@@ -56,7 +56,9 @@ impl Cell {
         let (incoming, released) = self.mailbox.lock().close();
         self.let_go(released, Cell::go_on);
         let deferred = self.take_deferred();
-        for mail in deferred.into_iter().chain(std::mem::take(&mut body.batch)).chain(incoming) {
+        for mail in
+            deferred.into_iter().chain(std::mem::take(&mut body.batch).into_mails()).chain(incoming.into_mails())
+        {
             self.core.dead(self.address, mail);
         }
         dropped(body.actor.take());

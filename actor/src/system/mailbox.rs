@@ -5,9 +5,10 @@
 
 use super::cell::Cell;
 use super::limits::{IDLE_BUFFER_MESSAGES_MAX, MAILBOX_MESSAGES_HIGH, MAILBOX_MESSAGES_LOW};
+use super::queue::Queue;
+use super::run::Run;
 use crate::{Address, AnyMessage};
 use serde::Serialize;
-use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 
@@ -55,7 +56,7 @@ impl fmt::Display for ActorState {
 }
 
 pub(super) struct Mailbox {
-    incoming: VecDeque<Mail>,
+    incoming: Queue,
     /// Messages that the running actor has taken out, as of its last look.
     taken: u32,
     pub(super) state: ActorState,
@@ -73,20 +74,20 @@ pub(super) struct Released {
 }
 
 /// What became of a message that was put into a mailbox.
-pub(super) enum Pushed {
+pub(super) enum Pushed<M> {
     Kept,
     /// The actor was idle: it has to be scheduled.
     Wake,
     /// Kept, but there is more than there should be.
     Over,
     /// The actor is gone.
-    Closed(AnyMessage),
+    Closed(M),
 }
 
 impl Mailbox {
     pub(super) fn new() -> Self {
         Self {
-            incoming: VecDeque::new(),
+            incoming: Queue::default(),
             taken: 0,
             state: ActorState::Starting,
             waiters: Vec::new(),
@@ -99,12 +100,26 @@ impl Mailbox {
     }
 
     #[inline]
-    pub(super) fn push(&mut self, sender: &Address, message: AnyMessage) -> Pushed {
+    pub(super) fn push(&mut self, sender: &Address, message: AnyMessage) -> Pushed<AnyMessage> {
         if self.state == ActorState::Exiting {
             return Pushed::Closed(message);
         }
         // Written once, where it stays until it is handled.
         self.incoming.push_back(Mail { sender: *sender, message });
+        self.pushed()
+    }
+
+    /// The same for messages that came together. Whether those are too many is said when the next ones come.
+    pub(super) fn push_run(&mut self, run: Box<Run>) -> Pushed<Box<Run>> {
+        if self.state == ActorState::Exiting {
+            return Pushed::Closed(run);
+        }
+        self.incoming.push_run(run);
+        self.pushed()
+    }
+
+    #[inline]
+    fn pushed<M>(&mut self) -> Pushed<M> {
         if self.state == ActorState::Idle {
             self.state = ActorState::Queued;
             return Pushed::Wake;
@@ -114,7 +129,7 @@ impl Mailbox {
 
     /// Gives all that is there to the actor, which has handled what it had and goes on with the first of it. False where
     /// there is nothing.
-    pub(super) fn take(&mut self, batch: &mut VecDeque<Mail>) -> bool {
+    pub(super) fn take(&mut self, batch: &mut Queue) -> bool {
         debug_assert!(batch.is_empty(), "what was taken before comes first");
         std::mem::swap(&mut self.incoming, batch);
         self.note_taken(batch.len().saturating_sub(1));
@@ -127,15 +142,15 @@ impl Mailbox {
     }
 
     /// An idle actor keeps one small buffer and no other.
-    pub(super) fn trim(&mut self, batch: &mut VecDeque<Mail>) {
+    pub(super) fn trim(&mut self, batch: &mut Queue) {
         if self.incoming.capacity() == 0 {
             std::mem::swap(&mut self.incoming, batch);
         }
         if self.incoming.capacity() > IDLE_BUFFER_MESSAGES_MAX {
-            self.incoming = VecDeque::new();
+            self.incoming = Queue::default();
         }
         if batch.capacity() > 0 {
-            *batch = VecDeque::new();
+            *batch = Queue::default();
         }
     }
 
@@ -177,7 +192,7 @@ impl Mailbox {
     }
 
     /// Closes the mailbox: what was in it, and who waited for it.
-    pub(super) fn close(&mut self) -> (VecDeque<Mail>, Released) {
+    pub(super) fn close(&mut self) -> (Queue, Released) {
         self.state = ActorState::Exiting;
         self.taken = 0;
         (std::mem::take(&mut self.incoming), self.release())

@@ -7,7 +7,7 @@ use crate::driver::Event;
 use crate::hosting::Hosting;
 use crate::ledger::Ledger;
 use crate::ledger::limits::QUESTION_BYTES_MAX;
-use crate::link::{Admission, BoxFuture, Caller, LinkError, LinkEvents, NotAdmitted, Peer};
+use crate::link::{Admission, BoxFuture, Caller, Frames, LinkError, LinkEvents, NotAdmitted, Peer};
 use crate::logs::{LOCAL_TARGET, Store};
 use crate::{lending, purpose, shipping};
 use odeon::{NodeId, NodeRef};
@@ -94,9 +94,9 @@ impl LinkEvents for Wiring {
         let _ = self.events.try_send(Event::Heard(number));
     }
 
-    fn messages(&self, from: NodeRef, _lane: u8, frames: Vec<Vec<u8>>) {
+    fn messages(&self, from: NodeRef, _lane: u8, frames: Frames) {
         if let Some(hosting) = self.hosting.upgrade() {
-            let is_small = matches!(&frames[..], [frame] if frame.len() <= LENT_FRAME_BYTES_MAX);
+            let is_small = frames.only().is_some_and(|bytes| bytes <= LENT_FRAME_BYTES_MAX);
             if is_small && lending::may_lend() {
                 let turn = hosting.system().catch_turn(|| hosting.receive(from, frames));
                 turn.into_iter().for_each(lending::lend);

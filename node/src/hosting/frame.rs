@@ -4,9 +4,10 @@
 //! checked against what is there, and a frame that does not parse is counted and dropped by its receiver.
 
 use crate::link::limits::FRAME_BYTES_MAX;
-use odeon::system::Envelope;
+use odeon::system::{Envelope, Run};
 use odeon::{ADDRESS_BYTES, Address, AnyMessage, EncodeError, NodeRef};
 use odeon::{Incarnation, NodeId};
+use std::borrow::Cow;
 
 /// Bytes of a message's type name at most.
 pub(crate) const NAME_BYTES_MAX: usize = 256;
@@ -123,8 +124,24 @@ impl Frame {
         out
     }
 
-    /// Reads a frame. A message keeps it.
-    pub(crate) fn parse(frame: Vec<u8>) -> Result<Frame, FrameError> {
+    /// What a message's frame has before the value; it is the same for all of one type between the same two.
+    pub(crate) fn head(frame: &[u8]) -> Option<&[u8]> {
+        let (kind, length) = (*frame.first()?, *frame.get(2 * ADDRESS_BYTES + 1)?);
+        if kind == MESSAGE { frame.get(..2 * ADDRESS_BYTES + 3 + usize::from(length)) } else { None }
+    }
+
+    /// Messages that have this head, none yet.
+    pub(crate) fn run(head: &[u8]) -> Result<Run, FrameError> {
+        let mut rest = Rest(head);
+        rest.take::<1>()?;
+        let (to, sender) = (Address::from_bytes(rest.take()?), Address::from_bytes(rest.take()?));
+        rest.take::<1>()?;
+        let name = std::str::from_utf8(rest.0).map_err(|_| FrameError::Name(rest.0.len()))?;
+        Ok(Run::new(to, sender, name))
+    }
+
+    /// Reads a frame. A message keeps the end of it, or all of one that is given away.
+    pub(crate) fn parse(frame: Cow<'_, [u8]>) -> Result<Frame, FrameError> {
         let mut rest = Rest(&frame);
         let kind = rest.take::<1>()?[0];
         let first = Address::from_bytes(rest.take()?);
@@ -134,7 +151,11 @@ impl Frame {
                 let length = usize::from(rest.take::<1>()?[0]) + 1;
                 rest.slice(length)?;
                 let name_end = frame.len() - rest.0.len();
-                let message = AnyMessage::from_frame(frame, name_end - length..name_end);
+                let name = name_end - length..name_end;
+                let message = match frame {
+                    Cow::Owned(frame) => AnyMessage::from_frame(frame, name),
+                    Cow::Borrowed(frame) => AnyMessage::from_frame(frame[name.start..].to_vec(), 0..length),
+                };
                 let message = message.map_err(|_| FrameError::Name(length))?;
                 Ok(Frame::Message(Envelope { to: first, sender: second, message }))
             }
@@ -198,11 +219,30 @@ mod tests {
     #[test]
     fn a_message_survives_the_way() {
         let envelope = Envelope { to: address(1), sender: address(2), message: AnyMessage::new("hello".to_owned()) };
-        let Ok(Frame::Message(back)) = Frame::parse(Frame::message(&envelope).unwrap()) else {
+        let Ok(Frame::Message(back)) = Frame::parse(Frame::message(&envelope).unwrap().into()) else {
             panic!("not a message")
         };
         assert_eq!((back.to, back.sender), (envelope.to, envelope.sender));
         assert_eq!(back.message.get::<String>().unwrap(), "hello");
+        let frame = Frame::message(&envelope).unwrap();
+        let Ok(Frame::Message(shown)) = Frame::parse(Cow::Borrowed(&frame)) else { panic!("not a message") };
+        assert_eq!((shown.message.name(), shown.message.encode()), ("string", back.message.encode()));
+    }
+
+    #[test]
+    fn messages_of_one_type_between_the_same_two_have_one_head() {
+        let frame =
+            |from, message| Frame::message(&Envelope { to: address(1), sender: address(from), message }).unwrap();
+        let [hello, you] = ["hello", "you"].map(|text| frame(2, AnyMessage::new(text.to_owned())));
+        let head = Frame::head(&hello).unwrap();
+        assert!(you.starts_with(head));
+        assert!(!frame(3, AnyMessage::new("hello".to_owned())).starts_with(head));
+        assert!(!frame(2, AnyMessage::new(5_i64)).starts_with(head));
+        assert!(Frame::head(&Frame::hold(address(1))).is_none());
+        let mut run = Frame::run(head).unwrap();
+        assert_eq!((run.to(), run.sender(), run.name(), run.len()), (address(1), address(2), "string", 0));
+        [&hello, &you].into_iter().for_each(|frame| run.push(&frame[head.len()..]));
+        assert_eq!(run.filter_map(|message| message.take::<String>().ok()).collect::<Vec<_>>(), ["hello", "you"]);
     }
 
     #[test]
@@ -222,17 +262,17 @@ mod tests {
     #[test]
     fn the_other_frames_survive_the_way() {
         let node = NodeRef { id: NodeId([7; 16]), incarnation: Incarnation(3) };
-        let parsed = Frame::parse(Frame::child_exited(address(1), address(2), "gone")).unwrap();
+        let parsed = Frame::parse(Frame::child_exited(address(1), address(2), "gone").into()).unwrap();
         assert!(matches!(parsed, Frame::ChildExited { reason, .. } if reason == "gone"));
-        let parsed = Frame::parse(Frame::settled(address(1), Some((node, address(2))))).unwrap();
+        let parsed = Frame::parse(Frame::settled(address(1), Some((node, address(2)))).into()).unwrap();
         assert!(matches!(parsed, Frame::Settled { at: Some((n, a)), .. } if n == node && a == address(2)));
-        let parsed = Frame::parse(Frame::settled(address(1), None)).unwrap();
+        let parsed = Frame::parse(Frame::settled(address(1), None).into()).unwrap();
         assert!(matches!(parsed, Frame::Settled { at: None, .. }));
     }
 
     #[test]
     fn a_long_reason_is_cut_between_characters() {
-        let parsed = Frame::parse(Frame::child_exited(address(1), address(2), &"ä".repeat(2000))).unwrap();
+        let parsed = Frame::parse(Frame::child_exited(address(1), address(2), &"ä".repeat(2000)).into()).unwrap();
         assert!(matches!(parsed, Frame::ChildExited { reason, .. } if reason == "ä".repeat(REASON_BYTES_MAX / 2)));
     }
 
@@ -253,7 +293,9 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_make_the_parser_panic(kind in 0_u8..7, rest in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = Frame::parse([&[kind][..], &rest].concat());
+            let frame = [&[kind][..], &rest].concat();
+            let _ = Frame::head(&frame).map(Frame::run);
+            let _ = Frame::parse(frame.into());
         }
 
         #[test]
@@ -263,12 +305,22 @@ mod tests {
             with: u8,
             cut: proptest::sample::Index,
         ) {
-            prop_assert!(Frame::parse(frame.clone()).is_ok());
+            prop_assert!(Frame::parse(frame.as_slice().into()).is_ok());
             let mut bytes = frame.clone();
             let at = at.index(bytes.len());
             bytes[at] ^= with;
             bytes.truncate(cut.index(bytes.len()) + 1);
-            if let Ok(Frame::Message(envelope)) = Frame::parse(bytes) {
+            let head = Frame::head(&bytes).map(|head| (head.len(), Frame::run(head)));
+            let parsed = Frame::parse(bytes.as_slice().into());
+            if let Some((head, run)) = head {
+                prop_assert_eq!(run.is_ok(), parsed.is_ok());
+                if let (Ok(mut run), Ok(Frame::Message(envelope))) = (run, &parsed) {
+                    run.push(&bytes[head..]);
+                    prop_assert_eq!((run.to(), run.sender(), run.name()), (envelope.to, envelope.sender, envelope.message.name()));
+                    prop_assert_eq!(run.next().map(|message| message.encode()), Some(envelope.message.encode()));
+                }
+            }
+            if let Ok(Frame::Message(envelope)) = parsed {
                 // What an actor of another type makes of it is no worse than not its message.
                 let _ = (envelope.message.is::<i64>(), envelope.message.is::<String>(), envelope.message.to_value());
             }

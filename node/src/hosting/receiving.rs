@@ -1,11 +1,13 @@
 //! What the driver and the links tell: nodes that come and go, and the frames of others.
 
 use super::frame::Frame;
+use super::reporting::desk;
 use super::routes::{Promise, Reach};
 use super::{AskOutcome, Hosting};
-use crate::link;
-use odeon::system::{Envelope, Pressure};
-use odeon::{Address, NodeId, NodeRef};
+use crate::link::{self, Frames};
+use odeon::system::{Envelope, Pressure, Run};
+use odeon::{ActorStatusRequest, Address, Message, NodeId, NodeRef};
+use std::borrow::Cow;
 use std::sync::atomic::Ordering;
 
 impl Hosting {
@@ -81,7 +83,7 @@ impl Hosting {
     /// Frames that a link could not deliver.
     pub(crate) fn undelivered(&self, frames: impl IntoIterator<Item = Vec<u8>>) {
         for frame in frames {
-            match Frame::parse(frame) {
+            match Frame::parse(frame.into()) {
                 Ok(Frame::Message(envelope)) => self.dead_letter(envelope),
                 Ok(Frame::WhereIs { promised }) => self.located_nowhere(&promised),
                 _ => {}
@@ -95,16 +97,50 @@ impl Hosting {
     }
 
     /// Frames of another node, in their order.
-    pub(crate) fn receive(&self, from: NodeRef, frames: Vec<Vec<u8>>) {
-        for frame in frames {
-            match Frame::parse(frame) {
-                Ok(frame) => self.take(from, frame),
-                Err(error) => {
-                    if self.bad_frames.fetch_add(1, Ordering::Relaxed) == 0 {
-                        tracing::warn!(node = %from, %error, "dropped a frame; later ones are only counted");
-                    }
+    pub(crate) fn receive(&self, from: NodeRef, mut frames: Frames) {
+        let mut frames = frames.take().peekable();
+        // What is given away is too long to be copied into a run.
+        let is_of = |head: &[u8], frame: &Cow<'_, [u8]>| matches!(frame, Cow::Borrowed(f) if f.starts_with(head));
+        while let Some(frame) = frames.next() {
+            let taken = match Frame::head(&frame) {
+                Some(head) if is_of(head, &frame) && frames.peek().is_some_and(|next| is_of(head, next)) => {
+                    Frame::run(head).map(|mut run| {
+                        run.push(&frame[head.len()..]);
+                        while let Some(next) = frames.next_if(|next| is_of(head, next)) {
+                            run.push(&next[head.len()..]);
+                        }
+                        self.take_run(from, run);
+                    })
                 }
+                _ => Frame::parse(frame).map(|frame| self.take(from, frame)),
+            };
+            if let Err(error) = taken
+                && self.bad_frames.fetch_add(1, Ordering::Relaxed) == 0
+            {
+                tracing::warn!(node = %from, %error, "dropped a frame; later ones are only counted");
             }
+        }
+    }
+
+    /// Takes what would be taken one by one, had it come so.
+    fn take_run(&self, from: NodeRef, run: Run) {
+        let (to, sender) = (run.to(), run.sender());
+        if to.is_promised() || to == desk(self.me) || run.name() == ActorStatusRequest::NAME {
+            for message in run {
+                self.take(from, Frame::Message(Envelope { to, sender, message }));
+            }
+            return;
+        }
+        self.learn(from, sender);
+        if self.system().deliver_run(run) {
+            self.hold_back(to, from);
+        }
+    }
+
+    /// A sender that others promised lives where its messages come from.
+    fn learn(&self, from: NodeRef, sender: Address) {
+        if sender.is_promised() && sender.node() != self.me && sender.node() != from {
+            self.located.lock().learn(sender, from, sender);
         }
     }
 
@@ -112,10 +148,7 @@ impl Hosting {
         match frame {
             Frame::Message(envelope) if self.is_asked(from, &envelope) => {}
             Frame::Message(envelope) => {
-                let sender = envelope.sender;
-                if sender.is_promised() && sender.node() != self.me && sender.node() != from {
-                    self.located.lock().learn(sender, from, sender);
-                }
+                self.learn(from, envelope.sender);
                 self.arrived(from, envelope);
             }
             Frame::ChildExited { parent, child, reason } => {

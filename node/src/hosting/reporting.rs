@@ -28,7 +28,7 @@ pub(crate) struct StatusAsk {
 pub(crate) type Known = Result<NodeStatus, (u16, String)>;
 
 /// Where a node is asked how it is.
-fn desk(node: NodeRef) -> Address {
+pub(super) fn desk(node: NodeRef) -> Address {
     Address::mint(node, 0, 0)
 }
 

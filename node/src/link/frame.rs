@@ -6,6 +6,8 @@
 //! its number. What follows a joint shares nothing.
 
 use super::limits::{CONTROL_FRAME_BYTES_MAX, LANES, PARTS_LANE, WHOLE_BYTES_MAX};
+use std::borrow::Cow;
+use std::ops::Range;
 
 /// Bytes before a frame's own.
 pub(crate) const HEADER_BYTES: usize = 4;
@@ -16,6 +18,8 @@ pub(crate) const JOINT_HEADER: [u8; HEADER_BYTES] = [255, 0, 0, 8];
 pub(crate) const JOINT_BYTES: usize = 8;
 /// Bytes of a part before those of the long frame: its number, and how many bytes it has in all.
 pub(crate) const PART_HEAD_BYTES: usize = JOINT_BYTES + 4;
+/// A frame of at most so many bytes shares a block with those that come with it.
+const SHORT_BYTES_MAX: usize = 4096;
 /// What is set aside for a frame before its bytes are there.
 const TRUSTED_BYTES: usize = 64 * 1024;
 
@@ -42,12 +46,87 @@ pub(crate) fn shared_bytes(before: &[u8], frame: &[u8], max: usize) -> usize {
 }
 
 /// What a stream of a lane is made of.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Unit {
-    /// A frame.
-    Frame(Vec<u8>),
+#[derive(Debug)]
+enum Unit {
+    /// A frame, and where it is among the short ones.
+    Short(Range<usize>),
+    Own(Vec<u8>),
     /// The long frame of this number has its place here.
     Joint(u64),
+}
+
+/// Frames of a lane that came together, in their order.
+#[derive(Debug, Default)]
+pub struct Frames {
+    /// All that are short, one behind the other.
+    short: Vec<u8>,
+    units: Vec<Unit>,
+}
+
+impl Frames {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.units.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.units.is_empty()
+    }
+
+    /// How many bytes there are, if it is only one.
+    pub fn only(&self) -> Option<usize> {
+        match &self.units[..] {
+            [Unit::Short(place)] => Some(place.len()),
+            [Unit::Own(frame)] => Some(frame.len()),
+            _ => None,
+        }
+    }
+
+    /// One after the other; a longer one is given away, what shares a block is shown.
+    pub fn take(&mut self) -> impl Iterator<Item = Cow<'_, [u8]>> {
+        let short = &self.short;
+        std::mem::take(&mut self.units).into_iter().filter_map(|unit| match unit {
+            Unit::Short(place) => Some(Cow::Borrowed(&short[place])),
+            Unit::Own(frame) => Some(Cow::Owned(frame)),
+            Unit::Joint(_) => {
+                debug_assert!(false, "long frames have taken their places");
+                None
+            }
+        })
+    }
+
+    /// Drops the first ones.
+    pub(crate) fn skip(&mut self, count: usize) {
+        self.units.drain(..count.min(self.units.len()));
+    }
+
+    /// The first long frame that has its place here.
+    pub(crate) fn joint(&self) -> Option<u64> {
+        self.units.iter().find_map(|unit| if let Unit::Joint(number) = unit { Some(*number) } else { None })
+    }
+
+    /// Puts long frames into their places.
+    pub(crate) fn join<E>(&mut self, mut long_frame: impl FnMut(u64) -> Result<Vec<u8>, E>) -> Result<(), E> {
+        for unit in &mut self.units {
+            if let Unit::Joint(number) = *unit {
+                *unit = Unit::Own(long_frame(number)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets bytes aside for what comes in so many.
+    pub(crate) fn expect(&mut self, bytes: usize) {
+        self.short.reserve(bytes.min(TRUSTED_BYTES));
+    }
+
+    fn add_short(&mut self, shared: &[u8], rest: &[u8]) {
+        let from = self.short.len();
+        self.short.extend_from_slice(shared);
+        self.short.extend_from_slice(rest);
+        self.units.push(Unit::Short(from..self.short.len()));
+    }
 }
 
 /// Why bytes are no frames.
@@ -107,7 +186,7 @@ impl Decoder {
     ///
     /// # Errors
     /// What is wrong with the next frame. The stream is of no use from there on.
-    pub fn push(&mut self, mut piece: &[u8], units: &mut Vec<Unit>) -> Result<(), Malformed> {
+    pub fn push(&mut self, mut piece: &[u8], frames: &mut Frames) -> Result<(), Malformed> {
         while !piece.is_empty() {
             if self.header_has < HEADER_BYTES {
                 let taken = piece.len().min(HEADER_BYTES - self.header_has);
@@ -117,21 +196,33 @@ impl Decoder {
                 if self.header_has < HEADER_BYTES {
                     return Ok(());
                 }
-                self.begin()?;
+                let (shared, rest) = self.lengths()?;
+                let is_short = shared + rest <= SHORT_BYTES_MAX && self.header != JOINT_HEADER;
+                if let Some((rest, after)) = piece.split_at_checked(rest).filter(|_| is_short) {
+                    frames.add_short(&self.before[..shared], rest);
+                    self.before.truncate(shared);
+                    self.before.extend_from_slice(&rest[..rest.len().min(self.shared_bytes_max - shared)]);
+                    self.header_has = 0;
+                    piece = after;
+                    continue;
+                }
+                self.body_needs = shared + rest;
+                self.body = Vec::with_capacity(self.body_needs.min(TRUSTED_BYTES));
+                self.body.extend_from_slice(&self.before[..shared]);
             }
             let taken = piece.len().min(self.body_needs - self.body.len());
             self.body.extend_from_slice(&piece[..taken]);
             piece = &piece[taken..];
             if self.body.len() == self.body_needs {
-                units.push(self.unit());
+                self.end(frames);
                 self.header_has = 0;
             }
         }
         Ok(())
     }
 
-    /// What comes next has its header.
-    fn begin(&mut self) -> Result<(), Malformed> {
+    /// How many bytes the frame with this header has from the one before, and how many more.
+    fn lengths(&mut self) -> Result<(usize, usize), Malformed> {
         let [shared, rest @ ..] = self.header.map(usize::from);
         let rest = rest.into_iter().fold(0, |bytes, byte| bytes << 8 | byte);
         if self.header == JOINT_HEADER {
@@ -141,23 +232,23 @@ impl Decoder {
         } else if shared + rest > self.frame_bytes_max {
             return Err(Malformed::TooLong { found: shared + rest, max: self.frame_bytes_max });
         }
-        let shared = shared.min(self.before.len());
-        self.body_needs = shared + rest;
-        self.body = Vec::with_capacity(self.body_needs.min(TRUSTED_BYTES));
-        self.body.extend_from_slice(&self.before[..shared]);
-        Ok(())
+        Ok((shared.min(self.before.len()), rest))
     }
 
-    /// What is whole now.
-    fn unit(&mut self) -> Unit {
+    /// What came in pieces is whole now.
+    fn end(&mut self, frames: &mut Frames) {
         let body = std::mem::take(&mut self.body);
-        match <[u8; JOINT_BYTES]>::try_from(&body[..]) {
-            Ok(number) if self.header == JOINT_HEADER => Unit::Joint(u64::from_be_bytes(number)),
-            _ => {
-                self.before.clear();
-                self.before.extend_from_slice(&body[..body.len().min(self.shared_bytes_max)]);
-                Unit::Frame(body)
-            }
+        if self.header == JOINT_HEADER
+            && let Ok(number) = <[u8; JOINT_BYTES]>::try_from(&body[..])
+        {
+            return frames.units.push(Unit::Joint(u64::from_be_bytes(number)));
+        }
+        self.before.clear();
+        self.before.extend_from_slice(&body[..body.len().min(self.shared_bytes_max)]);
+        if body.len() <= SHORT_BYTES_MAX {
+            frames.add_short(&[], &body);
+        } else {
+            frames.units.push(Unit::Own(body));
         }
     }
 }
@@ -184,54 +275,75 @@ mod tests {
             shared_max in 0..9_usize,
             cut in 1_usize..30,
         ) {
-            let (mut decoder, mut found) = (Decoder::new(40, shared_max), Vec::new());
+            let (mut decoder, mut found) = (Decoder::new(40, shared_max), Frames::default());
             for piece in encode(&frames, shared_max).chunks(cut) {
                 prop_assert!(decoder.push(piece, &mut found).is_ok());
             }
-            prop_assert_eq!(found, frames.into_iter().map(Unit::Frame).collect::<Vec<_>>());
+            prop_assert_eq!(found.take().map(Cow::into_owned).collect::<Vec<_>>(), frames);
+        }
+
+        #[test]
+        fn long_and_short_ones_come_out_alike(
+            lengths in prop::collection::vec((SHORT_BYTES_MAX - 2)..(SHORT_BYTES_MAX + 3), 0..6),
+            cut in 1..3 * SHORT_BYTES_MAX,
+            known in 0..4_usize,
+        ) {
+            let frames: Vec<_> = lengths.into_iter().enumerate().map(|(n, length)| vec![n as u8 / 2; length]).collect();
+            let (mut decoder, mut found) = (Decoder::of_lane(1), Frames::default());
+            for piece in encode(&frames, SHARED_BYTES_MAX).chunks(cut) {
+                prop_assert!(decoder.push(piece, &mut found).is_ok());
+            }
+            found.skip(known);
+            let left = &frames[known.min(frames.len())..];
+            prop_assert_eq!(found.len(), left.len());
+            prop_assert_eq!(found.only(), left.first().map(Vec::len).filter(|_| left.len() == 1));
+            prop_assert_eq!(found.take().map(Cow::into_owned).collect::<Vec<_>>(), left);
         }
 
         #[test]
         fn any_bytes_end_in_frames_within_the_limit_or_in_a_refusal(
             bytes in prop::collection::vec(any::<u8>(), 0..400),
         ) {
-            let mut found = Vec::new();
+            let mut found = Frames::default();
             let _ = Decoder::new(16, 8).push(&bytes, &mut found);
-            prop_assert!(found.iter().all(|unit| !matches!(unit, Unit::Frame(frame) if frame.len() > 16)));
+            prop_assert_eq!(found.join(|_| Ok::<_, ()>(Vec::new())), Ok(()));
+            prop_assert!(found.take().all(|frame| frame.len() <= 16));
         }
     }
 
     #[test]
     fn a_frame_that_is_too_long_is_refused_by_its_length() {
         let too_long = Err(Malformed::TooLong { found: 17, max: 16 });
-        assert_eq!(Decoder::new(16, 8).push(&header(0, 17), &mut Vec::new()), too_long);
+        assert_eq!(Decoder::new(16, 8).push(&header(0, 17), &mut Frames::default()), too_long);
         let with_shared = [&header(0, 4)[..], b"four", &header(4, 13)].concat();
-        assert_eq!(Decoder::new(16, 8).push(&with_shared, &mut Vec::new()), too_long);
+        assert_eq!(Decoder::new(16, 8).push(&with_shared, &mut Frames::default()), too_long);
     }
 
     #[test]
     fn no_more_is_shared_than_the_frame_before_has_and_the_lane_allows() {
         let shares = |before: &[u8], shared: usize| {
             let bytes = [&header(0, before.len())[..], before, &header(shared, 0)].concat();
-            Decoder::new(16, 8).push(&bytes, &mut Vec::new())
+            Decoder::new(16, 8).push(&bytes, &mut Frames::default())
         };
         let refused = |shared, kept| Err(Malformed::NotShared { shared, kept });
         assert_eq!((shares(b"four", 4), shares(b"four", 5)), (Ok(()), refused(5, 4)));
         assert_eq!((shares(b"ten and so", 8), shares(b"ten and so", 9)), (Ok(()), refused(9, 8)));
         let after_a_joint = [&header(0, 4)[..], b"four", &JOINT_HEADER, &[0; 8], &header(1, 0)].concat();
-        assert_eq!(Decoder::new(16, 8).push(&after_a_joint, &mut Vec::new()), refused(1, 0));
+        assert_eq!(Decoder::new(16, 8).push(&after_a_joint, &mut Frames::default()), refused(1, 0));
         assert_eq!(
-            Decoder::of_lane(0).push(&[&header(0, 1)[..], b"x", &header(1, 0)].concat(), &mut Vec::new()),
+            Decoder::of_lane(0).push(&[&header(0, 1)[..], b"x", &header(1, 0)].concat(), &mut Frames::default()),
             refused(1, 0)
         );
     }
 
     #[test]
     fn a_joint_is_told_from_a_frame_of_as_many_bytes_and_nothing_else_begins_like_it() {
-        let (mut found, number) = (Vec::new(), 7_u64.to_be_bytes());
+        let (mut found, number) = (Frames::default(), 7_u64.to_be_bytes());
         let bytes = [&header(0, 8)[..], &number, &JOINT_HEADER, &number].concat();
         assert_eq!(Decoder::new(16, 8).push(&bytes, &mut found), Ok(()));
-        assert_eq!(found, [Unit::Frame(number.to_vec()), Unit::Joint(7)]);
+        assert_eq!((found.len(), found.joint()), (2, Some(7)));
         assert!(Decoder::new(16, 8).push(&[255, 0, 0, 9], &mut found).is_err());
+        assert_eq!(found.join(|seven| Ok::<_, ()>(vec![seven as u8; 3])), Ok(()));
+        assert_eq!(found.take().map(Cow::into_owned).collect::<Vec<_>>(), [number.to_vec(), vec![7; 3]]);
     }
 }

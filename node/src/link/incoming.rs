@@ -2,7 +2,7 @@
 
 mod long;
 
-use super::frame::Unit;
+use super::frame::Frames;
 use super::limits::LANES;
 pub(crate) use long::LongFrames;
 use parking_lot::{Mutex, MutexGuard};
@@ -21,15 +21,14 @@ impl Lane {
     ///
     /// # Errors
     /// The number that was expected, when frames are missing before `first`.
-    pub(crate) fn fresh(&self, first: u64, frames: &mut Vec<Unit>) -> Result<(), u64> {
+    pub(crate) fn fresh(&self, first: u64, frames: &mut Frames) -> Result<(), u64> {
         let expected = self.received + 1;
         if self.over {
-            frames.clear();
+            frames.skip(frames.len());
             return Ok(());
         }
         let known = expected.checked_sub(first).ok_or(expected)?;
-        let known = usize::try_from(known).unwrap_or(usize::MAX).min(frames.len());
-        frames.drain(..known);
+        frames.skip(usize::try_from(known).unwrap_or(usize::MAX));
         Ok(())
     }
 
@@ -82,18 +81,25 @@ impl Incoming {
 
 #[cfg(test)]
 mod tests {
+    use super::super::frame::{Decoder, header};
     use super::*;
 
     #[test]
     fn frames_that_came_before_are_dropped_and_a_gap_is_refused() {
         let mut lane = Lane::default();
-        let frame = |n| Unit::Frame(vec![n]);
-        let mut frames = vec![frame(1), frame(2), frame(3)];
-        assert_eq!(lane.fresh(1, &mut frames), Ok(()));
-        assert_eq!(lane.took(frames.len()), 3);
-        let mut again = vec![frame(2), frame(3), frame(4)];
+        let frames = |numbers: &[u8]| {
+            let (mut decoder, mut frames) = (Decoder::of_lane(1), Frames::default());
+            for number in numbers {
+                decoder.push(&[&header(0, 1)[..], &[*number]].concat(), &mut frames).unwrap();
+            }
+            frames
+        };
+        let mut first = frames(&[1, 2, 3]);
+        assert_eq!(lane.fresh(1, &mut first), Ok(()));
+        assert_eq!(lane.took(first.len()), 3);
+        let mut again = frames(&[2, 3, 4]);
         assert_eq!(lane.fresh(2, &mut again), Ok(()));
-        assert_eq!(again, [frame(4)]);
-        assert_eq!(lane.fresh(5, &mut vec![frame(5)]), Err(4));
+        assert_eq!(again.take().collect::<Vec<_>>(), [&[4_u8][..]]);
+        assert_eq!(lane.fresh(5, &mut frames(&[5])), Err(4));
     }
 }

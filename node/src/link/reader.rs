@@ -2,7 +2,7 @@
 
 use super::LinkEvents;
 use super::error::Close;
-use super::frame::{Decoder, HEADER_BYTES, Unit};
+use super::frame::{Decoder, Frames, HEADER_BYTES};
 use super::limits::{ACK_BYTES, LANES, PART_ACK_WEIGHT, PARTS_LANE, READ_CHUNKS};
 use super::session::Session;
 use super::shared::Shared;
@@ -71,7 +71,7 @@ async fn lane(session: &Session, events: &dyn LinkEvents, stream: &mut RecvStrea
 }
 
 /// Frames, and how many bytes they came in.
-type Came = (Vec<Unit>, usize);
+type Came = (Frames, usize);
 
 /// What there is of frames; none at the end of the stream. The chunks that they come in are on the stack: a task that waits
 /// for a quiet peer, of which a leader has thousands, holds none of them.
@@ -82,9 +82,10 @@ fn next_frames(
 ) -> Poll<Result<Option<Came>, ReaderEnd>> {
     let mut chunks: [Bytes; READ_CHUNKS] = std::array::from_fn(|_| Bytes::new());
     let Some(count) = ready!(pin!(stream.read_chunks(&mut chunks)).poll(cx))? else { return Poll::Ready(Ok(None)) };
-    let (mut frames, mut bytes) = (Vec::new(), 0);
+    let mut frames = Frames::default();
+    let bytes = chunks[..count].iter().map(Bytes::len).sum();
+    frames.expect(bytes);
     for chunk in &chunks[..count] {
-        bytes += chunk.len();
         decoder.push(chunk, &mut frames).map_err(|malformed| Close::violation(malformed.to_string()))?;
     }
     Poll::Ready(Ok(Some((frames, bytes))))
@@ -95,20 +96,22 @@ fn give(
     events: &dyn LinkEvents,
     lane: usize,
     first: u64,
-    mut units: Vec<Unit>,
+    mut frames: Frames,
     mut bytes: usize,
 ) -> Result<(), Close> {
     let mut state = session.incoming.lane(lane);
     let gap = |expected| Close::violation(format!("frame {first} of lane {lane}, expected {expected}"));
-    state.fresh(first, &mut units).map_err(gap)?;
-    if units.is_empty() {
+    state.fresh(first, &mut frames).map_err(gap)?;
+    if frames.is_empty() {
         return Ok(());
     }
-    let count = units.len();
+    if let Some(number) = frames.joint().filter(|_| lane == 0 || lane == PARTS_LANE) {
+        return Err(Close::violation(format!("long frame {number} on a lane where none may be")));
+    }
+    let count = frames.len();
     if lane == PARTS_LANE {
         bytes = 0;
-        for unit in units {
-            let part = frame_of(unit)?;
+        for part in frames.take() {
             bytes += (HEADER_BYTES + part.len()) * PART_ACK_WEIGHT;
             if session.incoming.add_part(&part).map_err(Close::violation)? {
                 // Its sender waits for nothing else.
@@ -116,28 +119,15 @@ fn give(
             }
         }
     } else if lane == 0 {
-        let frames = units.into_iter().map(frame_of).collect::<Result<Vec<_>, _>>()?;
-        frames.into_iter().for_each(|frame| events.control(session.peer, frame));
+        frames.take().for_each(|frame| events.control(session.peer, frame.into_owned()));
     } else {
-        let frame = |unit| match unit {
-            Unit::Frame(frame) => Ok(frame),
-            Unit::Joint(number) => session.incoming.long_frame(number).map_err(Close::violation),
-        };
-        let frames = units.into_iter().map(frame).collect::<Result<Vec<_>, _>>()?;
+        frames.join(|number| session.incoming.long_frame(number)).map_err(Close::violation)?;
         events.messages(session.peer, lane as u8, frames);
     }
     let number = state.took(count);
     drop(state);
     session.note_received(lane, number, bytes);
     Ok(())
-}
-
-/// Where no long frame has its place.
-fn frame_of(unit: Unit) -> Result<Vec<u8>, Close> {
-    match unit {
-        Unit::Frame(frame) => Ok(frame),
-        Unit::Joint(number) => Err(Close::violation(format!("long frame {number} on a lane where none may be"))),
-    }
 }
 
 /// Reads acknowledgements until the connection ends.

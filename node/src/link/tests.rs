@@ -73,11 +73,11 @@ impl LinkEvents for Recorder {
         self.note(|s| s.control.push(bytes));
     }
 
-    fn messages(&self, _from: NodeRef, lane: u8, frames: Vec<Vec<u8>>) {
+    fn messages(&self, _from: NodeRef, lane: u8, mut frames: Frames) {
         self.note(|s| {
             s.received += frames.len();
             if !self.counts_only {
-                s.messages.extend(frames.into_iter().map(|f| (lane, f)));
+                s.messages.extend(frames.take().map(|f| (lane, f.into_owned())));
             }
         });
     }

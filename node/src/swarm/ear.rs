@@ -2,7 +2,7 @@
 
 use super::count::Tally;
 use super::crew::{ForCrew, What};
-use crate::link::{Caller, LinkEvents, Links, Peer};
+use crate::link::{Caller, Frames, LinkEvents, Links, Peer};
 use odeon::NodeRef;
 use quinn::{RecvStream, SendStream};
 use std::sync::{Arc, OnceLock};
@@ -52,7 +52,7 @@ impl LinkEvents for Ear {
     }
 
     /// Nobody has an actor here to send to.
-    fn messages(&self, _from: NodeRef, _lane: u8, _frames: Vec<Vec<u8>>) {}
+    fn messages(&self, _from: NodeRef, _lane: u8, _frames: Frames) {}
 
     /// A member of a swarm serves nothing: the stream ends.
     fn stream(&self, _from: Caller, _purpose: u8, _send: SendStream, _receive: RecvStream) {}
