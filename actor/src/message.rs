@@ -65,7 +65,10 @@ enum Name {
 
 /// A list of decoded forms that only grows: an untyped value may be several types to several actors.
 #[derive(Default)]
-struct Decoded(OnceLock<Box<(Form, Decoded)>>);
+struct Decoded {
+    form: OnceLock<Form>,
+    next: OnceLock<Box<Decoded>>,
+}
 
 type Form = Box<dyn Any + Send + Sync>;
 
@@ -189,23 +192,20 @@ impl Crossed {
 
     /// The form of one type. Apart from `get`, since it is the same for all types.
     fn form(&self, of: TypeId, decode: &dyn Fn(&[u8]) -> Option<Form>) -> Option<&(dyn Any + Send + Sync)> {
-        let is = |form: &Form| (**form).type_id() == of;
-        let mut end = &self.decoded;
-        while let Some((form, next)) = end.0.get().map(|entry| &**entry) {
-            if is(form) {
-                return Some(&**form);
-            }
-            end = next;
-        }
-        let mut decoded = Some(decode(self.value())?);
+        let (mut place, mut decoded) = (&self.decoded, None);
         loop {
-            // Another thread may add its own form first; then this one comes after it.
-            let new = || Box::new((decoded.take().unwrap_or_else(|| Box::new(())), Decoded::default()));
-            let (form, next) = &**end.0.get_or_init(new);
-            if is(form) {
-                return Some(&**form);
+            if place.form.get().is_none() {
+                let form = match decoded.take() {
+                    Some(form) => form,
+                    None => decode(self.value())?,
+                };
+                // Another thread may have put its own form here; then this one comes after it.
+                decoded = place.form.set(form).err();
             }
-            end = next;
+            match place.form.get() {
+                Some(form) if (**form).type_id() == of => return Some(&**form),
+                _ => place = place.next.get_or_init(Box::default),
+            }
         }
     }
 }
