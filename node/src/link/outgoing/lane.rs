@@ -2,6 +2,7 @@
 
 use super::super::frame::{HEADER_BYTES, JOINT_BYTES, JOINT_HEADER, PART_HEAD_BYTES, header, shared_bytes};
 use super::super::limits::{FRAME_OVERHEAD_BYTES, PART_BYTES};
+use super::blocks::{Blocks, Place, SHORT_BYTES_MAX};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -24,6 +25,8 @@ impl LongFrame {
 /// What has a number on a lane.
 #[derive(Debug)]
 pub(super) enum Held {
+    /// Its bytes are among those of the lane.
+    Short(Place),
     Whole(Vec<u8>),
     /// What comes of a long frame from this byte on.
     Part {
@@ -41,8 +44,9 @@ impl Held {
     /// What it costs those who hold it.
     pub(super) fn cost(&self) -> usize {
         match self {
-            Self::Whole(frame) => cost(frame),
-            Self::Joint(long) => cost(&long.bytes),
+            Self::Short(place) => cost(place.len()),
+            Self::Whole(frame) => cost(frame.len()),
+            Self::Joint(long) => cost(long.bytes.len()),
             // The long frame is counted once, until its joint is settled.
             Self::Part { .. } => 0,
         }
@@ -53,6 +57,7 @@ impl Held {
         let mut head = [0; HEADER_BYTES + PART_HEAD_BYTES];
         let (first, rest) = head.split_at_mut(HEADER_BYTES);
         let (header, rest_bytes) = match self {
+            Self::Short(place) => (header(shared, place.len() - shared), 0),
             Self::Whole(frame) => (header(shared, frame.len() - shared), 0),
             Self::Part { of, from } => {
                 rest[..JOINT_BYTES].copy_from_slice(&of.id.to_be_bytes());
@@ -68,9 +73,10 @@ impl Held {
         (head, HEADER_BYTES + rest_bytes)
     }
 
-    /// The bytes of a frame, which may be those of one before or after it.
-    fn bytes(&self) -> &[u8] {
+    /// The bytes of a frame, which may be those of one before or after it. The blocks are those of its lane.
+    fn bytes<'a>(&'a self, blocks: &'a Blocks) -> &'a [u8] {
         match self {
+            Self::Short(place) => blocks.get(*place),
             Self::Whole(frame) => frame,
             Self::Part { .. } | Self::Joint(_) => &[],
         }
@@ -78,8 +84,8 @@ impl Held {
 }
 
 /// What a frame costs whoever holds it.
-pub(super) fn cost(frame: &[u8]) -> usize {
-    frame.len() + FRAME_OVERHEAD_BYTES
+pub(super) fn cost(frame_bytes: usize) -> usize {
+    frame_bytes + FRAME_OVERHEAD_BYTES
 }
 
 /// Frames are numbered from 1.
@@ -87,6 +93,7 @@ pub(super) fn cost(frame: &[u8]) -> usize {
 pub(super) struct Lane {
     /// The first has number `acknowledged + 1`.
     pub(super) frames: VecDeque<Held>,
+    blocks: Blocks,
     pub(super) acknowledged: u64,
     /// How many of `frames` were given to the current connection whole.
     taken: usize,
@@ -95,6 +102,26 @@ pub(super) struct Lane {
 }
 
 impl Lane {
+    /// Takes a frame that goes whole.
+    pub(super) fn push(&mut self, frame: Vec<u8>) {
+        let is_short = frame.len() <= SHORT_BYTES_MAX;
+        self.frames.push_back(if is_short { Held::Short(self.blocks.add(&frame)) } else { Held::Whole(frame) });
+    }
+
+    /// Gives the frames that are held, and holds none.
+    pub(super) fn drain(&mut self) -> Vec<Vec<u8>> {
+        let Self { frames, blocks, .. } = self;
+        let given = frames.drain(..).filter_map(|held| match held {
+            Held::Short(place) => Some(blocks.get(place).to_vec()),
+            Held::Whole(frame) => Some(frame),
+            Held::Joint(long) => Arc::into_inner(long).map(|long| long.bytes.into()),
+            Held::Part { .. } => None,
+        });
+        let given = given.collect();
+        blocks.free_before(None);
+        given
+    }
+
     pub(super) fn last(&self) -> u64 {
         self.acknowledged + self.frames.len() as u64
     }
@@ -115,12 +142,12 @@ impl Lane {
         while buffer.len() < limit {
             let Some(held) = self.frames.get(self.taken) else { return false };
             let from = self.next_from.unwrap_or_else(|| {
-                let shared = shared_bytes(self.before(), held.bytes(), shared_max);
+                let shared = shared_bytes(self.before(), held.bytes(&self.blocks), shared_max);
                 let (head, head_bytes) = held.head(shared);
                 buffer.extend_from_slice(&head[..head_bytes]);
                 shared
             });
-            let rest = &held.bytes()[from..];
+            let rest = &held.bytes(&self.blocks)[from..];
             let taken = rest.len().min(limit.saturating_sub(buffer.len()));
             buffer.extend_from_slice(&rest[..taken]);
             if taken == rest.len() {
@@ -145,12 +172,18 @@ impl Lane {
 
     /// What the next frame may share: the last that the current connection was given, for as long as it is held anyway.
     fn before(&self) -> &[u8] {
-        self.taken.checked_sub(1).and_then(|last| self.frames.get(last)).map_or(&[], Held::bytes)
+        self.taken.checked_sub(1).and_then(|last| self.frames.get(last)).map_or(&[], |held| held.bytes(&self.blocks))
     }
 
     /// The peer has taken the first of those that are held.
     pub(super) fn settle_one(&mut self) -> Option<Held> {
         let held = self.frames.pop_front()?;
+        match self.frames.front() {
+            Some(Held::Short(next)) => self.blocks.free_before(Some(*next)),
+            // A later one may be short.
+            Some(_) => {}
+            None => self.blocks.free_before(None),
+        }
         self.acknowledged += 1;
         self.taken = self.taken.saturating_sub(1);
         Some(held)
