@@ -364,11 +364,19 @@ impl Links {
         if frame.len() > FRAME_BYTES_MAX {
             return refused(LinkError::FrameTooLarge { found: frame.len(), max: FRAME_BYTES_MAX }, frame);
         }
-        let session = match self.0.session(to) {
-            Ok(session) => session,
-            Err(e) => return refused(e, frame),
+        let table = self.0.table.read();
+        // A reference counted for each frame would have all threads that send wait for one line of memory.
+        let pushed = match table.get(to) {
+            Some(session) => self.push(session, lane_of(lane_key), lane_key, frame),
+            None => {
+                drop(table);
+                match self.0.session(to) {
+                    Ok(session) => self.push(&session, lane_of(lane_key), lane_key, frame),
+                    Err(e) => return refused(e, frame),
+                }
+            }
         };
-        match self.push(&session, lane_of(lane_key), lane_key, frame) {
+        match pushed {
             Ok(None) => Pressure::None,
             Ok(Some(ticket)) => Pressure::PutAside(ticket),
             Err((error, frame)) => refused(error, frame),

@@ -127,7 +127,7 @@ impl Outgoing {
                 self.came_shorter = true;
                 self.lanes[lane].push(frame);
             }
-            (Kind::Control, _) => self.lanes[lane].push(frame),
+            (Kind::Control, _) => self.lanes[lane].frames.push_back(Held::Whole(frame)),
         }
         Ok(ticket)
     }

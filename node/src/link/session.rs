@@ -13,6 +13,7 @@ use odeon_convention::codes;
 use parking_lot::Mutex;
 use quinn::Connection;
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::watch;
@@ -21,13 +22,26 @@ pub(crate) struct Session {
     pub(crate) peer: NodeRef,
     /// This side's number of the session; a forgotten one is told from its successor by it.
     pub(crate) number: u64,
-    pub(crate) outgoing: Mutex<Outgoing>,
+    pub(crate) outgoing: Apart<Mutex<Outgoing>>,
     pub(crate) incoming: Incoming,
     link: Mutex<Link>,
     /// Which connection the driver was last told of as up, if any. Held while it is told, so that it is told in order.
     told: Mutex<Option<u64>>,
     /// Whether there is a connection, for those who wait for one.
     attached: watch::Sender<Attached>,
+}
+
+/// Something that many threads write, in lines of memory of its own: whoever looks for a session reads who its peer is.
+#[derive(Default)]
+#[repr(align(128))]
+pub(crate) struct Apart<T>(T);
+
+impl<T> Deref for Apart<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,7 +99,7 @@ impl Session {
         Self {
             peer,
             number,
-            outgoing: Mutex::default(),
+            outgoing: Apart::default(),
             incoming: Incoming::default(),
             link: Mutex::default(),
             told: Mutex::new(None),

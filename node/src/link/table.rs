@@ -20,8 +20,12 @@ pub(crate) struct Table {
 }
 
 impl Table {
+    pub(crate) fn get(&self, node: NodeRef) -> Option<&Arc<Session>> {
+        self.sessions.get(&node.id)?.iter().find(|session| session.peer == node)
+    }
+
     pub(crate) fn find(&self, node: NodeRef) -> Option<Arc<Session>> {
-        self.sessions.get(&node.id)?.iter().find(|session| session.peer == node).cloned()
+        self.get(node).cloned()
     }
 
     /// The session with a node, made if there is none. `number` is used for a new one.

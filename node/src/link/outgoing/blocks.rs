@@ -50,16 +50,11 @@ impl Blocks {
         &block[place.from as usize..][..place.len()]
     }
 
-    /// Frees the blocks before that of the first frame that is still there; all, where there is none.
-    pub(super) fn free_before(&mut self, first: Option<Place>) {
-        let block = first.map_or(self.first + self.blocks.len() as u64, |place| place.block);
-        let gone = block.saturating_sub(self.first).min(self.blocks.len() as u64);
-        if gone > 0 {
-            self.blocks.drain(..gone as usize);
-            self.first += gone;
-        }
-        if self.blocks.is_empty() {
-            self.blocks = VecDeque::new();
+    /// Frees the blocks before that of the first frame that is still there.
+    pub(super) fn free_before(&mut self, first: Place) {
+        while self.first < first.block {
+            self.blocks.pop_front();
+            self.first += 1;
         }
     }
 }

@@ -74,13 +74,18 @@ impl Held {
     }
 
     /// The bytes of a frame, which may be those of one before or after it. The blocks are those of its lane.
-    fn bytes<'a>(&'a self, blocks: &'a Blocks) -> &'a [u8] {
+    fn bytes<'a>(&'a self, blocks: &'a Option<Box<Blocks>>) -> &'a [u8] {
         match self {
-            Self::Short(place) => blocks.get(*place),
+            Self::Short(place) => bytes_at(blocks, *place),
             Self::Whole(frame) => frame,
             Self::Part { .. } | Self::Joint(_) => &[],
         }
     }
+}
+
+/// The bytes of a short frame of the lane whose blocks these are.
+fn bytes_at(blocks: &Option<Box<Blocks>>, place: Place) -> &[u8] {
+    blocks.as_ref().map_or(&[], |blocks| blocks.get(place))
 }
 
 /// What a frame costs whoever holds it.
@@ -93,7 +98,8 @@ pub(super) fn cost(frame_bytes: usize) -> usize {
 pub(super) struct Lane {
     /// The first has number `acknowledged + 1`.
     pub(super) frames: VecDeque<Held>,
-    blocks: Blocks,
+    /// Of an actor lane that has held short frames: a leader has thousands of sessions without any.
+    blocks: Option<Box<Blocks>>,
     pub(super) acknowledged: u64,
     /// How many of `frames` were given to the current connection whole.
     taken: usize,
@@ -102,23 +108,26 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    /// Takes a frame that goes whole.
+    /// Takes a frame of an actor that goes whole.
     pub(super) fn push(&mut self, frame: Vec<u8>) {
         let is_short = frame.len() <= SHORT_BYTES_MAX;
-        self.frames.push_back(if is_short { Held::Short(self.blocks.add(&frame)) } else { Held::Whole(frame) });
+        self.frames.push_back(match is_short {
+            true => Held::Short(self.blocks.get_or_insert_default().add(&frame)),
+            false => Held::Whole(frame),
+        });
     }
 
     /// Gives the frames that are held, and holds none.
     pub(super) fn drain(&mut self) -> Vec<Vec<u8>> {
         let Self { frames, blocks, .. } = self;
         let given = frames.drain(..).filter_map(|held| match held {
-            Held::Short(place) => Some(blocks.get(place).to_vec()),
+            Held::Short(place) => Some(bytes_at(blocks, place).to_vec()),
             Held::Whole(frame) => Some(frame),
             Held::Joint(long) => Arc::into_inner(long).map(|long| long.bytes.into()),
             Held::Part { .. } => None,
         });
         let given = given.collect();
-        blocks.free_before(None);
+        *blocks = None;
         given
     }
 
@@ -178,11 +187,11 @@ impl Lane {
     /// The peer has taken the first of those that are held.
     pub(super) fn settle_one(&mut self) -> Option<Held> {
         let held = self.frames.pop_front()?;
-        match self.frames.front() {
-            Some(Held::Short(next)) => self.blocks.free_before(Some(*next)),
+        match (self.frames.front(), &mut self.blocks) {
+            (Some(Held::Short(next)), Some(blocks)) => blocks.free_before(*next),
+            (None, blocks) => *blocks = None,
             // A later one may be short.
-            Some(_) => {}
-            None => self.blocks.free_before(None),
+            _ => {}
         }
         self.acknowledged += 1;
         self.taken = self.taken.saturating_sub(1);
