@@ -6,7 +6,6 @@
 //!
 //! Pure bookkeeping under one short lock; it never waits and never calls anybody.
 
-mod blocks;
 mod lane;
 #[cfg(test)]
 mod tests;
@@ -110,10 +109,10 @@ impl Outgoing {
             _ => (Kind::Long, LONG_BYTES_MAX),
         };
         let mark = &mut self.marks[kind as usize];
-        if mark.bytes + cost(frame.len()) > max {
+        if mark.bytes + cost(&frame) > max {
             return Err((NotTaken::Full, frame));
         }
-        mark.bytes += cost(frame.len());
+        mark.bytes += cost(&frame);
         let ticket = match kind {
             Kind::Actor | Kind::Long if mark.bytes > HIGH_MARK_BYTES => {
                 Some(*mark.ticket.get_or_insert_with(new_ticket))
@@ -125,7 +124,7 @@ impl Outgoing {
             (Kind::Long, None) => self.begin_long(lane, key, frame, VecDeque::new()),
             (Kind::Actor, _) => {
                 self.came_shorter = true;
-                self.lanes[lane].push(frame);
+                self.lanes[lane].frames.push_back(Held::Whole(frame));
             }
             (Kind::Control, _) => self.lanes[lane].frames.push_back(Held::Whole(frame)),
         }
@@ -208,7 +207,7 @@ impl Outgoing {
             let Some(held) = self.lanes[lane].settle_one() else { break };
             let kind = match held {
                 _ if lane == 0 => Kind::Control,
-                Held::Short(_) | Held::Whole(_) => Kind::Actor,
+                Held::Whole(_) => Kind::Actor,
                 Held::Part { .. } | Held::Joint(_) => Kind::Long,
             };
             self.marks[kind as usize].bytes -= held.cost();
@@ -231,9 +230,9 @@ impl Outgoing {
                 if frame.len() > WHOLE_BYTES_MAX {
                     self.begin_long(lane, key, frame, std::mem::take(&mut after));
                 } else {
-                    self.marks[Kind::Long as usize].bytes -= cost(frame.len());
-                    self.marks[Kind::Actor as usize].bytes += cost(frame.len());
-                    self.lanes[lane].push(frame);
+                    self.marks[Kind::Long as usize].bytes -= cost(&frame);
+                    self.marks[Kind::Actor as usize].bytes += cost(&frame);
+                    self.lanes[lane].frames.push_back(Held::Whole(frame));
                 }
             }
             self.wake();
@@ -278,9 +277,15 @@ impl Outgoing {
         self.over = true;
         self.attached = false;
         let mut undelivered = Vec::new();
-        self.lanes[0].drain();
-        self.lanes[PARTS_LANE].drain();
-        self.lanes.iter_mut().for_each(|lane| undelivered.extend(lane.drain()));
+        self.lanes[0].frames.clear();
+        self.lanes[PARTS_LANE].frames.clear();
+        for held in self.lanes.iter_mut().flat_map(|lane| lane.frames.drain(..)) {
+            match held {
+                Held::Whole(frame) => undelivered.push(frame),
+                Held::Joint(long) => undelivered.extend(Arc::into_inner(long).map(|long| long.bytes.into())),
+                Held::Part { .. } => {}
+            }
+        }
         for long in self.long.drain(..) {
             undelivered.extend(Arc::into_inner(long.frame).map(|long| long.bytes.into()));
             undelivered.extend(long.after);

@@ -21,6 +21,8 @@ use tokio::time::Sleep;
 pub(crate) const ACK_RECORD_BYTES: usize = 9;
 /// Bytes of buffer that a lane without work may keep.
 const IDLE_BUFFER_BYTES: usize = 2048;
+/// A buffer with at least so many is given to QUIC as it is, and not copied.
+const GIVEN_AWAY_BYTES_MIN: usize = 16 * 1024;
 /// Control and acknowledgements go before what actors send, and parts of long frames after it.
 const CONTROL_PRIORITY: i32 = 1;
 const PARTS_PRIORITY: i32 = -1;
@@ -44,7 +46,7 @@ struct Channel {
     stream: Option<SendStream>,
     buffer: Vec<u8>,
     written: usize,
-    /// What follows the buffer: bytes of a long frame, which QUIC shares with those who hold it.
+    /// What follows the buffer: bytes of a long frame, which QUIC shares with those who hold it, or a full buffer.
     part: Bytes,
 }
 
@@ -149,6 +151,9 @@ impl Writer {
                 lane.rest();
             }
             filled |= !lane.buffer.is_empty();
+            if lane.buffer.len() >= GIVEN_AWAY_BYTES_MIN && lane.part.is_empty() {
+                lane.part = std::mem::take(&mut lane.buffer).into();
+            }
         }
         let acks = &mut outgoing.acks;
         if acks.is_due() && self.acks.is_empty() {

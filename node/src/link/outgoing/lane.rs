@@ -2,7 +2,6 @@
 
 use super::super::frame::{HEADER_BYTES, JOINT_BYTES, JOINT_HEADER, PART_HEAD_BYTES, header, shared_bytes};
 use super::super::limits::{FRAME_OVERHEAD_BYTES, PART_BYTES};
-use super::blocks::{Blocks, Place, SHORT_BYTES_MAX};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -25,8 +24,6 @@ impl LongFrame {
 /// What has a number on a lane.
 #[derive(Debug)]
 pub(super) enum Held {
-    /// Its bytes are among those of the lane.
-    Short(Place),
     Whole(Vec<u8>),
     /// What comes of a long frame from this byte on.
     Part {
@@ -44,9 +41,8 @@ impl Held {
     /// What it costs those who hold it.
     pub(super) fn cost(&self) -> usize {
         match self {
-            Self::Short(place) => cost(place.len()),
-            Self::Whole(frame) => cost(frame.len()),
-            Self::Joint(long) => cost(long.bytes.len()),
+            Self::Whole(frame) => cost(frame),
+            Self::Joint(long) => cost(&long.bytes),
             // The long frame is counted once, until its joint is settled.
             Self::Part { .. } => 0,
         }
@@ -57,7 +53,6 @@ impl Held {
         let mut head = [0; HEADER_BYTES + PART_HEAD_BYTES];
         let (first, rest) = head.split_at_mut(HEADER_BYTES);
         let (header, rest_bytes) = match self {
-            Self::Short(place) => (header(shared, place.len() - shared), 0),
             Self::Whole(frame) => (header(shared, frame.len() - shared), 0),
             Self::Part { of, from } => {
                 rest[..JOINT_BYTES].copy_from_slice(&of.id.to_be_bytes());
@@ -73,24 +68,18 @@ impl Held {
         (head, HEADER_BYTES + rest_bytes)
     }
 
-    /// The bytes of a frame, which may be those of one before or after it. The blocks are those of its lane.
-    fn bytes<'a>(&'a self, blocks: &'a Option<Box<Blocks>>) -> &'a [u8] {
+    /// The bytes of a frame, which may be those of one before or after it.
+    fn bytes(&self) -> &[u8] {
         match self {
-            Self::Short(place) => bytes_at(blocks, *place),
             Self::Whole(frame) => frame,
             Self::Part { .. } | Self::Joint(_) => &[],
         }
     }
 }
 
-/// The bytes of a short frame of the lane whose blocks these are.
-fn bytes_at(blocks: &Option<Box<Blocks>>, place: Place) -> &[u8] {
-    blocks.as_ref().map_or(&[], |blocks| blocks.get(place))
-}
-
 /// What a frame costs whoever holds it.
-pub(super) fn cost(frame_bytes: usize) -> usize {
-    frame_bytes + FRAME_OVERHEAD_BYTES
+pub(super) fn cost(frame: &[u8]) -> usize {
+    frame.len() + FRAME_OVERHEAD_BYTES
 }
 
 /// Frames are numbered from 1.
@@ -98,8 +87,6 @@ pub(super) fn cost(frame_bytes: usize) -> usize {
 pub(super) struct Lane {
     /// The first has number `acknowledged + 1`.
     pub(super) frames: VecDeque<Held>,
-    /// Of an actor lane that has held short frames: a leader has thousands of sessions without any.
-    blocks: Option<Box<Blocks>>,
     pub(super) acknowledged: u64,
     /// How many of `frames` were given to the current connection whole.
     taken: usize,
@@ -108,29 +95,6 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    /// Takes a frame of an actor that goes whole.
-    pub(super) fn push(&mut self, frame: Vec<u8>) {
-        let is_short = frame.len() <= SHORT_BYTES_MAX;
-        self.frames.push_back(match is_short {
-            true => Held::Short(self.blocks.get_or_insert_default().add(&frame)),
-            false => Held::Whole(frame),
-        });
-    }
-
-    /// Gives the frames that are held, and holds none.
-    pub(super) fn drain(&mut self) -> Vec<Vec<u8>> {
-        let Self { frames, blocks, .. } = self;
-        let given = frames.drain(..).filter_map(|held| match held {
-            Held::Short(place) => Some(bytes_at(blocks, place).to_vec()),
-            Held::Whole(frame) => Some(frame),
-            Held::Joint(long) => Arc::into_inner(long).map(|long| long.bytes.into()),
-            Held::Part { .. } => None,
-        });
-        let given = given.collect();
-        *blocks = None;
-        given
-    }
-
     pub(super) fn last(&self) -> u64 {
         self.acknowledged + self.frames.len() as u64
     }
@@ -151,12 +115,12 @@ impl Lane {
         while buffer.len() < limit {
             let Some(held) = self.frames.get(self.taken) else { return false };
             let from = self.next_from.unwrap_or_else(|| {
-                let shared = shared_bytes(self.before(), held.bytes(&self.blocks), shared_max);
+                let shared = shared_bytes(self.before(), held.bytes(), shared_max);
                 let (head, head_bytes) = held.head(shared);
                 buffer.extend_from_slice(&head[..head_bytes]);
                 shared
             });
-            let rest = &held.bytes(&self.blocks)[from..];
+            let rest = &held.bytes()[from..];
             let taken = rest.len().min(limit.saturating_sub(buffer.len()));
             buffer.extend_from_slice(&rest[..taken]);
             if taken == rest.len() {
@@ -181,18 +145,12 @@ impl Lane {
 
     /// What the next frame may share: the last that the current connection was given, for as long as it is held anyway.
     fn before(&self) -> &[u8] {
-        self.taken.checked_sub(1).and_then(|last| self.frames.get(last)).map_or(&[], |held| held.bytes(&self.blocks))
+        self.taken.checked_sub(1).and_then(|last| self.frames.get(last)).map_or(&[], Held::bytes)
     }
 
     /// The peer has taken the first of those that are held.
     pub(super) fn settle_one(&mut self) -> Option<Held> {
         let held = self.frames.pop_front()?;
-        match (self.frames.front(), &mut self.blocks) {
-            (Some(Held::Short(next)), Some(blocks)) => blocks.free_before(*next),
-            (None, blocks) => *blocks = None,
-            // A later one may be short.
-            _ => {}
-        }
         self.acknowledged += 1;
         self.taken = self.taken.saturating_sub(1);
         Some(held)
