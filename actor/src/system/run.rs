@@ -93,3 +93,6 @@ impl Core {
         self.posted(put)
     }
 }
+
+#[cfg(test)]
+mod tests;
