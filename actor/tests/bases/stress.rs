@@ -60,8 +60,9 @@ fn many_threads_and_actors_lose_and_double_nothing() {
         .map(|_| {
             let handled = handled.clone();
             rig.root(plain("hop", move |message, cx| {
+                // At the end it is asked to exit.
+                let Some(&left) = message.get::<i64>() else { return Ok(()) };
                 handled.fetch_add(1, SeqCst);
-                let left = *message.get::<i64>().unwrap();
                 if left > 0 {
                     cx.send(cx.my_address(), left - 1);
                 }
