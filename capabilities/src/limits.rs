@@ -22,7 +22,7 @@ pub const EXPRESSION_BYTES_MAX: usize = 2048;
 /// Operations of an expression inside each other: `a + b + c` are two.
 pub const EXPRESSION_DEPTH_MAX: usize = 96;
 /// Brackets, braces, calls and alternatives of an expression inside each other. Each costs the parser 5 to 16 KiB of
-/// stack, and ten times as much where it is built for the fuzzer.
+/// stack in a development build, and ten times as much in the fuzzer's.
 pub const EXPRESSION_NESTING_MAX: usize = 32;
 /// Steps that one evaluation may take at most, as estimated before it from the sizes of what it reads.
 pub const EVALUATION_STEPS_MAX: u64 = 1 << 20;
